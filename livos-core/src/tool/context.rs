@@ -1,0 +1,137 @@
+//! What a tool call knows about the run it belongs to.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::budget::BudgetMeter;
+use crate::cancel::CancelSignal;
+use crate::clock::Clock;
+use crate::clock::Timestamp;
+use crate::id::RunId;
+use crate::id::SessionId;
+use crate::id::ToolCallId;
+use crate::origin::Origin;
+
+/// What a tool call knows about the run it belongs to. It cannot be changed:
+/// calls of different runs never see each other's (defect D04 of the earlier system).
+#[derive(Debug, Clone)]
+pub struct ToolContext {
+    parts: Arc<ToolContextParts>,
+    call_id: ToolCallId,
+    cancel: CancelSignal,
+    progress: ProgressSink,
+}
+
+/// The part of a [`ToolContext`] that all calls of a run share.
+#[derive(Debug, Clone)]
+pub struct ToolContextParts {
+    /// The run.
+    pub run_id: RunId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// Who asked, from where, and how far they are trusted.
+    pub origin: Origin,
+    /// The directory that file tools are confined to, if the run has one.
+    pub workspace: Option<Arc<Path>>,
+    /// What the run may still spend.
+    pub budget: BudgetMeter,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl ToolContext {
+    /// The context of one call.
+    pub fn new(
+        parts: Arc<ToolContextParts>,
+        call_id: ToolCallId,
+        cancel: CancelSignal,
+        progress: ProgressSink,
+    ) -> Self {
+        Self { parts, call_id, cancel, progress }
+    }
+
+    /// The run.
+    pub fn run_id(&self) -> RunId {
+        self.parts.run_id
+    }
+
+    /// The session of the run.
+    pub fn session_id(&self) -> SessionId {
+        self.parts.session_id
+    }
+
+    /// This call.
+    pub fn call_id(&self) -> &ToolCallId {
+        &self.call_id
+    }
+
+    /// Who asked, from where, and how far they are trusted.
+    pub fn origin(&self) -> &Origin {
+        &self.parts.origin
+    }
+
+    /// The directory that file tools are confined to, if the run has one.
+    pub fn workspace(&self) -> Option<&Path> {
+        self.parts.workspace.as_deref()
+    }
+
+    /// What the run may still spend.
+    pub fn budget(&self) -> &BudgetMeter {
+        &self.parts.budget
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// The signal that this call shall stop.
+    pub fn cancel_signal(&self) -> &CancelSignal {
+        &self.cancel
+    }
+
+    /// Waits until the call is asked to stop.
+    pub async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+    }
+
+    /// Tells observers how far the call is. Ephemeral: not kept, not shown to the model.
+    pub fn report_progress(&self, text: impl Into<String>) {
+        self.progress.report(&self.call_id, text.into());
+    }
+
+    /// How much of the run's wall clock is left, if it is limited.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.parts.budget.time_left(self.parts.clock.now())
+    }
+}
+
+/// Where a call's progress goes.
+#[derive(Clone, Default)]
+pub struct ProgressSink(Option<Arc<dyn Fn(&ToolCallId, String) + Send + Sync>>);
+
+impl ProgressSink {
+    /// A sink that hands each report to a function; it must not block.
+    pub fn new(report: impl Fn(&ToolCallId, String) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(report)))
+    }
+
+    /// A sink nobody listens to.
+    pub fn silent() -> Self {
+        Self::default()
+    }
+
+    fn report(&self, call_id: &ToolCallId, text: String) {
+        if let Some(report) = &self.0 {
+            report(call_id, text);
+        }
+    }
+}
+
+impl fmt::Debug for ProgressSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "ProgressSink" } else { "ProgressSink(silent)" })
+    }
+}

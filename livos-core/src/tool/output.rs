@@ -1,0 +1,56 @@
+//! What a tool gives back.
+
+use serde::Serialize;
+
+use super::ToolError;
+use crate::message::ContentBlock;
+
+/// What a tool gives back when it worked.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct ToolOutput {
+    /// Text, images or documents for the model.
+    pub content: Vec<ContentBlock>,
+    /// Whether the tool itself left something out (it then says so in the text).
+    pub truncated: bool,
+}
+
+impl ToolOutput {
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { content: vec![ContentBlock::text(text)], truncated: false }
+    }
+
+    /// A value as JSON text.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON (a map with keys that are no strings).
+    pub fn json(value: &impl Serialize) -> Result<Self, ToolError> {
+        let text = serde_json::to_string(value)
+            .map_err(|error| ToolError::model(format!("the result is not JSON: {error}")))?;
+        Ok(Self::text(text))
+    }
+
+    /// Blocks of any kind.
+    pub fn blocks(content: Vec<ContentBlock>) -> Self {
+        Self { content, truncated: false }
+    }
+
+    /// Marks that something was left out.
+    pub fn truncated(mut self) -> Self {
+        self.truncated = true;
+        self
+    }
+}
+
+impl From<String> for ToolOutput {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<&str> for ToolOutput {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}

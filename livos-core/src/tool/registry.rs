@@ -1,0 +1,198 @@
+//! The tools of a process, by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use serde_json::Map;
+use serde_json::Value;
+
+use super::DynamicTool;
+use super::InvalidArguments;
+use super::Tool;
+use super::ToolContext;
+use super::ToolSpec;
+use super::arguments::ArgumentSchema;
+use super::erased::Dynamic;
+use super::erased::ErasedTool;
+use super::erased::PreparedCall;
+use super::erased::Typed;
+use crate::id::ToolName;
+
+/// The tools of a process, by name. Clones are the same registry.
+///
+/// Tools come and go at run time; a run sees the set as it was when its turn
+/// began. A [`scope`](Self::scoped) narrows what is seen and never widens it.
+///
+/// ```
+/// # use livos_core::{Effect, Tool, ToolContext, ToolError, ToolOutput};
+/// # struct Ping;
+/// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// # struct NoArgs {}
+/// # impl Tool for Ping {
+/// #     type Args = NoArgs;
+/// #     fn name(&self) -> &str { "ping" }
+/// #     fn description(&self) -> &str { "Answers pong." }
+/// #     fn effect(&self) -> Effect { Effect::ReadOnly }
+/// #     async fn call(&self, _: NoArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> { Ok("pong".into()) }
+/// # }
+/// use livos_core::ToolRegistry;
+///
+/// let tools = ToolRegistry::new();
+/// tools.register(Ping)?;
+/// assert!(tools.register(Ping).is_err(), "a name is taken once");
+/// assert_eq!(tools.scoped(["pong"]).specs().len(), 0);
+/// # Ok::<(), livos_core::RegisterToolError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct ToolRegistry {
+    shared: Arc<RwLock<Shared>>,
+    scope: Option<Arc<[ToolName]>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    // Sorted by name, so that requests name the tools in a fixed order.
+    tools: BTreeMap<ToolName, Arc<Registered>>,
+    specs: Arc<[ToolSpec]>,
+}
+
+/// A tool as it is kept: what is known of it, how its arguments are checked, how it is called.
+pub(crate) struct Registered {
+    pub(crate) spec: ToolSpec,
+    schema: ArgumentSchema,
+    tool: Box<dyn ErasedTool>,
+}
+
+impl Registered {
+    /// Checks the arguments and prepares the call.
+    pub(crate) fn prepare<'a>(
+        &'a self,
+        arguments: &Map<String, Value>,
+        context: &'a ToolContext,
+    ) -> Result<PreparedCall<'a>, InvalidArguments> {
+        self.schema.check(arguments)?;
+        self.tool.prepare(arguments, context)
+    }
+}
+
+/// Why a tool was not registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterToolError {
+    /// The name is taken; unregister the other tool first.
+    #[error("a tool named '{0}' is registered already")]
+    DuplicateName(ToolName),
+    /// The name is none that every provider accepts.
+    #[error("'{0}' is no tool name: use 1 to 64 letters, digits, '_' or '-'")]
+    InvalidName(ToolName),
+    /// The schema of the arguments cannot be used.
+    #[error("the arguments' schema of tool '{tool}' is invalid: {message}")]
+    InvalidSchema {
+        /// The tool.
+        tool: ToolName,
+        /// What is wrong with its schema.
+        message: String,
+    },
+}
+
+impl ToolRegistry {
+    /// The longest name every known provider accepts, in bytes.
+    pub const MAX_NAME_LENGTH: usize = 64;
+
+    /// A registry without tools.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tool with typed arguments.
+    ///
+    /// # Errors
+    /// When the name is taken or not acceptable, or the schema is invalid.
+    pub fn register(&self, tool: impl Tool) -> Result<(), RegisterToolError> {
+        let typed = Typed(tool);
+        self.insert(typed.spec(), Box::new(typed))
+    }
+
+    /// Adds a tool whose schema is known only now.
+    ///
+    /// # Errors
+    /// When the name is taken or not acceptable, or the schema is invalid.
+    pub fn register_dynamic(&self, tool: impl DynamicTool) -> Result<(), RegisterToolError> {
+        self.insert(tool.spec(), Box::new(Dynamic(tool)))
+    }
+
+    /// Removes a tool; calls under way go on. False when there was none.
+    pub fn unregister(&self, name: &str) -> bool {
+        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        let removed = shared.tools.remove(name).is_some();
+        if removed {
+            shared.refresh();
+        }
+        removed
+    }
+
+    /// A view of the same registry that shows only these names, now and later.
+    /// Scoping a scope leaves what both allow.
+    pub fn scoped<N: Into<ToolName>>(&self, names: impl IntoIterator<Item = N>) -> Self {
+        let allowed = names.into_iter().map(Into::into).filter(|name| self.shows(name)).collect();
+        Self { shared: Arc::clone(&self.shared), scope: Some(allowed) }
+    }
+
+    /// What a model is told about the tools in view, sorted by name.
+    pub fn specs(&self) -> Arc<[ToolSpec]> {
+        let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+        match &self.scope {
+            None => Arc::clone(&shared.specs),
+            Some(_) => shared.specs.iter().filter(|spec| self.shows(&spec.name)).cloned().collect(),
+        }
+    }
+
+    /// What is known about one tool in view.
+    pub fn spec(&self, name: &str) -> Option<ToolSpec> {
+        self.find(name).map(|tool| tool.spec.clone())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Registered>> {
+        let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+        let (name, tool) = shared.tools.get_key_value(name)?;
+        self.shows(name).then(|| Arc::clone(tool))
+    }
+
+    fn shows(&self, name: &ToolName) -> bool {
+        self.scope.as_ref().is_none_or(|allowed| allowed.contains(name))
+    }
+
+    fn insert(&self, spec: ToolSpec, tool: Box<dyn ErasedTool>) -> Result<(), RegisterToolError> {
+        if !is_tool_name(spec.name.as_str()) {
+            return Err(RegisterToolError::InvalidName(spec.name));
+        }
+        let schema = ArgumentSchema::compile(&spec)?;
+        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        if shared.tools.contains_key(&spec.name) {
+            return Err(RegisterToolError::DuplicateName(spec.name));
+        }
+        shared.tools.insert(spec.name.clone(), Arc::new(Registered { spec, schema, tool }));
+        shared.refresh();
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn refresh(&mut self) {
+        self.specs = self.tools.values().map(|tool| tool.spec.clone()).collect();
+    }
+}
+
+fn is_tool_name(name: &str) -> bool {
+    (1..=ToolRegistry::MAX_NAME_LENGTH).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+impl fmt::Debug for ToolRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.specs().iter().map(|spec| spec.name.as_str())).finish()
+    }
+}

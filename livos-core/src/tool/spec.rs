@@ -1,0 +1,110 @@
+//! What a model and the executor know about a tool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::id::ToolName;
+
+/// What a tool does to the world: decides recovery, approval and concurrency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Changes nothing.
+    ReadOnly,
+    /// Changes something, but twice is the same as once.
+    Idempotent,
+    /// Changes something; twice is not once.
+    Mutating,
+    /// Destroys, sends, spends: what cannot be taken back.
+    Destructive,
+}
+
+impl Effect {
+    /// Whether a call whose outcome is unknown may simply be made again.
+    pub fn is_repeatable(self) -> bool {
+        matches!(self, Self::ReadOnly | Self::Idempotent)
+    }
+}
+
+/// Whether calls of one turn may run at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concurrency {
+    /// Only when the effect is [`Effect::ReadOnly`].
+    #[default]
+    ByEffect,
+    /// Always: the tool takes care of itself.
+    Safe,
+}
+
+/// What a model and the executor know about a tool.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ToolSpec {
+    /// The name a model calls it by.
+    pub name: ToolName,
+    /// What it does, for the model.
+    pub description: Arc<str>,
+    /// JSON Schema (draft 2020-12) of the arguments, an object.
+    pub input_schema: Arc<Value>,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Whether it may run beside others.
+    pub concurrency: Concurrency,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// How many bytes of text a result may bring into the conversation.
+    pub output_limit: usize,
+}
+
+impl ToolSpec {
+    /// How long a call may take unless the tool says otherwise.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+    /// How many bytes of text a result may have unless the tool says otherwise: about 8,000 tokens.
+    pub const DEFAULT_OUTPUT_LIMIT: usize = 32 * 1024;
+
+    /// A tool with the default limits.
+    pub fn new(
+        name: impl Into<ToolName>,
+        description: impl Into<Arc<str>>,
+        input_schema: impl Into<Arc<Value>>,
+        effect: Effect,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            description: description.into(),
+            input_schema: input_schema.into(),
+            effect,
+            concurrency: Concurrency::ByEffect,
+            timeout: Self::DEFAULT_TIMEOUT,
+            output_limit: Self::DEFAULT_OUTPUT_LIMIT,
+        }
+    }
+
+    /// Sets how long one call may take.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how many bytes of text a result may have.
+    pub fn with_output_limit(mut self, bytes: usize) -> Self {
+        self.output_limit = bytes;
+        self
+    }
+
+    /// Declares that calls may run at the same time as any other.
+    pub fn concurrency_safe(mut self) -> Self {
+        self.concurrency = Concurrency::Safe;
+        self
+    }
+
+    /// Whether calls may run beside others of the same turn.
+    pub fn runs_concurrently(&self) -> bool {
+        self.concurrency == Concurrency::Safe || self.effect == Effect::ReadOnly
+    }
+}

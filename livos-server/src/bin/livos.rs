@@ -1,0 +1,2 @@
+//! livos
+fn main() {}

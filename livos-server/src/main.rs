@@ -1,0 +1,2 @@
+//! livos-server
+fn main() {}
