@@ -34,8 +34,9 @@ pub use self::message::{
 };
 pub use self::origin::{Origin, Trigger, Trust};
 pub use self::provider::{
-    AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, ModelInfo,
-    OutputFormat, ProviderError, ProviderFailure, StopReason, ThinkingEffort, ToolChoice,
+    AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
+    ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth, ProviderManager,
+    ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers, ToolChoice,
     ToolSupport,
 };
 pub use self::secret::Secret;
