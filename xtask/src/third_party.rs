@@ -74,16 +74,14 @@ fn install_browser(workspace: &Workspace) -> Result<(), Failure> {
             "no Chromium for the console's tests; install it, on Debian by `sudo apt-get install chromium`",
         ));
     }
-    let mut apt = workspace.command("apt-get");
-    apt.args([
-        "install",
-        "--yes",
-        "-qq",
-        "--no-install-recommends",
-        "chromium",
-        "fonts-liberation",
-    ]);
-    process::run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+    let apt = || {
+        let mut command = workspace.command("apt-get");
+        command.arg("-qq").env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    process::run(apt().arg("update"))?;
+    let options = ["install", "--yes", "--no-install-recommends"];
+    process::run(apt().args(options).args(["chromium", "fonts-liberation"]))
 }
 
 fn needs(program: &str, what: &str) -> Result<(), Failure> {

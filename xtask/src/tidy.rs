@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let files = workspace.files()?;
     let mut findings = Findings::default();
     check_files(&files, &mut findings);
-    packages::check(&workspace.packages()?, &files, &mut findings);
+    packages::check(&workspace.metadata()?.packages, &files, &mut findings);
     dependencies::check(workspace, &mut findings)?;
     report(&findings, files.len())
 }

@@ -28,9 +28,13 @@ pub(crate) struct File {
     pub(crate) text: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Value>,
+/// What cargo knows about the workspace.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metadata {
+    /// Each package, as cargo describes it.
+    pub(crate) packages: Vec<Value>,
+    /// Where builds go.
+    pub(crate) target_directory: PathBuf,
 }
 
 impl File {
@@ -67,13 +71,12 @@ impl Workspace {
         self.command(&program)
     }
 
-    /// What cargo knows about each package.
-    pub(crate) fn packages(&self) -> Result<Vec<Value>, Failure> {
+    /// What cargo knows about the workspace.
+    pub(crate) fn metadata(&self) -> Result<Metadata, Failure> {
         let options = ["metadata", "--format-version=1", "--locked", "--no-deps"];
         let text = process::output(self.cargo().args(options))?;
-        let metadata: Metadata = serde_json::from_str(&text)
-            .map_err(|error| Failure::new(format!("cargo metadata is not as expected: {error}")))?;
-        Ok(metadata.packages)
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::new(format!("cargo metadata is not as expected: {error}")))
     }
 
     /// Every file that is tracked or could be: what git ignores is left out.

@@ -35,7 +35,7 @@ const BANNED: [&str; 4] = ["ring", "openssl-sys", "native-tls", "async-std"];
 const OLDEST_REQWEST: (u64, u64) = (0, 13);
 
 pub(super) fn check(workspace: &Workspace, findings: &mut Findings) -> Result<(), Failure> {
-    check_edges(&workspace.packages()?, findings);
+    check_edges(&workspace.metadata()?.packages, findings);
     check_core(&tree(workspace, &["--package=livos-core", "--edges=no-dev"])?, findings);
     check_banned(&tree(workspace, &["--workspace", "--all-features", "--edges=all"])?, findings);
     Ok(())
