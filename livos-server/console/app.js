@@ -15,7 +15,7 @@ const SUGGESTIONS = [
   ['clock', 'What time is it?', 'Uses the clock tool'],
   ['chip', 'How is this machine doing?', 'Memory, load and disks'],
   ['file', 'List the files in the workspace', 'Looks around in its folder'],
-  ['globe', 'What can you do?', 'Tools and skills of this server'],
+  ['bolt', 'What can you do?', 'Tools and skills of this server'],
 ];
 
 /** A connection that is lost only for a moment is not worth a notice. */
@@ -58,7 +58,7 @@ async function show(id) {
   stream = null;
   session = id;
   stopping = null;
-  transcript.open(id, 0);
+  transcript.open(id);
   composer.open(id);
   sessions.select(id);
   connectionChanged({ kind: 'open' });
@@ -84,7 +84,7 @@ async function show(id) {
     // The stream below retries on its own.
   }
   showTitle();
-  transcript.open(id, first);
+  transcript.startAfter(first);
   follow(id, first);
 }
 
@@ -129,7 +129,7 @@ async function startSession(text, model) {
   history.pushState(null, '', `#/s/${created.id}`);
   sessions.select(created.id);
   showTitle();
-  transcript.open(created.id, 0);
+  transcript.open(created.id);
   follow(created.id, 0);
   return created.id;
 }
@@ -159,6 +159,7 @@ function showState() {
   const run = transcript.activeRun;
   if (stopping !== run) stopping = null;
   composer.running(run ? (stopping ? 'stopping' : 'running') : 'idle');
+  body.dataset.place = session ? 'session' : 'start';
   byId('empty').hidden = session !== null || !transcript.empty;
   byId('transcript').setAttribute('aria-busy', String(Boolean(run)));
 }

@@ -10,7 +10,7 @@ const DECISIONS = { approved: 'Approved', denied: 'Denied', expired: 'Expired', 
 export function approvalCard({ approval_id: id, tool, input, reason }, decide) {
   const answers = h('div', { className: 'approval-actions' });
   const element = h('div', { className: 'approval', role: 'group', 'aria-label': `Approval for ${tool}` },
-    h('div', { className: 'approval-head' }, icon('hand', 20), h('strong', {}, 'Allow '), h('code', {}, tool), '?'),
+    h('div', { className: 'approval-head' }, icon('hand', 20), h('span', {}, h('strong', {}, 'Allow '), h('code', {}, tool), h('strong', {}, '?'))),
     reason && h('p', {}, reason),
     codeBlock(JSON.stringify(input, null, 2), 'json'),
     answers);

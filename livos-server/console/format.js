@@ -9,6 +9,11 @@ export function duration(ms) {
   return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, '0')} s`;
 }
 
+/** Whole seconds, for clocks that are still running: `0 s`, `42 s`, `3 m 05 s`. */
+export function clock(ms) {
+  return duration(Math.max(0, Math.floor(ms / 1000)) * 1000).replace('0 ms', '0 s').replace('.0 s', ' s');
+}
+
 /** `940`, `2.4k`, `1.2M`. */
 export function compact(count) {
   if (count < 1000) return String(count);

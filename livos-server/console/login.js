@@ -11,7 +11,7 @@ export function setUpLogin(entered) {
   const problem = byId('login-problem');
   const button = byId('login-button');
   const reveal = byId('reveal');
-  byId('login-logo').append(icon('logo', 24));
+  byId('login-logo').append(icon('logo', 28));
   reveal.append(icon('eye', 20));
   reveal.addEventListener('click', () => {
     const shown = field.type === 'text';

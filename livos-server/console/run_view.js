@@ -1,7 +1,7 @@
 // One run: what was asked, what was answered, and how it ended.
 
 import { h } from './dom.js';
-import { compact, cost, duration, totalTokens, usageDetail } from './format.js';
+import { clock as clockText, compact, cost, duration, totalTokens, usageDetail } from './format.js';
 import { icon } from './icons.js';
 import { copyButton } from './markdown.js';
 import { approvalCard } from './approval_card.js';
@@ -77,14 +77,16 @@ export class RunView {
   /** Brings streamed text to the screen. */
   paint() {
     this.#turn?.paint();
-    if (!this.finished) this.#showPhase();
+    if (this.finished) return;
+    this.#showPhase();
+    this.tick(Date.now());
   }
 
   /** Keeps clocks going. */
   tick(now) {
     if (this.finished) return;
     const clock = this.#status.querySelector('.run-clock');
-    if (clock) clock.textContent = duration(Math.max(0, Math.floor((now - this.#startedAt) / 1000) * 1000));
+    if (clock) clock.textContent = clockText(now - this.#startedAt);
   }
 
   /** The server repeats the open message from its start after a reconnect. */

@@ -1,7 +1,7 @@
 // One tool call: its name, arguments, progress, result and how it ended.
 
 import { h } from './dom.js';
-import { duration } from './format.js';
+import { clock, duration } from './format.js';
 import { icon, toolIcon } from './icons.js';
 import { codeBlock, copyButton } from './markdown.js';
 
@@ -107,7 +107,7 @@ export class ToolCard {
 
   /** Keeps the clock of a running call going. */
   tick(now) {
-    if (this.running) this.#state.lastChild.textContent = duration(Math.max(0, Math.floor((now - this.#startedAt) / 1000) * 1000));
+    if (this.running) this.#state.lastChild.textContent = clock(now - this.#startedAt);
   }
 
   #rename(name) {

@@ -23,6 +23,8 @@ export class Transcript {
   #pending = [];
   #frame = 0;
   #follow = true;
+  #lastTop = 0;
+  #lastHeight = 0;
   #first = 0;
   #loadingEarlier = false;
 
@@ -32,13 +34,20 @@ export class Transcript {
     this.#scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.#jump.addEventListener('click', () => this.toEnd());
     this.#jump.append(icon('down', 20));
+    // Whoever opens a card wants to read it, not to be taken to the end.
+    this.#list.addEventListener('click', (event) => {
+      if (event.target.closest('summary')) this.#follow = false;
+    });
+    new ResizeObserver(() => {
+      if (this.#follow) this.toEnd();
+    }).observe(this.#list);
     setInterval(() => this.#tick(), 1000);
   }
 
-  /** Starts over with a session whose entries after `first` are about to come. */
-  open(session, first) {
+  /** Starts over with a session. */
+  open(session) {
     this.#session = session;
-    this.#first = first;
+    this.#first = 0;
     this.#runs.clear();
     this.#cards.clear();
     this.#queue = [];
@@ -47,6 +56,11 @@ export class Transcript {
     this.#list.classList.add('replaying');
     this.#follow = true;
     this.#jump.hidden = true;
+  }
+
+  /** Says that the entries up to this one are not going to come by themselves. */
+  startAfter(first) {
+    this.#first = first;
   }
 
   /** The run that is going on, or waits longest; nothing when all are done. */
@@ -111,8 +125,7 @@ export class Transcript {
     for (const event of events) this.#apply(event, touched);
     for (const run of touched) run.paint();
     for (const { element } of this.#pending) this.#list.append(element);
-    if (this.#follow) this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    else this.#jump.hidden = false;
+    if (this.#follow) this.toEnd();
     this.#list.classList.remove('replaying');
     this.#actions.changed();
   }
@@ -160,8 +173,13 @@ export class Transcript {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    this.#follow = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-    if (this.#follow) this.#jump.hidden = true;
+    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    // Only a person scrolls up while the content stays as high as it was.
+    if (atEnd) this.#follow = true;
+    else if (scrollTop < this.#lastTop && scrollHeight >= this.#lastHeight) this.#follow = false;
+    this.#lastTop = scrollTop;
+    this.#lastHeight = scrollHeight;
+    this.#jump.hidden = atEnd;
     if (scrollTop < NEAR_START_PX && this.#first > 0) this.#loadEarlier();
   }
 
