@@ -76,8 +76,8 @@ pub struct ShellSettings {
 impl Default for ShellSettings {
     fn default() -> Self {
         Self {
-            default_timeout: Duration::from_secs(120),
-            max_timeout: Duration::from_secs(600),
+            default_timeout: Duration::from_mins(2),
+            max_timeout: Duration::from_mins(10),
             kept_output: 64 * 1024 * 1024,
             variables: BTreeMap::new(),
         }
@@ -136,12 +136,10 @@ impl Shell {
 impl Tool for Shell {
     type Args = ShellArgs;
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn name(&self) -> &str {
         "shell"
     }
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn description(&self) -> &str {
         include_str!("shell.md")
     }

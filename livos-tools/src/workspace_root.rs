@@ -139,26 +139,13 @@ impl WorkspaceRoot {
         for place in path.ancestors_from_top() {
             directory = match self.open_directory(&place) {
                 Err(WorkspaceError::NotFound { .. }) => {
-                    self.create_directory(&directory, &place)?;
+                    create_directory(&directory, &place)?;
                     self.open_directory(&place)?
                 }
                 opened => opened?,
             };
         }
         Ok(directory)
-    }
-
-    fn create_directory(
-        &self,
-        parent: &OwnedFd,
-        place: &WorkspacePath,
-    ) -> Result<(), WorkspaceError> {
-        let Some(name) = place.file_name() else { return Ok(()) };
-        match nix::sys::stat::mkdirat(parent, name, Mode::from_bits_truncate(0o777)) {
-            // Somebody else made it first, or it is a link to nothing: opening it will tell.
-            Ok(()) | Err(nix::errno::Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(WorkspaceError::of_errno(errno, "create directory", place)),
-        }
     }
 
     fn open_beneath(
@@ -177,6 +164,15 @@ impl WorkspaceRoot {
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn without_kernel_help(&self) -> Result<Self, WorkspaceError> {
         Self::open_confined(&self.0.canonical, |_| Resolution::NameByName)
+    }
+}
+
+fn create_directory(parent: &OwnedFd, place: &WorkspacePath) -> Result<(), WorkspaceError> {
+    let Some(name) = place.file_name() else { return Ok(()) };
+    match nix::sys::stat::mkdirat(parent, name, Mode::from_bits_truncate(0o777)) {
+        // Somebody else made it first, or it is a link to nothing: opening it will tell.
+        Ok(()) | Err(nix::errno::Errno::EEXIST) => Ok(()),
+        Err(errno) => Err(WorkspaceError::of_errno(errno, "create directory", place)),
     }
 }
 

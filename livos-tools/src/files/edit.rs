@@ -56,12 +56,10 @@ impl FileEdit {
 impl Tool for FileEdit {
     type Args = FileEditArgs;
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn name(&self) -> &str {
         "file_edit"
     }
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn description(&self) -> &str {
         include_str!("edit.md")
     }

@@ -63,12 +63,10 @@ impl FileList {
 impl Tool for FileList {
     type Args = FileListArgs;
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn name(&self) -> &str {
         "file_list"
     }
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn description(&self) -> &str {
         include_str!("list.md")
     }

@@ -1,5 +1,6 @@
 //! `file_read`: a file for the model's eyes.
 
+use std::fmt::Write;
 use std::fs::File;
 use std::io::BufReader;
 use std::io::Read;
@@ -66,12 +67,10 @@ impl FileRead {
 impl Tool for FileRead {
     type Args = FileReadArgs;
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn name(&self) -> &str {
         "file_read"
     }
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn description(&self) -> &str {
         include_str!("read.md")
     }
@@ -153,7 +152,7 @@ fn read_text(
         return Ok(ToolOutput::text(text));
     }
     let next = last + 1;
-    text.push_str(&format!("[lines {first} to {last} of {of}{count}; go on with offset={next}]"));
+    let _ = write!(text, "[lines {first} to {last} of {of}{count}; go on with offset={next}]");
     Ok(ToolOutput::text(text).truncated())
 }
 

@@ -113,12 +113,10 @@ impl FileSearch {
 impl Tool for FileSearch {
     type Args = FileSearchArgs;
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn name(&self) -> &str {
         "file_search"
     }
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn description(&self) -> &str {
         include_str!("search.md")
     }

@@ -42,12 +42,10 @@ impl FileWrite {
 impl Tool for FileWrite {
     type Args = FileWriteArgs;
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn name(&self) -> &str {
         "file_write"
     }
 
-    #[expect(clippy::unnecessary_literal_bound, reason = "the trait's signature")]
     fn description(&self) -> &str {
         include_str!("write.md")
     }

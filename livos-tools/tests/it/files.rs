@@ -179,7 +179,7 @@ async fn lists_sorted_and_without_what_is_ignored() {
     let list = FileList::new(workspace.root.clone());
     assert_eq!(
         workspace.text(&list, json!({})).await,
-        ".gitignore  15\nb.md  2\nsrc/\nsrc/.gitignore  10\nsrc/deep/\nsrc/keep.log  0\nsrc/main.rs  2\n"
+        ".gitignore  14\nb.md  2\nsrc/\nsrc/.gitignore  10\nsrc/deep/\nsrc/keep.log  0\nsrc/main.rs  2\n"
     );
     assert_eq!(
         workspace.text(&list, json!({"glob": "*.rs"})).await,
@@ -193,7 +193,7 @@ async fn lists_sorted_and_without_what_is_ignored() {
     assert!(all.contains("target/out.o") && !all.contains(".git/config"), "{all}");
     assert_eq!(
         workspace.text(&list, json!({"limit": 1})).await,
-        ".gitignore  15\n[6 more entries not shown: narrow it with path, glob or depth]"
+        ".gitignore  14\n[6 more entries not shown: narrow it with path, glob or depth]"
     );
     assert_eq!(workspace.text(&list, json!({"path": "target"})).await, "target/out.o  2\n");
 }

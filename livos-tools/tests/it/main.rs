@@ -1,4 +1,5 @@
 //! The tools as a program that embeds them uses them.
+#![expect(clippy::unwrap_used, reason = "a test that fails shall say where")]
 
 mod files;
 mod harness;

@@ -156,8 +156,8 @@ async fn all_of_a_longer_output_is_kept() {
         let answer = workspace.text(&shell, json!({"command": "seq 20000"})).await;
         assert!(answer.contains(&format!("all 108894 bytes are in {path}")), "{answer}");
     }
-    let all: String = (1..=20000).map(|number| format!("{number}\n")).collect();
-    assert_eq!(workspace.text_of(".livos/output/call_1.txt"), all);
+    let all: Vec<String> = (1..=20000).map(|number| number.to_string()).collect();
+    assert_eq!(workspace.text_of(".livos/output/call_1.txt"), all.join("\n") + "\n");
 }
 
 #[tokio::test]

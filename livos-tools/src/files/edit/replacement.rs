@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fmt::Write;
 
 use super::near_miss;
 
@@ -75,11 +76,11 @@ impl Replacement {
         let places = if *count == 1 { "1 place" } else { &format!("{count} places") };
         let mut summary = format!("{places} replaced, the first in line {first_line}. Now there:");
         for (line, number) in self.changed.lines().zip(*first_line..).take(Self::SHOWN_LINES) {
-            summary.push_str(&format!("\n{number}\t{line}"));
+            let _ = write!(summary, "\n{number}\t{line}");
         }
         let more = self.changed.lines().count().saturating_sub(Self::SHOWN_LINES);
         if more > 0 {
-            summary.push_str(&format!("\n[and {more} more lines]"));
+            let _ = write!(summary, "\n[and {more} more lines]");
         }
         summary
     }
