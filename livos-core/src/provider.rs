@@ -8,6 +8,7 @@
 mod capabilities;
 mod chunk;
 mod error;
+mod manager;
 mod request;
 mod response;
 
@@ -26,7 +27,14 @@ pub use self::capabilities::ToolSupport;
 pub use self::chunk::ChatChunk;
 pub use self::error::ProviderError;
 pub use self::error::ProviderFailure;
+pub use self::manager::CircuitState;
+pub use self::manager::ProviderHealth;
+pub use self::manager::ProviderManager;
+pub use self::manager::ProviderManagerBuilder;
+pub use self::manager::RetryPolicy;
+pub use self::manager::Tiers;
 pub use self::request::ChatRequest;
+pub use self::request::Delivery;
 pub use self::request::OutputFormat;
 pub use self::request::ThinkingEffort;
 pub use self::request::ToolChoice;
@@ -50,7 +58,8 @@ pub trait AIProvider: fmt::Debug + Send + Sync + 'static {
     /// The name this provider goes by in `provider/model`.
     fn id(&self) -> &ProviderId;
 
-    /// Asks the model and gives its answer piece by piece.
+    /// Asks the model and gives its answer piece by piece, or in the one piece
+    /// [`ChatChunk::Finished`] if the request's [`Delivery`] is `Whole` and the service can.
     ///
     /// # Errors
     /// When no answer was begun. Failures after that come in the stream.
