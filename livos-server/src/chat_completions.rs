@@ -8,6 +8,7 @@ mod request;
 mod response;
 mod stream;
 
+use livos_core::AIProvider;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -33,11 +34,11 @@ pub(crate) async fn complete(call: Call) -> Answer {
     let envelope = Envelope::new(&request.model, app.clock.now());
     match delivery {
         Delivery::Whole => {
-            let answer = providers.answering.chat(request).await.map_err(failure::problem)?;
+            let answer = providers.manager.chat(request).await.map_err(failure::problem)?;
             Reply::ok(&response::whole(&envelope, &answer))
         }
         Delivery::Stream(usage) => {
-            let pieces = providers.answering.chat_stream(request).await.map_err(failure::problem)?;
+            let pieces = providers.manager.chat_stream(request).await.map_err(failure::problem)?;
             Ok(event_stream(stream::frames(envelope, usage, pieces), app.draining.clone()))
         }
     }

@@ -27,8 +27,48 @@ struct Asset {
 }
 
 const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
 
-static ASSETS: &[Asset] = &[Asset { path: "/", content_type: HTML, content: b"<!doctype html><title>LivOS</title>" }];
+macro_rules! asset {
+    ($name:literal, $content_type:ident) => {
+        Asset {
+            path: concat!("/", $name),
+            content_type: $content_type,
+            content: include_bytes!(concat!("../console/", $name)),
+        }
+    };
+}
+
+/// Every file of `console/`; a test compares.
+static ASSETS: &[Asset] = &[
+    Asset { path: "/", content_type: HTML, content: include_bytes!("../console/index.html") },
+    asset!("api.js", SCRIPT),
+    asset!("app.js", SCRIPT),
+    asset!("approval_card.js", SCRIPT),
+    asset!("composer.js", SCRIPT),
+    asset!("dialog.js", SCRIPT),
+    asset!("dom.js", SCRIPT),
+    asset!("events.js", SCRIPT),
+    asset!("format.js", SCRIPT),
+    asset!("highlight.js", SCRIPT),
+    asset!("icon.svg", PICTURE),
+    asset!("icons.js", SCRIPT),
+    asset!("index.html", HTML),
+    asset!("login.js", SCRIPT),
+    asset!("markdown.js", SCRIPT),
+    asset!("menu.js", SCRIPT),
+    asset!("model_picker.js", SCRIPT),
+    asset!("run_view.js", SCRIPT),
+    asset!("session_list.js", SCRIPT),
+    asset!("style.css", STYLE),
+    asset!("tokens.css", STYLE),
+    asset!("tool_card.js", SCRIPT),
+    asset!("transcript.css", STYLE),
+    asset!("transcript.js", SCRIPT),
+    asset!("turn.js", SCRIPT),
+];
 
 /// A route for each file.
 pub(crate) fn routes() -> impl Iterator<Item = Route> {
@@ -62,4 +102,34 @@ fn entity_tag(content: &[u8]) -> String {
     let digest = Sha256::digest(content);
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("\"{digits}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_console_is_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/console");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| format!("/{}", file.unwrap().file_name().to_str().unwrap()))
+            .collect();
+        files.push("/".to_owned());
+        files.sort();
+        let mut served: Vec<&str> = ASSETS.iter().map(|asset| asset.path).collect();
+        served.sort_unstable();
+        assert_eq!(served, files);
+    }
+
+    #[test]
+    fn nothing_in_the_pages_is_inline() {
+        let pages = ASSETS.iter().filter(|asset| asset.content_type == HTML);
+        for page in pages {
+            let text = std::str::from_utf8(page.content).unwrap();
+            for forbidden in [" style=", " onclick=", "<style", "javascript:"] {
+                assert!(!text.contains(forbidden), "{}: {forbidden}", page.path);
+            }
+        }
+    }
 }

@@ -100,13 +100,16 @@ impl Home {
     pub fn open(path: &Path) -> Result<Self, HomeError> {
         create_private_directory(path)?;
         let lock_path = path.join(LOCK_FILE);
-        let mut lock = private_file(&lock_path, OpenOptions::new().read(true).write(true).create(true))?;
+        let mut lock =
+            private_file(&lock_path, OpenOptions::new().read(true).write(true).create(true))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(HomeError::InUse { path: path.to_owned(), running: read_lock(&mut lock) })
             }
-            Err(TryLockError::Error(source)) => Err(HomeError::Unusable { path: lock_path, source }),
+            Err(TryLockError::Error(source)) => {
+                Err(HomeError::Unusable { path: lock_path, source })
+            }
         }
     }
 
@@ -132,7 +135,10 @@ impl Home {
     }
 
     /// The key of this server: the owner's, else the home's, else a new one that is kept in the home.
-    pub(crate) fn api_key(&self, configured: Option<&livos_core::Secret>) -> Result<ApiKey, HomeError> {
+    pub(crate) fn api_key(
+        &self,
+        configured: Option<&livos_core::Secret>,
+    ) -> Result<ApiKey, HomeError> {
         match configured {
             Some(key) => Ok(ApiKey::configured(key.clone())),
             None => ApiKey::of_home(&self.path.join(API_KEY_FILE)),

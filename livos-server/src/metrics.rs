@@ -103,19 +103,41 @@ impl Metrics {
         registry.register("runs", "Finished runs", self.runs.clone());
         registry.register("tool_calls", "Finished tool calls", self.tool_calls.clone());
         registry.register("tokens", "Tokens of model calls", self.tokens.clone());
-        registry.register("cost_micro_usd", "Cost of model calls with a known price", self.cost.clone());
-        registry.register("provider_switches", "Fallbacks to another provider", self.switches.clone());
+        registry.register(
+            "cost_micro_usd",
+            "Cost of model calls with a known price",
+            self.cost.clone(),
+        );
+        registry.register(
+            "provider_switches",
+            "Fallbacks to another provider",
+            self.switches.clone(),
+        );
     }
 
     /// Counts an answered request.
-    pub(crate) fn request(&self, route: &'static str, method: &Method, status: StatusCode, took: Duration) {
+    pub(crate) fn request(
+        &self,
+        route: &'static str,
+        method: &Method,
+        status: StatusCode,
+        took: Duration,
+    ) {
         // Extension methods are the caller's choice and would grow the label without bound.
         let is_known = matches!(
             *method,
-            Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS
+            Method::GET
+                | Method::HEAD
+                | Method::POST
+                | Method::PUT
+                | Method::PATCH
+                | Method::DELETE
+                | Method::OPTIONS
         );
         let method = if is_known { method.as_str() } else { "other" }.to_owned();
-        self.requests.get_or_create(&RequestLabels { route, method, status: status.as_u16() }).inc();
+        self.requests
+            .get_or_create(&RequestLabels { route, method, status: status.as_u16() })
+            .inc();
         self.request_seconds.observe(took.as_secs_f64());
     }
 

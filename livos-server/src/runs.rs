@@ -185,7 +185,9 @@ impl Runs {
         unfinished.sort_by_key(|run| run.id);
         for run in &unfinished {
             tracing::info!(run_id = %run.id, session_id = %run.session_id, "taking up an unfinished run");
-            if let Err(error) = self.ask(run.session_id, |reply| Command::Resume(run.id, reply)).await {
+            if let Err(error) =
+                self.ask(run.session_id, |reply| Command::Resume(run.id, reply)).await
+            {
                 tracing::warn!(%error, run_id = %run.id, "an unfinished run could not be taken up");
             }
         }

@@ -3,6 +3,7 @@
 mod assemble;
 pub(crate) mod telemetry;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,9 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use livos_core::AIProvider;
 use livos_core::MemoryStore;
-use livos_core::ModelName;
+use livos_core::ProviderId;
+use livos_core::ProviderManager;
 use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
@@ -87,15 +88,21 @@ pub enum StartError {
 #[non_exhaustive]
 pub struct Models {
     /// Asked for everything.
-    pub provider: Arc<dyn AIProvider>,
-    /// The model asked when nobody chose one.
-    pub default_model: ModelName,
+    pub manager: ProviderManager,
+    /// The providers that have a key, for people to see.
+    pub with_key: BTreeSet<ProviderId>,
 }
 
 impl Models {
-    /// One provider, or a manager of several.
-    pub fn new(provider: impl AIProvider, default_model: impl Into<ModelName>) -> Self {
-        Self { provider: Arc::new(provider), default_model: default_model.into() }
+    /// The providers of a manager, none of which needs a key.
+    pub fn new(manager: ProviderManager) -> Self {
+        Self { manager, with_key: BTreeSet::new() }
+    }
+
+    /// Says which providers have a key.
+    pub fn with_keys(mut self, providers: impl IntoIterator<Item = ProviderId>) -> Self {
+        self.with_key = providers.into_iter().collect();
+        self
     }
 }
 
@@ -155,7 +162,12 @@ impl Server {
             }
         };
         let listening = tokio::spawn(listener.run(Arc::clone(&app)));
-        tokio::spawn(assemble::engine(Arc::clone(&app), config.agent.clone(), config.model.clone(), choice));
+        tokio::spawn(assemble::engine(
+            Arc::clone(&app),
+            config.agent.clone(),
+            config.model.clone(),
+            choice,
+        ));
         tracing::info!(%url, home = %config.home.display(), "listening");
         Ok(Self {
             app,
@@ -245,4 +257,3 @@ fn reachable_url(address: SocketAddr) -> String {
     }
     format!("http://{reachable}")
 }
-

@@ -1,5 +1,7 @@
 //! What there is to work with: tools, models, providers.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -45,13 +47,23 @@ struct Model {
     capabilities: Value,
 }
 
-/// A service that answers.
+/// A service that answers, and how it is doing.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Provider {
     /// Its name in `provider/model`.
     id: String,
     /// Whether a key is set. The key itself is never shown.
     has_key: bool,
+    /// Whether it is asked just now: `closed` is as usual, `open` is left alone for a while.
+    #[schemars(with = "String")]
+    circuit: Value,
+    /// How many calls failed since the last success.
+    consecutive_failures: u32,
+    /// What it said when it failed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    /// The model of each tier.
+    models: BTreeMap<&'static str, String>,
 }
 
 pub(super) async fn tools(call: Call) -> Answer {
@@ -67,7 +79,9 @@ pub(super) async fn tools(call: Call) -> Answer {
 }
 
 pub(super) fn describe_tools(operation: Operation) -> Operation {
-    operation.named("list_tools", "The tools of this server.").answers::<List<Tool>>(200, "All of them.")
+    operation
+        .named("list_tools", "The tools of this server.")
+        .answers::<List<Tool>>(200, "All of them.")
 }
 
 pub(super) async fn models(call: Call) -> Answer {
@@ -93,10 +107,14 @@ pub(super) fn describe_models(operation: Operation) -> Operation {
 
 pub(super) async fn providers(call: Call) -> Answer {
     let providers = &call.app.engine().await.providers;
-    let items = providers
-        .configured
-        .iter()
-        .map(|provider| Provider { id: provider.id.to_string(), has_key: provider.has_key });
+    let items = providers.manager.health().into_iter().map(|health| Provider {
+        has_key: providers.with_key.contains(&health.id),
+        id: health.id.to_string(),
+        circuit: serde_json::json!(health.circuit),
+        consecutive_failures: health.consecutive_failures,
+        last_error: health.last_error,
+        models: health.models.into_iter().map(|(tier, model)| (tier, model.to_string())).collect(),
+    });
     Reply::ok(&List::whole(items.collect()))
 }
 

@@ -29,7 +29,9 @@ pub(super) async fn metrics(call: Call) -> Answer {
 }
 
 pub(super) fn describe_metrics(operation: Operation) -> Operation {
-    operation
-        .named("metrics", "What was counted, for Prometheus.")
-        .answers_as(200, "OpenMetrics text.", "application/openmetrics-text")
+    operation.named("metrics", "What was counted, for Prometheus.").answers_as(
+        200,
+        "OpenMetrics text.",
+        "application/openmetrics-text",
+    )
 }

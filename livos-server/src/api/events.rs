@@ -68,6 +68,7 @@ fn resumed(call: &Call) -> Result<Option<u64>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
-    let wrong = |_| Problem::invalid_field("Last-Event-ID", "must be the number of a journal entry");
+    let wrong =
+        |_| Problem::invalid_field("Last-Event-ID", "must be the number of a journal entry");
     text.parse().map(Some).map_err(wrong)
 }

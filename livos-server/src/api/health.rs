@@ -70,14 +70,17 @@ pub(super) async fn ready(call: Call) -> Answer {
     // Any question shows that the store answers; this session never exists.
     let store = app.store.last_seq(SessionId::from_u128(0)).await;
     let providers = match app.engine.get() {
-        Some(_) => Ok(()),
+        Some(engine) => engine.providers.check(),
         None => Err("the providers are being looked up".to_owned()),
     };
     let draining = app.draining.is_cancelled();
     let checks = vec![
         Check::of("store", store.map(drop).map_err(|error| error.to_string())),
         Check::of("providers", providers),
-        Check::of("shutdown", if draining { Err("the server is stopping".to_owned()) } else { Ok(()) }),
+        Check::of(
+            "shutdown",
+            if draining { Err("the server is stopping".to_owned()) } else { Ok(()) },
+        ),
     ];
     let is_ready = checks.iter().all(|check| check.status == CheckStatus::Ok);
     let (code, status) = if is_ready {

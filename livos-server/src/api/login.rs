@@ -94,9 +94,11 @@ pub(super) async fn end(call: Call) -> Answer {
 }
 
 pub(super) fn describe_end(operation: Operation) -> Operation {
-    operation
-        .named("logout", "End the console's session.")
-        .answers_as(204, "The cookie is gone.", "")
+    operation.named("logout", "End the console's session.").answers_as(
+        204,
+        "The cookie is gone.",
+        "",
+    )
 }
 
 fn log_in(app: &App, response: Response) -> Answer {
@@ -106,7 +108,8 @@ fn log_in(app: &App, response: Response) -> Answer {
 }
 
 fn with_cookie(app: &App, mut response: Response, value: &str, seconds: u64) -> Answer {
-    let secure = if app.public_url.as_ref().is_some_and(WebAddress::is_https) { "; Secure" } else { "" };
+    let secure =
+        if app.public_url.as_ref().is_some_and(WebAddress::is_https) { "; Secure" } else { "" };
     let path = format!("{}/", app.base_path());
     let cookie = format!(
         "{SESSION_COOKIE}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"

@@ -202,7 +202,8 @@ pub(super) fn describe_history(operation: Operation) -> Operation {
     let schema = json!({"type": "integer", "minimum": 0});
     let text = "Only what was said before this entry; the `next_before` of the answer before.";
     let operation = operation.named("list_messages", "What was said in a session, oldest first.");
-    page::describe_limit(operation.query("before", &schema, text)).answers::<History>(200, "The newest of it.")
+    page::describe_limit(operation.query("before", &schema, text))
+        .answers::<History>(200, "The newest of it.")
 }
 
 /// The newest messages before an entry: the journal is read in windows from there towards its beginning.

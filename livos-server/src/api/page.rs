@@ -48,7 +48,8 @@ pub(super) fn cursor<T: FromStr>(query: &mut Query<'_>) -> Option<T> {
 
 /// Says that a route takes `limit`.
 pub(super) fn describe_limit(operation: Operation) -> Operation {
-    let schema = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT});
+    let schema =
+        json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT});
     operation.query("limit", &schema, "How many items to give at most.")
 }
 

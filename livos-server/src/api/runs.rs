@@ -88,7 +88,8 @@ struct Failure {
 
 impl From<RunRecord> for Run {
     fn from(run: RunRecord) -> Self {
-        let name = STATES.iter().find(|(_, state)| *state == run.state).map_or("", |(name, _)| name);
+        let name =
+            STATES.iter().find(|(_, state)| *state == run.state).map_or("", |(name, _)| name);
         Self {
             id: run.id,
             session_id: run.session_id.to_string(),

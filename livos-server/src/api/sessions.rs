@@ -175,9 +175,13 @@ impl Checked {
     /// A model's name; whether there is such a model is found out by asking it.
     pub(super) fn model(&mut self, field: &str, model: Option<String>) -> Option<ModelName> {
         let model = model?.trim().to_owned();
-        let is_name = !model.is_empty() && model.len() <= MAX_MODEL && !model.contains(char::is_whitespace);
+        let is_name =
+            !model.is_empty() && model.len() <= MAX_MODEL && !model.contains(char::is_whitespace);
         if !is_name {
-            self.fault(field, "must be provider/model, such as demo/demo, or fast, balanced or best");
+            self.fault(
+                field,
+                "must be provider/model, such as demo/demo, or fast, balanced or best",
+            );
         }
         Some(ModelName::from(model))
     }

@@ -161,7 +161,10 @@ impl Faults {
 
 impl CompletionRequest {
     /// What the providers are asked, and how the answer is wanted.
-    pub(super) fn into_chat(self, default_model: &ModelName) -> Result<(ChatRequest, Delivery), Problem> {
+    pub(super) fn into_chat(
+        self,
+        default_model: &ModelName,
+    ) -> Result<(ChatRequest, Delivery), Problem> {
         let mut faults = Faults::default();
         let delivery = self.delivery();
         let model = self.model(default_model, &mut faults);
@@ -232,13 +235,20 @@ impl CompletionRequest {
         for (index, tool) in tools.iter().enumerate() {
             let field = format!("tools[{index}].function");
             let Some(function) = tool.function.as_ref().filter(|_| tool.kind == "function") else {
-                faults.add(format!("tools[{index}]"), "must be of type 'function' and have a function");
+                faults.add(
+                    format!("tools[{index}]"),
+                    "must be of type 'function' and have a function",
+                );
                 continue;
             };
             let is_name = (1..=ToolRegistry::MAX_NAME_LENGTH).contains(&function.name.len())
-                && function.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+                && function
+                    .name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
             if !is_name {
-                faults.add(format!("{field}.name"), "must have 1 to 64 letters, digits, '_' or '-'");
+                faults
+                    .add(format!("{field}.name"), "must have 1 to 64 letters, digits, '_' or '-'");
             }
             if specs.iter().any(|spec| spec.name.as_str() == function.name) {
                 faults.add(format!("{field}.name"), "is there twice");

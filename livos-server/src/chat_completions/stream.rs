@@ -83,7 +83,9 @@ impl Encoder {
             Some(Ok(ChatChunk::Switched { from, to, reason, .. })) => {
                 // What the client has seen cannot be taken back in this protocol.
                 if self.has_text || !self.calls.is_empty() {
-                    let detail = format!("{from} failed in the middle of the answer ({reason}); ask again and {to} answers");
+                    let detail = format!(
+                        "{from} failed in the middle of the answer ({reason}); ask again and {to} answers"
+                    );
                     self.fail(&Problem::new(ProblemKind::ProviderFailed, detail));
                 }
             }
@@ -133,7 +135,10 @@ impl Encoder {
             }
         }
         let reason = response::finish_reason(&answer.stop_reason);
-        self.push(&json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": reason}]), None);
+        self.push(
+            &json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": reason}]),
+            None,
+        );
         if self.usage == UsageChunk::Sent {
             self.push(&json!([]), Some(response::usage(answer.usage)));
         }
@@ -147,7 +152,10 @@ impl Encoder {
     }
 
     fn delta(&mut self, delta: &Value) {
-        self.push(&json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}]), None);
+        self.push(
+            &json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}]),
+            None,
+        );
     }
 
     fn push(&mut self, choices: &Value, usage: Option<Value>) {

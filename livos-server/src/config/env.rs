@@ -24,7 +24,11 @@ impl Environment {
     /// The variables of this process; those that are no UTF-8 are left out.
     pub fn of_process() -> Self {
         let text = |part: std::ffi::OsString| part.into_string().ok();
-        Self(std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+                .collect(),
+        )
     }
 
     /// A variable that is set to something. An empty one counts as not set.

@@ -66,19 +66,22 @@ fn flatten(table: Table) -> Vec<(String, Value)> {
 }
 
 fn unknown(name: &str, origin: &str) -> ConfigProblem {
-    let leaf = name.rsplit('.').next().unwrap_or(name);
-    let near = key::ALL.iter().min_by_key(|key| {
-        let known = key.name.rsplit('.').next().unwrap_or(key.name);
-        distance(leaf, known)
-    });
-    let known = key::ALL.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
-    let message = match near {
-        Some(key) if distance(leaf, key.name.rsplit('.').next().unwrap_or(key.name)) <= 3 => {
+    let leaf = last_part(name);
+    let known = key::ALL.iter().map(|key| (key, distance(leaf, last_part(key.name))));
+    let message = match known.min_by_key(|(_, distance)| *distance) {
+        Some((key, distance)) if distance * 2 <= leaf.len() => {
             format!("no such setting; did you mean '{}'?", key.name)
         }
-        _ => format!("no such setting; there are {known}"),
+        _ => {
+            let names: Vec<_> = key::ALL.iter().map(|key| key.name).collect();
+            format!("no such setting; there are {}", names.join(", "))
+        }
     };
     ConfigProblem { field: name.to_owned(), origin: origin.to_owned(), message }
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 /// How many letters must be changed, added or dropped (Levenshtein).

@@ -11,7 +11,11 @@ use super::key::Source;
 ///
 /// There is none for the API key: a process's arguments can be read by others.
 #[derive(Debug, Clone, Default, clap::Parser)]
-#[command(name = "livos-server", version, about = "Serves LivOS: agents, sessions, an API and a console on one port.")]
+#[command(
+    name = "livos-server",
+    version,
+    about = "Serves LivOS: agents, sessions, an API and a console on one port."
+)]
 #[non_exhaustive]
 pub struct ServeFlags {
     /// Directory of everything that is kept [default: ~/.livos]

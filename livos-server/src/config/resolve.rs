@@ -74,14 +74,17 @@ pub(super) fn config(
             .unwrap_or_else(|| StoreLocation::Sqlite(home.join("livos.db"))),
         model: typed.get(&key::MODEL, value::text).map(ModelName::from),
         log: log(&mut typed),
-        public_url: typed
-            .get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
+        public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
         http: http(&mut typed),
         home,
     };
     typed.refuse_open_door(&config);
-    if typed.problems.is_empty() { Ok(config) } else { Err(ConfigError { problems: typed.problems }) }
+    if typed.problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError { problems: typed.problems })
+    }
 }
 
 fn log(typed: &mut Typed<'_>) -> LogSettings {
@@ -112,18 +115,27 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             .unwrap_or_else(|| home.join("workspace")),
         shell: typed.get(&key::SHELL, value::shell).unwrap_or(ShellAccess::Off),
         budget,
-        max_concurrent_runs: typed.size(&key::MAX_CONCURRENT_RUNS, 1..=10_000, DEFAULT_CONCURRENT_RUNS),
+        max_concurrent_runs: typed.size(
+            &key::MAX_CONCURRENT_RUNS,
+            1..=10_000,
+            DEFAULT_CONCURRENT_RUNS,
+        ),
     }
 }
 
 fn http(typed: &mut Typed<'_>) -> HttpSettings {
     let hosts = |typed: &Value| value::list(typed)?.iter().map(|host| value::host(host)).collect();
-    let origins =
-        |typed: &Value| value::list(typed)?.iter().map(|origin| value::web_address(origin)).collect();
+    let origins = |typed: &Value| {
+        value::list(typed)?.iter().map(|origin| value::web_address(origin)).collect()
+    };
     HttpSettings {
         max_connections: typed.size(&key::MAX_CONNECTIONS, 1..=100_000, DEFAULT_CONNECTIONS),
         max_body_bytes: typed.size(&key::MAX_BODY_BYTES, 1_024..=104_857_600, DEFAULT_BODY_BYTES),
-        max_upload_bytes: typed.size(&key::MAX_UPLOAD_BYTES, 1_024..=104_857_600, DEFAULT_UPLOAD_BYTES),
+        max_upload_bytes: typed.size(
+            &key::MAX_UPLOAD_BYTES,
+            1_024..=104_857_600,
+            DEFAULT_UPLOAD_BYTES,
+        ),
         header_timeout: typed.seconds(&key::HEADER_SECONDS, DEFAULT_HEADER_SECONDS),
         body_timeout: typed.seconds(&key::BODY_SECONDS, DEFAULT_BODY_SECONDS),
         shutdown_timeout: typed.seconds(&key::SHUTDOWN_SECONDS, DEFAULT_SHUTDOWN_SECONDS),

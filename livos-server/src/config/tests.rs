@@ -13,7 +13,8 @@ fn load_with(
 ) -> Result<Config, ConfigError> {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join(FILE_NAME), file).unwrap();
-    let variables = variables.iter().copied().chain([("LIVOS_HOME", home.path().to_str().unwrap())]);
+    let variables =
+        variables.iter().copied().chain([("LIVOS_HOME", home.path().to_str().unwrap())]);
     let environment = Environment::from_iter(variables);
     let loaded = Config::load(flags, &environment);
     // The home differs from call to call; everything else must be comparable.
@@ -34,7 +35,11 @@ fn relocate(mut config: Config, home: &Path) -> Config {
 }
 
 fn messages(error: &ConfigError) -> Vec<String> {
-    error.problems().iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect()
+    error
+        .problems()
+        .iter()
+        .map(|problem| format!("{}: {}", problem.field, problem.message))
+        .collect()
 }
 
 #[test]
@@ -87,7 +92,10 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("http.allowed_hosts", "a.example"),
         ("http.allowed_origins", "https://b.example"),
     ];
-    assert_eq!(samples.map(|(name, _)| name).to_vec(), key::ALL.iter().map(|key| key.name).collect::<Vec<_>>());
+    assert_eq!(
+        samples.map(|(name, _)| name).to_vec(),
+        key::ALL.iter().map(|key| key.name).collect::<Vec<_>>()
+    );
     let default = format!("{:?}", load(&[], "").unwrap());
     for (key, (name, sample)) in key::ALL.iter().zip(samples) {
         let by_file = load(&[], &format!("{name} = \"{sample}\"")).unwrap();
@@ -140,6 +148,6 @@ fn web_addresses_know_their_parts() {
     for wrong in ["a.example", "ftp://a", "https://u:p@a", "https://a/?q"] {
         assert!(value::web_address(wrong).is_err(), "{wrong}");
     }
-    assert_eq!(value::host_of("[::1]:3200"), "[::1]");
-    assert_eq!(value::host_of("[::1]"), "[::1]");
+    assert_eq!(host_of("[::1]:3200"), "[::1]");
+    assert_eq!(host_of("[::1]"), "[::1]");
 }

@@ -96,11 +96,15 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, String> {
 pub(super) fn listen(value: &Value) -> Result<SocketAddr, String> {
     let text = text(value)?;
     let address = match text.strip_prefix("localhost:") {
-        Some(port) => port.parse().ok().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
+        Some(port) => {
+            port.parse().ok().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+        }
         None => text.parse().ok(),
     };
     address.ok_or_else(|| {
-        format!("'{text}' is no address with a port; write one such as 127.0.0.1:3200 or [::1]:3200")
+        format!(
+            "'{text}' is no address with a port; write one such as 127.0.0.1:3200 or [::1]:3200"
+        )
     })
 }
 
@@ -139,7 +143,9 @@ pub(super) fn below(home: &Path, path: &str) -> PathBuf {
 
 pub(super) fn web_address(text: &str) -> Result<WebAddress, String> {
     let wrong = || {
-        format!("'{text}' is no web address; write one such as https://livos.example.org, without query")
+        format!(
+            "'{text}' is no web address; write one such as https://livos.example.org, without query"
+        )
     };
     let uri: Uri = text.trim().parse().map_err(|_| wrong())?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
@@ -159,12 +165,16 @@ pub(super) fn web_address(text: &str) -> Result<WebAddress, String> {
 pub(super) fn host(text: &str) -> Result<String, String> {
     let is_host = |host: &str| {
         !host.is_empty()
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
     };
     if is_host(text) {
         Ok(text.to_ascii_lowercase())
     } else {
-        Err(format!("'{text}' is no host name; write one such as livos.example.org, without scheme and port"))
+        Err(format!(
+            "'{text}' is no host name; write one such as livos.example.org, without scheme and port"
+        ))
     }
 }
 
@@ -172,7 +182,9 @@ pub(super) fn log_filter(value: &Value) -> Result<String, String> {
     let text = text(value)?;
     match tracing_subscriber::EnvFilter::try_new(&text) {
         Ok(_) => Ok(text),
-        Err(error) => Err(format!("is no log filter ({error}); write one such as info or livos_server=debug")),
+        Err(error) => {
+            Err(format!("is no log filter ({error}); write one such as info or livos_server=debug"))
+        }
     }
 }
 

@@ -173,12 +173,14 @@ impl MethodSafety {
 
 impl<'a> Credentials<'a> {
     fn of(headers: &'a HeaderMap) -> Self {
-        let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+        let text =
+            |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
         let bearer = text(header::AUTHORIZATION.as_str()).and_then(|value| {
             let (scheme, key) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
         });
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let cookie = cookies
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
@@ -215,7 +217,11 @@ mod tests {
         )])
     }
 
-    fn ask(auth: &Authenticator, headers: &HeaderMap, now: Timestamp) -> Result<Caller, ProblemKind> {
+    fn ask(
+        auth: &Authenticator,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Caller, ProblemKind> {
         auth.authenticate(headers, &RequestOrigin::Untold, MethodSafety::Safe, PEER, now)
             .map_err(|problem| problem.kind)
     }
@@ -230,7 +236,9 @@ mod tests {
         ] {
             assert_eq!(ask(&auth, &headers(name, &value), at(0)), Ok(Caller::KeyHolder));
         }
-        for (name, value) in [("authorization", "Bearer x"), ("authorization", KEY), ("x-api-key", "")] {
+        for (name, value) in
+            [("authorization", "Bearer x"), ("authorization", KEY), ("x-api-key", "")]
+        {
             assert_eq!(ask(&auth, &headers(name, value), at(0)), Err(ProblemKind::Unauthorized));
         }
     }

@@ -58,8 +58,12 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-/// Reads JSON. What is no JSON is malformed; what is the wrong JSON names the field.
+/// Reads a JSON object. What is no JSON is malformed; what is the wrong JSON names the field.
 pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Arrays would be taken for objects with their fields in order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid_field("body", "must be an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -119,7 +123,7 @@ mod tests {
         let text = r#"{"parts": [{"size": 1}, {"size": 300}]}"#;
         assert_eq!(fault(text), (ProblemKind::InvalidInput, path));
         assert_eq!(fault(r#"{"pars": []}"#), (ProblemKind::InvalidInput, "pars".into()));
-        assert_eq!(fault("[1]"), (ProblemKind::InvalidInput, "parts".into()));
+        assert_eq!(fault("[1]"), (ProblemKind::InvalidInput, "body".into()));
     }
 
     #[test]

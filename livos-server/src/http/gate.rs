@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn a_rebound_name_does_not_pass() {
-        for host in ["evil.example", "evil.example:3200", "127.0.0.1.evil.example", "localhost.evil", ""] {
+        for host in
+            ["evil.example", "evil.example:3200", "127.0.0.1.evil.example", "localhost.evil", ""]
+        {
             assert_eq!(check(&[("host", host)]), Err(ProblemKind::HostNotAllowed), "{host}");
         }
     }
@@ -122,7 +124,9 @@ mod tests {
     fn only_own_pages_pass() {
         let host = ("host", "localhost:3200");
         assert_eq!(check(&[host, ("origin", "http://localhost:3200")]), Ok(RequestOrigin::Same));
-        for origin in ["http://localhost:3201", "https://evil.example", "null", "http://localhost:3200.evil"] {
+        for origin in
+            ["http://localhost:3201", "https://evil.example", "null", "http://localhost:3200.evil"]
+        {
             let answer = check(&[host, ("origin", origin)]);
             assert_eq!(answer, Err(ProblemKind::OriginNotAllowed), "{origin}");
         }

@@ -60,7 +60,10 @@ impl Listener {
         drop(self.socket);
         connections.close();
         if tokio::time::timeout(app.http.shutdown_timeout, connections.wait()).await.is_err() {
-            tracing::warn!(open = connections.len(), "closing connections that did not end in time");
+            tracing::warn!(
+                open = connections.len(),
+                "closing connections that did not end in time"
+            );
             abort.cancel();
             connections.wait().await;
         }

@@ -121,9 +121,7 @@ impl ProblemKind {
             Self::TooManyRequests => {
                 ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests")
             }
-            Self::Internal => {
-                ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The server failed")
-            }
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The server failed"),
             Self::ProviderFailed => {
                 ("provider-failed", StatusCode::BAD_GATEWAY, "The model's provider failed")
             }
@@ -226,7 +224,10 @@ mod tests {
     fn a_problem_reads_as_rfc_9457_has_it() {
         let problem = Problem::invalid(vec![
             FieldError { field: "text".into(), message: "is missing".into() },
-            FieldError { field: "mode".into(), message: "must be steer, queue or interrupt".into() },
+            FieldError {
+                field: "mode".into(),
+                message: "must be steer, queue or interrupt".into(),
+            },
         ]);
         insta::assert_json_snapshot!(problem.body());
     }

@@ -59,7 +59,8 @@ impl Reply {
     /// Sends a browser elsewhere, to be asked for with GET.
     pub(crate) fn see_other(location: &str) -> Answer {
         let mut response = Self::empty(StatusCode::SEE_OTHER);
-        let location = HeaderValue::from_str(location).map_err(|error| Problem::internal(&error))?;
+        let location =
+            HeaderValue::from_str(location).map_err(|error| Problem::internal(&error))?;
         response.headers_mut().insert(header::LOCATION, location);
         Ok(response)
     }

@@ -42,8 +42,8 @@ pub(super) async fn serve(app: Arc<App>, request: Request<Incoming>, peer: IpAdd
     let mut trail = Trail { route: NO_ROUTE, origin: RequestOrigin::Untold };
     let answered = AssertUnwindSafe(dispatch(&app, request, &path, peer, &mut trail));
     let answer = answered.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)));
-    let mut response = answer
-        .unwrap_or_else(|problem| Reply::problem(&problem, ErrorShape::of_path(&path)));
+    let mut response =
+        answer.unwrap_or_else(|problem| Reply::problem(&problem, ErrorShape::of_path(&path)));
     finish(response.headers_mut(), &trail.origin);
     let (status, took) = (response.status(), started.elapsed());
     app.metrics.request(trail.route, &method, status, took);
@@ -126,7 +126,11 @@ fn finish(headers: &mut HeaderMap, origin: &RequestOrigin) {
     if let RequestOrigin::Allowed(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         set(headers, header::VARY, "Origin");
-        set(headers, header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
+        set(
+            headers,
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            "cross-origin",
+        );
     }
 }
 

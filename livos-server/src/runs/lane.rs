@@ -125,8 +125,7 @@ impl Lane {
     }
 
     async fn next(&mut self) -> Happening {
-        let may_begin =
-            self.current.is_none() && !self.waiting.is_empty() && !self.is_stopping();
+        let may_begin = self.current.is_none() && !self.waiting.is_empty() && !self.is_stopping();
         let places = Arc::clone(&self.runs.0.places);
         let event = async {
             match &mut self.current {
@@ -168,8 +167,9 @@ impl Lane {
                 drop(reply.send(answer.map_err(RunsError::from)));
             }
             Command::Resume(run_id, reply) => {
-                let is_here = self.current.as_ref().is_some_and(|current| current.handle.run_id() == run_id)
-                    || self.waiting.iter().any(|waiting| waiting.run_id == run_id);
+                let is_here =
+                    self.current.as_ref().is_some_and(|current| current.handle.run_id() == run_id)
+                        || self.waiting.iter().any(|waiting| waiting.run_id == run_id);
                 if !is_here {
                     self.waiting.push_back(Waiting { run_id, handle: None });
                 }
@@ -177,7 +177,8 @@ impl Lane {
             }
             Command::Close(reply) => {
                 self.closing.push(reply);
-                let waiting = self.waiting.drain(..).map(|waiting| waiting.run_id).collect::<Vec<_>>();
+                let waiting =
+                    self.waiting.drain(..).map(|waiting| waiting.run_id).collect::<Vec<_>>();
                 for run in waiting {
                     self.record_end(run, RunStatus::Cancelled, None).await;
                 }
@@ -272,7 +273,8 @@ impl Lane {
                 Ok(handle) => handle,
                 Err(error) => {
                     tracing::error!(%error, %run_id, "a run could not be taken up");
-                    let error = RunError { kind: "journal_failed".to_owned(), message: error.to_string() };
+                    let error =
+                        RunError { kind: "journal_failed".to_owned(), message: error.to_string() };
                     self.record_end(run_id, RunStatus::Failed, Some(error)).await;
                     return;
                 }
@@ -322,7 +324,9 @@ impl Lane {
     }
 
     async fn panicked(&mut self, panic: String) {
-        let Some(run_id) = self.current.as_ref().map(|current| current.handle.run_id()) else { return };
+        let Some(run_id) = self.current.as_ref().map(|current| current.handle.run_id()) else {
+            return;
+        };
         tracing::error!(%run_id, panic, "a run panicked");
         let message = "the run failed inside; the server's log says why".to_owned();
         let error = RunError { kind: "panicked".to_owned(), message };

@@ -2,22 +2,19 @@
 
 use std::sync::Arc;
 
-use livos_core::AIProvider;
 use livos_core::AgentLoop;
 use livos_core::Journal;
-use livos_core::ChatRequest;
-use livos_core::ChatStream;
 use livos_core::ModelName;
-use livos_core::ProviderError;
-use livos_core::ProviderFailure;
-use livos_core::ProviderId;
+use livos_core::ProviderManager;
 use livos_core::ToolRegistry;
+use livos_tools::WorkspaceRoot;
+use livos_tools::shell::ShellSettings;
 
 use super::Models;
 use crate::app::App;
 use crate::config::AgentSettings;
 use crate::config::Environment;
-use crate::engine::ConfiguredProvider;
+use crate::config::ShellAccess;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::runs::Runs;
@@ -38,7 +35,7 @@ pub(super) async fn engine(
     let providers = providers(choice, model).await;
     let tools = tools(&settings);
     let journal: Arc<dyn Journal> = Arc::clone(&app.store) as Arc<dyn Journal>;
-    let agent = AgentLoop::builder_shared(Arc::clone(&providers.answering))
+    let agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
         .system_prompt(settings.system_prompt)
         .tools(tools.clone())
@@ -65,32 +62,41 @@ pub(super) async fn engine(
 }
 
 async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
-    let Models { provider, default_model } = match choice {
+    let Models { manager, with_key } = match choice {
         Choice::Given(models) => models,
-        Choice::Environment(_) => Models::new(NoProvider(ProviderId::from("none")), "none"),
+        Choice::Environment(_) => Models::new(ProviderManager::builder().build()),
     };
-    let configured = [ConfiguredProvider { id: provider.id().clone(), has_key: false }];
-    Providers {
-        answering: provider,
-        default_model: model.unwrap_or(default_model),
-        configured: configured.into(),
-    }
+    let default_model = model.unwrap_or_else(|| default_model(&manager));
+    Providers { manager, default_model, with_key: Arc::new(with_key) }
 }
 
-fn tools(_: &AgentSettings) -> ToolRegistry {
-    ToolRegistry::new()
+/// The everyday model of the first provider.
+fn default_model(manager: &ProviderManager) -> ModelName {
+    const TIER: &str = "balanced";
+    let first = manager.health().into_iter().next();
+    first
+        .and_then(|first| Some(format!("{}/{}", first.id, first.models.get(TIER)?)))
+        .map_or_else(|| ModelName::from(TIER), ModelName::from)
 }
 
-#[derive(Debug)]
-struct NoProvider(ProviderId);
-
-#[async_trait::async_trait]
-impl AIProvider for NoProvider {
-    fn id(&self) -> &ProviderId {
-        &self.0
+/// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
+fn tools(settings: &AgentSettings) -> ToolRegistry {
+    let tools = ToolRegistry::new();
+    let root = match WorkspaceRoot::create(&settings.workspace) {
+        Ok(root) => root,
+        Err(error) => {
+            tracing::error!(%error, "the workspace cannot be used; there are no file tools");
+            return tools;
+        }
+    };
+    let shell = match settings.shell {
+        ShellAccess::Off => Ok(()),
+        ShellAccess::On => livos_tools::shell::register(&tools, &root, ShellSettings::default()),
+    };
+    let registered =
+        [livos_tools::files::register(&tools, &root), livos_tools::time::register(&tools), shell];
+    for error in registered.into_iter().filter_map(Result::err) {
+        tracing::error!(%error, "a tool is missing");
     }
-
-    async fn chat_stream(&self, _: ChatRequest) -> Result<ChatStream, ProviderError> {
-        Err(ProviderError::Authentication(ProviderFailure::new("none", "no provider is configured")))
-    }
+    tools
 }

@@ -26,7 +26,9 @@ impl WireContent {
                 parts
                     .filter_map(|(index, part)| {
                         block(part)
-                            .map_err(|message| faults.add(format!("{field}.content[{index}]"), message))
+                            .map_err(|message| {
+                                faults.add(format!("{field}.content[{index}]"), message)
+                            })
                             .ok()
                     })
                     .collect()
@@ -61,7 +63,8 @@ fn media(url: &str) -> Result<(String, MediaSource), &'static str> {
         return Ok((guess(url).to_owned(), MediaSource::Url(url.to_owned())));
     }
     let parts = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    let (media_type, bytes) = parts.ok_or("must be an http(s) address or data:TYPE;base64,BYTES")?;
+    let (media_type, bytes) =
+        parts.ok_or("must be an http(s) address or data:TYPE;base64,BYTES")?;
     let is_base64 = !bytes.is_empty()
         && bytes.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
     if media_type.is_empty() || !is_base64 {

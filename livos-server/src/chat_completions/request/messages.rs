@@ -101,10 +101,8 @@ impl Reader {
                 }
                 self.said.push(Message::new(Role::Assistant, content));
             }
-            _ => faults.add(
-                format!("{field}.role"),
-                "must be system, developer, user, assistant or tool",
-            ),
+            _ => faults
+                .add(format!("{field}.role"), "must be system, developer, user, assistant or tool"),
         }
     }
 
@@ -115,7 +113,8 @@ impl Reader {
             faults.add(format!("{field}.tool_call_id"), "must be the id of a call made before");
             return;
         };
-        let content = message.content.map(|content| content.blocks(field, faults)).unwrap_or_default();
+        let content =
+            message.content.map(|content| content.blocks(field, faults)).unwrap_or_default();
         let result = ToolResult { call_id: id.into(), name, content, is_error: false };
         self.results.push(ContentBlock::ToolResult(result));
     }

@@ -54,7 +54,9 @@ fn pictures_come_by_address_and_by_value() {
     assert_eq!(request.model.as_str(), "demo/demo");
     let said = conversation(&request);
     assert_eq!((said[0].role, said[0].content.len()), (Role::User, 3));
-    assert!(matches!(&said[0].content[2], livos_core::ContentBlock::Image(image) if image.media_type == "image/webp"));
+    assert!(
+        matches!(&said[0].content[2], livos_core::ContentBlock::Image(image) if image.media_type == "image/webp")
+    );
     assert!(matches!(request.output, OutputFormat::JsonSchema { .. }));
 }
 
@@ -82,7 +84,8 @@ fn every_fault_is_named() {
 
 #[test]
 fn usage_is_streamed_when_asked_for() {
-    let base = json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+    let base =
+        json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
     assert_eq!(read(base.clone()).unwrap().1, Delivery::Stream(UsageChunk::LeftOut));
     let mut with_usage = base;
     with_usage["stream_options"] = json!({"include_usage": true});
