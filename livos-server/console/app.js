@@ -36,6 +36,9 @@ const sessions = new SessionList({
     if (id === session) location.hash = '#/';
   },
   changed: showTitle,
+  reveal: () => {
+    if (!wide.matches) openDrawer();
+  },
 });
 const models = new ModelPicker(showDemo);
 const composer = new Composer({ send, stop });
@@ -201,12 +204,16 @@ function connectionChanged(state) {
 function openDrawer() {
   body.classList.add('drawer-open');
   byId('drawer').inert = false;
+  document.querySelector('.stage').inert = true;
   byId('drawer-close').focus();
 }
 
 function closeDrawer() {
+  const wasOpen = body.classList.contains('drawer-open');
   body.classList.remove('drawer-open');
   byId('drawer').inert = !wide.matches;
+  document.querySelector('.stage').inert = false;
+  if (wasOpen) byId('drawer-open').focus();
 }
 
 function newChat() {

@@ -17,7 +17,7 @@ export class SessionList {
   #loaded = false;
   #actions;
 
-  /** `actions`: `deleted(id)`, `changed()`. */
+  /** `actions`: `deleted(id)`, `changed()`, `reveal()`. */
   constructor(actions) {
     this.#actions = actions;
     setInterval(() => this.#render(), 60_000);
@@ -66,7 +66,7 @@ export class SessionList {
     let group = null;
     for (const session of this.#sessions) {
       const heading = ageGroup(session.updated_at ?? session.created_at);
-      if (heading !== group) nodes.push(h('li', { className: 'session-group', role: 'presentation' }, heading));
+      if (heading !== group) nodes.push(h('li', { className: 'session-group' }, heading));
       group = heading;
       nodes.push(this.#item(session));
     }
@@ -96,6 +96,7 @@ export class SessionList {
   }
 
   #startRename(id) {
+    this.#actions.reveal();
     const session = this.get(id);
     const item = this.#list.querySelector(`[data-id="${CSS.escape(id)}"]`);
     if (!session || !item) return;
