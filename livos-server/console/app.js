@@ -15,7 +15,7 @@ const SUGGESTIONS = [
   ['clock', 'What time is it?', 'Asks the clock'],
   ['file', 'List the files in the workspace', 'Looks around in its folder'],
   ['terminal', 'Run uname -a', 'Starts a command'],
-  ['spark', 'Think about a good name for a robot', 'Shows its reasoning'],
+  ['spark', 'Think about names for a robot', 'Shows its reasoning'],
 ];
 
 /** A connection that is lost only for a moment is not worth a notice. */
