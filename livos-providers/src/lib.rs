@@ -9,4 +9,14 @@ mod stream;
 mod transport;
 
 pub use self::config::{ConfigError, ProviderConfig};
-pub use self::gemini::GeminiProvider;
+pub use self::gemini::Gemini;
+
+/// Entry points of the fuzz targets; not for use.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads bytes as an answer of the Gemini API.
+    pub fn gemini(data: &[u8]) {
+        crate::gemini::fuzz(data);
+    }
+}
