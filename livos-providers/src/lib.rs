@@ -3,6 +3,7 @@
 mod anthropic;
 mod catalog;
 mod config;
+mod demo;
 mod encoding;
 mod failure;
 mod gemini;
@@ -17,6 +18,7 @@ pub use self::catalog::{
     known_models, tier_model,
 };
 pub use self::config::{ConfigError, ProviderConfig};
+pub use self::demo::DemoProvider;
 pub use self::gemini::Gemini;
 
 /// Entry points of the fuzz targets; not for use.
