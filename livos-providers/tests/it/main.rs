@@ -9,6 +9,8 @@
 
 mod anthropic;
 mod cassettes_anthropic;
+mod cassettes_gemini;
+mod gemini;
 mod prefix;
 mod raw_server;
 mod wire_faults;
