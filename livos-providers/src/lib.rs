@@ -3,8 +3,10 @@
 mod config;
 mod encoding;
 mod failure;
+pub mod openai_compatible;
 mod sse;
 mod stream;
 mod transport;
 
 pub use self::config::{ConfigError, ProviderConfig};
+pub use self::openai_compatible::OpenAiCompatible;
