@@ -8,6 +8,7 @@ mod encoding;
 mod failure;
 mod gemini;
 mod json_text;
+pub mod openai_compatible;
 mod sse;
 mod stream;
 mod transport;
@@ -20,6 +21,7 @@ pub use self::catalog::{
 pub use self::config::{ConfigError, ProviderConfig};
 pub use self::demo::DemoProvider;
 pub use self::gemini::Gemini;
+pub use self::openai_compatible::OpenAiCompatible;
 
 /// Entry points of the fuzz targets; not for use.
 #[cfg(feature = "fuzzing")]
