@@ -3,8 +3,10 @@
 mod anthropic;
 mod catalog;
 mod config;
+mod demo;
 mod encoding;
 mod failure;
+mod gemini;
 mod json_text;
 pub mod openai_compatible;
 mod sse;
@@ -17,4 +19,16 @@ pub use self::catalog::{
     known_models, tier_model,
 };
 pub use self::config::{ConfigError, ProviderConfig};
+pub use self::demo::DemoProvider;
+pub use self::gemini::Gemini;
 pub use self::openai_compatible::OpenAiCompatible;
+
+/// Entry points of the fuzz targets; not for use.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads bytes as an answer of the Gemini API.
+    pub fn gemini(data: &[u8]) {
+        crate::gemini::fuzz(data);
+    }
+}

@@ -11,3 +11,4 @@ mod agent_loop;
 mod events;
 mod registry;
 mod stores;
+mod transcript;
