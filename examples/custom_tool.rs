@@ -60,20 +60,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tools = ToolRegistry::new();
     tools.register(Stock { items: BTreeMap::from([("apples", 12), ("pears", 7)]) })?;
 
-    let provider: Arc<dyn AIProvider> = match livos_providers::from_env()? {
-        Some(providers) => Arc::new(providers),
-        None => Arc::new(ScriptedProvider::new(
-            "scripted",
-            [
-                Script::tool("call_1", "stock", json!({"item": "apples"})),
-                Script::text("There are 12 apples."),
-            ],
-        )),
-    };
+    let providers = livos_providers::from_env()?;
+    let has_any = providers.providers().next().is_some();
+    let provider: Arc<dyn AIProvider> =
+        if has_any { Arc::new(providers) } else { Arc::new(script()) };
 
     let agent = AgentLoop::builder_shared(provider).tools(tools).build();
     let outcome = agent.run("How many apples are in the store room?").await;
     println!("{} tool call(s)", outcome.tool_calls);
     println!("{}", outcome.into_text().map_err(|error| error.message)?);
     Ok(())
+}
+
+/// What a model would do, where there is none.
+fn script() -> ScriptedProvider {
+    let call = Script::tool("call_1", "stock", json!({"item": "apples"}));
+    ScriptedProvider::new("scripted", [call, Script::text("There are 12 apples.")])
 }

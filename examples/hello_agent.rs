@@ -6,24 +6,22 @@
 //! ```
 //!
 //! With a key in the environment (or GEMINI_API_KEY, OPENAI_API_KEY) a real model is asked.
-//! Without one a script answers, so that it runs on any machine.
+//! Without one the demo model answers, which follows fixed rules and runs on any machine.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use livos_core::AIProvider;
 use livos_core::AgentLoop;
-use livos_core::testing::ScriptedProvider;
+use livos_providers::DemoProvider;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let question = std::env::args().nth(1).unwrap_or_else(|| "What is an agent?".to_owned());
-    let provider: Arc<dyn AIProvider> = match livos_providers::from_env()? {
-        Some(providers) => Arc::new(providers),
-        None => Arc::new(ScriptedProvider::answering(
-            "A model that is asked, acts with tools, and is asked again. (This is a script, not a model.)",
-        )),
-    };
+    let question = std::env::args().nth(1).unwrap_or_else(|| "What is 12 * (3 + 4)?".to_owned());
+    let providers = livos_providers::from_env()?;
+    let has_any = providers.providers().next().is_some();
+    let provider: Arc<dyn AIProvider> =
+        if has_any { Arc::new(providers) } else { Arc::new(DemoProvider::new()) };
 
     let agent = AgentLoop::builder_shared(provider)
         .system_prompt("You answer in one short sentence.")

@@ -31,12 +31,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Script::text("The cap").then_fail(lost()),
         ],
     );
-    let steady: Arc<dyn AIProvider> = match livos_providers::from_env()? {
-        Some(providers) => Arc::new(providers),
-        None => Arc::new(ScriptedProvider::new(
-            "steady",
-            [Script::text("The capital of Portugal is Lisbon.")],
-        )),
+    let providers = livos_providers::from_env()?;
+    let has_any = providers.providers().next().is_some();
+    let answer = Script::text("The capital of Portugal is Lisbon.");
+    let steady: Arc<dyn AIProvider> = if has_any {
+        Arc::new(providers)
+    } else {
+        Arc::new(ScriptedProvider::new("steady", [answer]))
     };
 
     // The order is the order of preference. A manager is a provider itself.

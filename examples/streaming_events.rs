@@ -4,31 +4,28 @@
 //! cargo run -p livos-examples --example streaming_events
 //! ```
 //!
-//! With a provider's key in the environment a real model is asked.
+//! With a provider's key in the environment a real model is asked, otherwise the demo model.
 
 use std::error::Error;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
-use livos_core::testing::Script;
-use livos_core::testing::ScriptedProvider;
 use livos_core::{AIProvider, AgentLoop, EventKind, ToolRegistry};
-use serde_json::json;
+use livos_providers::DemoProvider;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let provider: Arc<dyn AIProvider> = match livos_providers::from_env()? {
-        Some(providers) => Arc::new(providers),
-        None => Arc::new(ScriptedProvider::new("scripted", script())),
-    };
+    let providers = livos_providers::from_env()?;
+    let has_any = providers.providers().next().is_some();
+    let provider: Arc<dyn AIProvider> =
+        if has_any { Arc::new(providers) } else { Arc::new(DemoProvider::new()) };
     let tools = ToolRegistry::new();
     livos_tools::time::register(&tools)?;
     let agent = AgentLoop::builder_shared(provider).tools(tools).build();
 
     // The handle is a stream of events, and a future of the outcome.
-    let mut run = agent.run("How many days are there from 2026-01-01 to 2026-12-24?");
+    let mut run = agent.run("What time is it?");
     while let Some(event) = run.next().await {
         match &event.kind {
             EventKind::TextDelta { text } => print!("{text}"),
@@ -36,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             EventKind::ToolFinished { name, status, duration_ms, .. } => {
                 println!("<- {name}: {status:?} in {duration_ms} ms");
             }
+            EventKind::ToolCallDelta { .. } => {}
             EventKind::AssistantMessage { .. } => println!(),
             EventKind::RunFinished { turns, usage, .. } => {
                 println!("[{turns} turns, {} tokens]", usage.total_tokens());
@@ -52,13 +50,4 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     run.await.into_text().map_err(|error| error.message)?;
     Ok(())
-}
-
-fn script() -> [Script; 2] {
-    let pause = Duration::from_millis(150);
-    let arguments = json!({"operation": "difference", "from": "2026-01-01", "to": "2026-12-24"});
-    [
-        Script::new().think("I had better not guess.").call("call_1", "time", arguments),
-        Script::new().say("There are ").pause(pause).say("357 ").pause(pause).say("days."),
-    ]
 }
