@@ -5,6 +5,7 @@ mod catalog;
 mod config;
 mod demo;
 mod encoding;
+mod environment;
 mod failure;
 mod gemini;
 mod json_text;
@@ -20,6 +21,7 @@ pub use self::catalog::{
 };
 pub use self::config::{ConfigError, ProviderConfig};
 pub use self::demo::DemoProvider;
+pub use self::environment::{ConfiguredProvider, configured_providers, from_env};
 pub use self::gemini::Gemini;
 pub use self::openai_compatible::OpenAiCompatible;
 
