@@ -1,1 +1,29 @@
-//! livos-providers
+#![doc = include_str!("../README.md")]
+
+mod anthropic;
+mod catalog;
+mod config;
+mod demo;
+mod encoding;
+mod environment;
+mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod gemini;
+mod json_text;
+pub mod openai_compatible;
+mod sse;
+mod stream;
+mod transport;
+
+pub use self::anthropic::Anthropic;
+pub use self::catalog::{
+    CATALOG_DATE, Input, KnownModel, LongPromptPrice, Price, Tier, Vendor, find_model,
+    known_models, tier_model,
+};
+pub use self::config::{ConfigError, ProviderConfig};
+pub use self::demo::DemoProvider;
+pub use self::environment::{ConfiguredProvider, configured_providers, from_env};
+pub use self::gemini::Gemini;
+pub use self::openai_compatible::OpenAiCompatible;

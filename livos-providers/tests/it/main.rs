@@ -1,0 +1,16 @@
+//! Providers against servers of our own on the loopback.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod anthropic;
+mod cassettes_anthropic;
+mod cassettes_gemini;
+mod gemini;
+mod prefix;
+mod raw_server;
+mod wire_faults;
