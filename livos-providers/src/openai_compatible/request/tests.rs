@@ -4,6 +4,10 @@ use livos_core::ContentBlock;
 use livos_core::Effect;
 use livos_core::Message;
 use livos_core::Role;
+use livos_core::ThinkingEffort::High;
+use livos_core::ThinkingEffort::Low;
+use livos_core::ThinkingEffort::Medium;
+use livos_core::ThinkingEffort::Off;
 use livos_core::ToolCall;
 use livos_core::ToolInput;
 use livos_core::ToolResult;
@@ -12,7 +16,7 @@ use serde_json::json;
 use super::*;
 
 fn bytes(dialect: &Dialect, request: &ChatRequest) -> Vec<u8> {
-    encode(dialect, 7, request, Delivery::Streamed).joined()
+    encode(dialect, 7, request).joined()
 }
 
 fn body(dialect: &Dialect, request: &ChatRequest) -> Value {
@@ -162,7 +166,6 @@ fn reasoning_is_switched_as_each_dialect_wants_it() {
         request.thinking = thinking;
         body(dialect, &request)[field].clone()
     };
-    use ThinkingEffort::{High, Low, Medium, Off};
     assert_eq!(switch(&Dialect::OPENAI, "o4-mini", Low, "reasoning_effort"), "low");
     assert_eq!(switch(&Dialect::OPENAI, "gpt-4o", Low, "reasoning_effort"), Value::Null);
     assert_eq!(
