@@ -8,6 +8,7 @@ mod encoding;
 mod failure;
 mod gemini;
 mod json_text;
+mod local;
 pub mod openai_compatible;
 mod sse;
 mod stream;
@@ -21,6 +22,7 @@ pub use self::catalog::{
 pub use self::config::{ConfigError, ProviderConfig};
 pub use self::demo::DemoProvider;
 pub use self::gemini::Gemini;
+pub use self::local::{LOCAL_TIMEOUT, LocalCandidate, LocalEndpoint, find_local};
 pub use self::openai_compatible::OpenAiCompatible;
 
 /// Entry points of the fuzz targets; not for use.
@@ -30,5 +32,10 @@ pub mod fuzzing {
     /// Reads bytes as an answer of the Gemini API.
     pub fn gemini(data: &[u8]) {
         crate::gemini::fuzz(data);
+    }
+
+    /// Reads bytes as an answer of chat completions.
+    pub fn openai(data: &[u8]) {
+        crate::openai_compatible::fuzz(data);
     }
 }

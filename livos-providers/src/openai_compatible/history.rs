@@ -206,7 +206,9 @@ fn push_user<'a>(
             push_item(out, |out| push_text_message("user", &text.text, out));
         }
         rest => {
-            rest.iter().for_each(|block| push_user_block(dialect, block, &mut parts));
+            for block in rest {
+                push_user_block(dialect, block, &mut parts);
+            }
             parts.push_as_user(out);
         }
     }
@@ -310,7 +312,9 @@ fn push_tool_media(dialect: &Dialect, results: &[(&ToolCall, &ToolResult)], part
         let media: Vec<_> = media.filter(|part| !matches!(part, OutPart::Text { .. })).collect();
         if !media.is_empty() {
             parts.push_text(format!("Returned by the tool `{}` ({}):", call.name, call.call_id));
-            media.iter().for_each(|part| parts.push(part));
+            for part in &media {
+                parts.push(part);
+            }
         }
     }
 }
