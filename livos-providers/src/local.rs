@@ -80,7 +80,7 @@ async fn ask(candidate: &LocalCandidate) -> Option<LocalEndpoint> {
 
 /// The base URL for a value of `OLLAMA_HOST`: an address to listen at or a URL, port and scheme
 /// optional. "All addresses" is where a server listens, not where it can be reached.
-fn ollama_url(host: &str) -> String {
+pub(crate) fn ollama_url(host: &str) -> String {
     let host = host.trim().trim_end_matches('/');
     let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -97,7 +97,10 @@ fn ollama_url(host: &str) -> String {
         name if is_bare_ipv6(name) => format!("[{name}]"),
         name => name.to_owned(),
     };
-    let path = if path.is_empty() { "v1" } else { path };
+    let path = match path.strip_suffix("v1").unwrap_or(path).trim_end_matches('/') {
+        "" => "v1".to_owned(),
+        path => format!("{path}/v1"),
+    };
     format!("{scheme}://{name}{port}/{path}")
 }
 
@@ -119,6 +122,7 @@ mod tests {
             ("https://box.example.com", "https://box.example.com/v1"),
             ("http://box:1234/", "http://box:1234/v1"),
             ("http://box/ollama/v1", "http://box/ollama/v1"),
+            ("http://box/ollama", "http://box/ollama/v1"),
             ("[::]:9", "http://127.0.0.1:9/v1"),
             ("fe80::1", "http://[fe80::1]:11434/v1"),
         ] {

@@ -52,7 +52,7 @@ use crate::transport::answer_kind;
 use crate::transport::secret_header;
 
 #[cfg(feature = "fuzzing")]
-pub(crate) use self::stream::fuzz;
+pub(crate) use self::stream::fuzz_machine;
 
 pub use self::dialect::AuthHeader;
 pub use self::dialect::CostReport;
