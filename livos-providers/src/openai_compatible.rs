@@ -51,6 +51,9 @@ use crate::transport::WHOLE_ANSWER_TIMEOUT;
 use crate::transport::answer_kind;
 use crate::transport::secret_header;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::stream::fuzz_machine;
+
 pub use self::dialect::AuthHeader;
 pub use self::dialect::CostReport;
 pub use self::dialect::Dialect;
