@@ -6,6 +6,7 @@ use livos_core::ChatChunk;
 
 use crate::anthropic::AnthropicMachine;
 use crate::config::ProviderConfig;
+use crate::openai_compatible::Dialect;
 use crate::sse::Flow;
 use crate::sse::SseDecoder;
 use crate::sse::SseError;
@@ -41,6 +42,13 @@ pub fn anthropic(data: &[u8]) {
 /// Reads bytes as an answer of the Gemini API.
 pub fn gemini(data: &[u8]) {
     crate::gemini::fuzz(data);
+}
+
+/// Reads bytes as an answer of chat completions, in every dialect.
+pub fn openai(data: &[u8]) {
+    for dialect in Dialect::KNOWN {
+        fold(&mut crate::openai_compatible::fuzz_machine(dialect), data);
+    }
 }
 
 /// Reads bytes as a refusal; the first byte chooses the status.

@@ -46,6 +46,9 @@ use crate::transport::Transport;
 use crate::transport::arrives_in_pieces;
 use crate::transport::secret_header;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::stream::fuzz_machine;
+
 pub use self::dialect::AuthHeader;
 pub use self::dialect::CostReport;
 pub use self::dialect::Dialect;
