@@ -52,11 +52,13 @@ pub(crate) fn encode_head(
     let slot = request.conversation.encoding();
     let mut kept = slot.take::<EncodedConversation>().unwrap_or_default();
     let known = kept.head.as_ref().filter(|head| head.is_of(request, format));
-    let bytes = known.map(|head| head.bytes.clone()).unwrap_or_else(|| {
+    let bytes = if let Some(head) = known {
+        head.bytes.clone()
+    } else {
         let mut buffer = Vec::new();
         encode(&mut buffer);
         Bytes::from(buffer)
-    });
+    };
     kept.head = Some(EncodedHead {
         format,
         model: request.model.clone(),
@@ -126,10 +128,11 @@ impl EncodedMessages {
     }
 }
 
-/// Writes an item of a comma-separated list; an item of no bytes leaves no comma.
+/// Writes an item of a comma-separated list; an item of no bytes leaves no comma. An item may
+/// itself be written as several.
 pub(crate) fn push_item(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let before = buffer.len();
-    let is_first = matches!(buffer.last(), None | Some(b'[' | b'{'));
+    let is_first = matches!(buffer.last(), None | Some(b'[' | b'{' | b','));
     if !is_first {
         buffer.push(b',');
     }

@@ -1,13 +1,18 @@
-//! Model providers for [`livos_core`]: Anthropic, Gemini, and everything that speaks OpenAI's protocol.
+#![doc = include_str!("../README.md")]
 
 mod anthropic;
 mod catalog;
 mod config;
 mod demo;
 mod encoding;
+mod environment;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gemini;
 mod json_text;
+pub mod openai_compatible;
 mod sse;
 mod stream;
 mod transport;
@@ -19,14 +24,6 @@ pub use self::catalog::{
 };
 pub use self::config::{ConfigError, ProviderConfig};
 pub use self::demo::DemoProvider;
+pub use self::environment::{ConfiguredProvider, configured_providers, from_env};
 pub use self::gemini::Gemini;
-
-/// Entry points of the fuzz targets; not for use.
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing {
-    /// Reads bytes as an answer of the Gemini API.
-    pub fn gemini(data: &[u8]) {
-        crate::gemini::fuzz(data);
-    }
-}
+pub use self::openai_compatible::OpenAiCompatible;
