@@ -9,6 +9,8 @@ use livos_core::OutputFormat;
 use livos_core::Role;
 use livos_core::ThinkingEffort;
 use livos_core::ToolChoice;
+use livos_core::ToolName;
+use livos_core::ToolSpec;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -89,16 +91,13 @@ fn push_head(request: &ChatRequest, out: &mut Vec<u8>) {
     let system = request.system.as_deref().filter(|system| !system.trim().is_empty());
     if !request.tools.is_empty() {
         out.extend_from_slice(b",\"tools\":[");
-        for (index, tool) in request.tools.iter().enumerate() {
-            let mut entry = json!({
-                "name": tool.name,
-                "description": &*tool.description,
-                "input_schema": &*tool.input_schema,
-            });
-            if system.is_none() && index + 1 == request.tools.len() {
-                entry["cache_control"] = mark.clone();
-            }
-            push_item(out, |out| push_json(out, &entry));
+        let (last, others) = match request.tools.split_last() {
+            Some((last, others)) if system.is_none() => (Some(last), others),
+            _ => (None, &*request.tools),
+        };
+        let tools = others.iter().map(|tool| WireTool::new(tool, None));
+        for tool in tools.chain(last.map(|tool| WireTool::new(tool, Some(&mark)))) {
+            push_item(out, |out| push_json(out, &tool));
         }
         out.push(b']');
     }
@@ -108,6 +107,26 @@ fn push_head(request: &ChatRequest, out: &mut Vec<u8>) {
         out.push(b']');
     }
     out.extend_from_slice(b",\"messages\":[");
+}
+
+#[derive(serde::Serialize)]
+struct WireTool<'a> {
+    name: &'a ToolName,
+    description: &'a str,
+    input_schema: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<&'a Value>,
+}
+
+impl<'a> WireTool<'a> {
+    fn new(tool: &'a ToolSpec, cache_control: Option<&'a Value>) -> Self {
+        Self {
+            name: &tool.name,
+            description: &tool.description,
+            input_schema: &tool.input_schema,
+            cache_control,
+        }
+    }
 }
 
 /// Adds what stands behind the messages and is not kept: the facts of the moment.
@@ -220,21 +239,21 @@ impl Options<'_> {
         let effort = self.request.thinking;
         // Forced tool calls and reasoning exclude each other.
         let is_wanted = effort != ThinkingEffort::Off && !self.forces_a_tool();
-        let mut thinking = match (self.traits.reasoning, is_wanted) {
+        let kind = match (self.traits.reasoning, is_wanted) {
             (Reasoning::None, _) | (Reasoning::Budget | Reasoning::Adaptive, false) => return None,
             (Reasoning::AdaptiveByDefault, false) => return Some(json!({"type": "disabled"})),
             (Reasoning::Budget, true) => return self.thinking_budget(effort),
-            (Reasoning::Always, false) => json!({"type": "adaptive"}),
+            (Reasoning::Always, false) => vec![("type", json!("adaptive"))],
             (Reasoning::Adaptive | Reasoning::AdaptiveByDefault | Reasoning::Always, true) => {
-                json!({"type": "adaptive", "display": "summarized"})
+                vec![("type", json!("adaptive")), ("display", json!("summarized"))]
             }
         };
-        if self.traits.binding == Binding::Prefix {
-            // A compacted conversation, or facts of the moment that are gone
-            // by the next turn, would otherwise make the service refuse it.
-            thinking["block_binding"] = json!({"prefix_mismatch_behavior": "drop_block"});
-        }
-        Some(thinking)
+        // A compacted conversation, or facts of the moment that are gone by the
+        // next turn, would otherwise make the service refuse its own reasoning.
+        let binding = (self.traits.binding == Binding::Prefix)
+            .then(|| ("block_binding", json!({"prefix_mismatch_behavior": "drop_block"})));
+        let members = kind.into_iter().chain(binding);
+        Some(members.map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     fn thinking_budget(&self, effort: ThinkingEffort) -> Option<Value> {
