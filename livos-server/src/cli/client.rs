@@ -85,11 +85,6 @@ impl Client {
         &self.url
     }
 
-    /// Whether a LivOS server answers there.
-    pub(super) async fn is_alive(&self) -> bool {
-        self.get::<Value>("/healthz").await.is_ok()
-    }
-
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.read(self.send(self.request(Method::GET, path)).await?).await
     }

@@ -49,10 +49,10 @@ impl Connection {
             return Self::to_running(target, environment);
         }
         let config = config.on_free_port();
-        let server = Server::start(config.clone())
+        let server = Server::start(config.clone(), environment)
             .await
             .map_err(|error| ClientError::NoServer(error.to_string()))?;
-        let client = Client::new(&server.url(), Some(home_key(&config)?))?;
+        let client = Client::new(server.url(), Some(home_key(&config)?))?;
         Ok(Self { client, own: Some(server) })
     }
 
