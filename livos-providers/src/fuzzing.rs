@@ -6,6 +6,7 @@ use livos_core::ChatChunk;
 
 use crate::anthropic::AnthropicMachine;
 use crate::config::ProviderConfig;
+use crate::openai_compatible::Dialect;
 use crate::sse::Flow;
 use crate::sse::SseDecoder;
 use crate::sse::SseError;
@@ -43,12 +44,24 @@ pub fn gemini(data: &[u8]) {
     crate::gemini::fuzz(data);
 }
 
+/// Reads bytes as an answer of chat completions, in every dialect.
+pub fn openai(data: &[u8]) {
+    for dialect in Dialect::KNOWN {
+        fold(&mut crate::openai_compatible::fuzz_machine(dialect), data);
+    }
+}
+
 /// Reads bytes as a refusal; the first byte chooses the status.
 pub fn failure(data: &[u8]) {
     let Some((status, body)) = data.split_first() else { return };
     let Ok(config) = ProviderConfig::new("fuzz", "http://127.0.0.1") else { return };
     let status = 300 + u16::from(*status);
-    let error = crate::failure::from_response(&config, status, &reqwest::header::HeaderMap::default(), body);
+    let error = crate::failure::from_response(
+        &config,
+        status,
+        &reqwest::header::HeaderMap::default(),
+        body,
+    );
     assert!(error.failure().message.len() <= 4 * 600, "the message is not bounded");
 }
 

@@ -118,6 +118,11 @@ impl Config {
         &self.home
     }
 
+    /// The same, but listening on a free loopback port that nobody was told of.
+    pub(crate) fn on_free_port(self) -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..self }
+    }
+
     /// The address it is to listen on; port 0 lets the system choose.
     pub fn listen(&self) -> SocketAddr {
         self.listen

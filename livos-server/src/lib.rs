@@ -23,10 +23,12 @@
 //! - `api`: the routes; `chat_completions`: those of OpenAI's API
 //! - `runs`: one run at a time in a session, watched by many
 //! - `console`: the web pages inside the binary
+//! - `cli`: the `livos` command, a client like any other
 
 mod api;
 mod app;
 mod chat_completions;
+mod cli;
 mod config;
 mod console;
 mod engine;
@@ -38,6 +40,8 @@ mod runs;
 mod runtime;
 mod serve;
 
+pub use self::cli::Cli;
+pub use self::cli::ClientError;
 pub use self::config::Config;
 pub use self::config::ConfigError;
 pub use self::config::ConfigProblem;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use livos_core::ChatRequest;
 use livos_core::ContentBlock;
+use livos_core::Delivery;
 use livos_core::MediaSource;
 use livos_core::Message;
 use livos_core::OutputFormat;
@@ -44,19 +45,12 @@ const MIN_THINKING_TOKENS: u64 = 1024;
 /// How every block ends within a message that ends with it.
 const MESSAGE_END: &[u8] = b"}]}";
 
-/// Whether the answer comes piece by piece.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Delivery {
-    Streamed,
-    Whole,
-}
-
 /// The body of a request.
 ///
 /// Head and messages are byte for byte what the session's next request begins
 /// with. The last message's cache mark, when it needs one, is put into the
 /// tail: see [`close_messages`].
-pub(super) fn encode(request: &ChatRequest, delivery: Delivery) -> RequestBody {
+pub(super) fn encode(request: &ChatRequest) -> RequestBody {
     let traits = traits(request.model.as_str());
     let format = MessageFormat {
         system_role: traits.system_role,
@@ -72,7 +66,7 @@ pub(super) fn encode(request: &ChatRequest, delivery: Delivery) -> RequestBody {
     let mut tail = Vec::new();
     let messages = close_messages(request, messages, &mut tail);
     tail.push(b']');
-    let options = Options { request, traits, delivery }.collect();
+    let options = Options { request, traits }.collect();
     for (name, value) in &options {
         tail.push(b',');
         push_json(&mut tail, name);
@@ -166,7 +160,6 @@ fn close_messages(request: &ChatRequest, messages: Bytes, tail: &mut Vec<u8>) ->
 struct Options<'a> {
     request: &'a ChatRequest,
     traits: Traits,
-    delivery: Delivery,
 }
 
 impl Options<'_> {
@@ -179,7 +172,7 @@ impl Options<'_> {
             }
         };
         set("max_tokens", Some(Value::from(self.max_tokens())));
-        set("stream", (self.delivery == Delivery::Streamed).then(|| Value::from(true)));
+        set("stream", (request.delivery == Delivery::Streamed).then(|| Value::from(true)));
         let needs_mark = request.volatile.is_none();
         set("cache_control", needs_mark.then(|| json!({"type": "ephemeral"})));
         set("tool_choice", self.tool_choice());

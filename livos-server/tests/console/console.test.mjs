@@ -176,6 +176,28 @@ test('what is written stays text', async () => {
   assert.equal(await page.locator('.transcript a:not([href^="http"])').count(), 0);
 });
 
+test('markdown that streams in reads like markdown that is whole', async () => {
+  await page.goto(wire.url);
+  const differing = await page.evaluate(async (pieces) => {
+    const { MarkdownStream, renderMarkdown } = await import('./markdown.js');
+    const whole = document.createElement('div');
+    const random = (below) => { seed = (seed * 1103515245 + 12345) % 2147483648; return seed % below; };
+    let seed = 42;
+    for (let round = 0; round < 500; round += 1) {
+      const text = Array.from({ length: 5 + random(40) }, () => pieces[random(pieces.length)]).join('');
+      whole.replaceChildren();
+      renderMarkdown(whole, text);
+      const streamed = document.createElement('div');
+      const stream = new MarkdownStream(streamed);
+      for (let end = 0; end < text.length;) stream.update(text.slice(0, end += 1 + random(4)));
+      if (!streamed.isEqualNode(whole)) return text;
+    }
+    return null;
+  }, ['**', '*', '_', '`', '```', '\n', '\n\n', '- ', '1. ', '  ', '> ', '| a | b |\n', '|---|---|\n', '# ', '[a](http://x.y)', '[', '](',
+    'http://a.b/c', '~~', 'text', 'word ', '\\', '<b>', '[x] ', '---']);
+  assert.equal(differing, null);
+});
+
 test('a lost connection is resumed without gap or repeat', async () => {
   await enter();
   await say(ASK_FOR_SOME_SECONDS);
