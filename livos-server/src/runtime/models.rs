@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     fn providers(variables: &[(&str, &str)], model: Option<&str>) -> Option<Vec<String>> {
-        let environment = Environment::from_iter(variables.iter().copied());
+        let environment: Environment = variables.iter().copied().collect();
         match configured(&environment, model.map(ModelName::from).as_ref()).unwrap() {
             Choice::Local { .. } => None,
             Choice::Configured(models) => {
