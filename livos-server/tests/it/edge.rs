@@ -78,7 +78,7 @@ async fn a_body_that_is_too_large_is_refused_declared_or_not() {
     let mut chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
     for _ in 0..20 {
         chunked.extend_from_slice(b"10000\r\n");
-        chunked.extend_from_slice(&[b' '; 0x10000]);
+        chunked.extend(std::iter::repeat_n(b' ', 0x10000));
         chunked.extend_from_slice(b"\r\n");
     }
     let mut stream = TcpStream::connect(server.address()).await.unwrap();

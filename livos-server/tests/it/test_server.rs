@@ -89,8 +89,7 @@ impl TestServer {
             ("LIVOS_API_KEY", KEY),
             ("LIVOS_STORE", "memory:"),
         ];
-        let environment =
-            Environment::from_iter(usual.into_iter().chain(variables.iter().copied()));
+        let environment: Environment = usual.into_iter().chain(variables.iter().copied()).collect();
         let config = Config::load(ServeFlags::default(), &environment).unwrap();
         let server = Server::start_with(config, models).await.unwrap();
         let client = reqwest::Client::builder()
