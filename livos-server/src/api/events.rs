@@ -5,6 +5,7 @@ use futures::future;
 use livos_core::AgentEvent;
 use serde_json::json;
 
+use super::page;
 use super::sessions;
 use crate::http::Answer;
 use crate::http::Call;
@@ -17,7 +18,7 @@ use crate::runs::AtEnd;
 pub(super) async fn follow(call: Call) -> Answer {
     let session = sessions::find(&call).await?;
     let mut query = call.query();
-    let after: Option<u64> = query.value("after", "the number of a journal entry");
+    let after: Option<u64> = page::entry(&mut query, "after");
     let at_end = match query.text("wait").as_deref() {
         None | Some("1") => AtEnd::Wait,
         Some("0") => AtEnd::Stop,
@@ -45,7 +46,7 @@ pub(super) async fn follow(call: Call) -> Answer {
 }
 
 pub(super) fn describe_follow(operation: Operation) -> Operation {
-    let number = json!({"type": "integer", "minimum": 0});
+    let number = page::entry_number();
     let wait = json!({"type": "string", "enum": ["0", "1"]});
     operation
         .named("follow_session", "Everything that happens in a session, as server-sent events.")

@@ -19,7 +19,6 @@ use livos_core::ToolStatus;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
-use serde_json::json;
 
 use super::page;
 use super::sessions;
@@ -46,16 +45,23 @@ const HISTORY_WINDOW: u64 = 256;
 /// A message for a session.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"required": ["text"], "properties": {"text": {"pattern": "\\S"}}},
+    {"required": ["attachments"], "properties": {"attachments": {"minItems": 1}}},
+]))]
 pub(super) struct NewMessage {
     /// What is said. May be empty only when something is attached.
     #[serde(default)]
     text: String,
     /// Pictures and files to go with it.
     #[serde(default)]
+    #[schemars(length(max = 16))]
     attachments: Vec<Attachment>,
     /// The model to ask this time, as `provider/model` or a tier.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[!-~]+$"))]
     model: Option<String>,
     /// The same key again gets the same answer and no second run; at most 200 bytes.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[ -~]+$"))]
     idempotency_key: Option<String>,
     /// What happens when a run is under way.
     #[serde(default)]
@@ -67,8 +73,12 @@ pub(super) struct NewMessage {
 #[serde(deny_unknown_fields)]
 struct Attachment {
     /// Its MIME type: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `application/pdf` or `text/plain`.
+    #[schemars(extend("enum" = ["image/png", "image/jpeg", "image/webp", "image/gif", "application/pdf", "text/plain"]))]
     media_type: String,
     /// Its bytes in base64.
+    #[schemars(regex(
+        pattern = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
+    ))]
     base64: String,
     /// What to call it.
     name: Option<String>,
@@ -139,8 +149,11 @@ fn origin(caller: Caller) -> Origin {
 fn read(new: NewMessage, origin: Origin) -> Result<Submission, Problem> {
     let mut checked = Checked::default();
     let model = checked.model("model", new.model);
-    if new.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
-        checked.fault("idempotency_key", format!("must have 1 to {MAX_KEY} bytes"));
+    if new.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
+        checked.fault(
+            "idempotency_key",
+            format!("must have 1 to {MAX_KEY} printable ASCII characters"),
+        );
     }
     if new.text.trim().is_empty() && new.attachments.is_empty() {
         checked.fault("text", "must not be empty");
@@ -165,9 +178,7 @@ fn read(new: NewMessage, origin: Origin) -> Result<Submission, Problem> {
 }
 
 fn block(index: usize, file: Attachment, checked: &mut Checked) -> Option<ContentBlock> {
-    let is_base64 = file.base64.len().is_multiple_of(4)
-        && file.base64.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
-    if file.base64.is_empty() || !is_base64 {
+    if !is_base64(&file.base64) {
         checked.fault(&format!("attachments[{index}].base64"), "must be base64 with padding");
         return None;
     }
@@ -189,17 +200,27 @@ fn block(index: usize, file: Attachment, checked: &mut Checked) -> Option<Conten
     }
 }
 
+fn is_key(key: &str) -> bool {
+    (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+fn is_base64(text: &str) -> bool {
+    let body = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    !body.is_empty() && text.len().is_multiple_of(4) && body.bytes().all(is_digit)
+}
+
 pub(super) async fn history(call: Call) -> Answer {
     let session = sessions::find(&call).await?;
     let mut query = call.query();
-    let before: Option<u64> = query.value("before", "the number of a journal entry");
+    let before: Option<u64> = page::entry(&mut query, "before");
     let limit = page::limit(&mut query);
     query.finish()?;
     Reply::ok(&read_back(&call.app, session.id, before, limit).await?)
 }
 
 pub(super) fn describe_history(operation: Operation) -> Operation {
-    let schema = json!({"type": "integer", "minimum": 0});
+    let schema = page::entry_number();
     let text = "Only what was said before this entry; the `next_before` of the answer before.";
     let operation = operation.named("list_messages", "What was said in a session, oldest first.");
     page::describe_limit(operation.query("before", &schema, text))

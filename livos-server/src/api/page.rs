@@ -58,3 +58,21 @@ pub(super) fn describe_paging(operation: Operation) -> Operation {
     let schema = json!({"type": "string", "format": "uuid"});
     describe_limit(operation.query("cursor", &schema, "The `next_cursor` of the answer before."))
 }
+
+/// Larger numbers are not exact in JSON, and no journal gets there.
+const MAX_ENTRY: u64 = (1 << 53) - 1;
+
+/// The number of a journal entry.
+pub(super) fn entry(query: &mut Query<'_>, name: &str) -> Option<u64> {
+    let expected = "the number of a journal entry";
+    let number = query.value(name, expected)?;
+    if number > MAX_ENTRY {
+        query.fault(name, format!("must be {expected}"));
+    }
+    Some(number)
+}
+
+/// The schema of such a number.
+pub(super) fn entry_number() -> serde_json::Value {
+    json!({"type": "integer", "minimum": 0, "maximum": MAX_ENTRY})
+}

@@ -57,8 +57,10 @@ impl From<SessionRecord> for Session {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSession {
     /// What to call it; 1 to 200 characters.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"\S"))]
     title: Option<String>,
     /// The model to ask, as `provider/model` or a tier.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[!-~]+$"))]
     model: Option<String>,
 }
 
@@ -67,8 +69,10 @@ pub(super) struct NewSession {
 #[serde(deny_unknown_fields)]
 pub(super) struct SessionChange {
     /// A new title; 1 to 200 characters.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"\S"))]
     title: Option<String>,
     /// A new model, as `provider/model` or a tier.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[!-~]+$"))]
     model: Option<String>,
 }
 
@@ -175,8 +179,8 @@ impl Checked {
     /// A model's name; whether there is such a model is found out by asking it.
     pub(super) fn model(&mut self, field: &str, model: Option<String>) -> Option<ModelName> {
         let model = model?.trim().to_owned();
-        let is_name =
-            !model.is_empty() && model.len() <= MAX_MODEL && !model.contains(char::is_whitespace);
+        let is_name = (1..=MAX_MODEL).contains(&model.len())
+            && model.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_name {
             self.fault(
                 field,

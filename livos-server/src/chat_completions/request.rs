@@ -37,9 +37,10 @@ const MAX_TOOLS: usize = 128;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct CompletionRequest {
     /// `provider/model`, a tier (`fast`, `balanced`, `best`), or `default`.
+    #[schemars(regex(pattern = r"\S"))]
     model: String,
     /// What was said, as OpenAI's API has it.
-    #[schemars(with = "Vec<serde_json::Map<String, Value>>", length(min = 1))]
+    #[schemars(schema_with = "messages::schema")]
     messages: Vec<WireMessage>,
     /// Whether to answer with server-sent events.
     #[serde(default)]
@@ -77,6 +78,7 @@ pub(super) struct CompletionRequest {
     response_format: Option<ResponseFormat>,
     /// `none`, `minimal`, `low`, `medium` or `high`.
     #[serde(default)]
+    #[schemars(extend("enum" = ["none", "minimal", "low", "medium", "high", null]))]
     reasoning_effort: Option<String>,
     /// How many answers to give: 1.
     #[serde(default)]

@@ -8,7 +8,11 @@ use livos_core::ToolCall;
 use livos_core::ToolInput;
 use livos_core::ToolName;
 use livos_core::ToolResult;
+use schemars::Schema;
+use schemars::SchemaGenerator;
+use schemars::json_schema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::Faults;
 use super::content::WireContent;
@@ -35,6 +39,28 @@ struct WireCalled {
     name: String,
     #[serde(default)]
     arguments: String,
+}
+
+/// What the description of the API says of messages. That a result names a call
+/// made before is more than a schema can say.
+pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
+    let text = json!({"type": "string", "minLength": 1});
+    let parts =
+        json!({"type": "array", "minItems": 1, "items": {"type": "object", "required": ["type"]}});
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "required": ["role"],
+            "properties": {
+                "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
+                "content": {"anyOf": [text, parts, {"type": "null"}]},
+                "tool_calls": {"type": "array", "items": {"type": "object", "required": ["id", "function"]}},
+                "tool_call_id": {"type": "string"},
+            },
+        },
+    })
 }
 
 /// What was said, with the instructions at its beginning apart.
