@@ -1,0 +1,155 @@
+//! One measured run of one side, and how its result is told.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+use std::time::Instant;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::mock::Script;
+use crate::process;
+use crate::raw::Answers;
+use crate::raw::RawLoop;
+use crate::task::Outcome;
+
+/// Any error of a bench.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// Which loop does the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The loop by hand, whole answers.
+    RawWhole,
+    /// The loop by hand, streamed answers.
+    Raw,
+    /// `AgentLoop`, which always streams.
+    Ours,
+}
+
+impl Side {
+    /// The name on the command line of the probe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RawWhole => "raw-whole",
+            Self::Raw => "raw",
+            Self::Ours => "ours",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::RawWhole, Self::Raw, Self::Ours].into_iter().find(|side| side.name() == name)
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a probe is asked to do.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Which loop.
+    pub side: Side,
+    /// Where the mock listens.
+    pub origin: String,
+    /// What it answers.
+    pub script: Script,
+    /// How many runs, all at once.
+    pub runs: u32,
+}
+
+/// What a probe measured.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Measured {
+    /// CPU time of the runs, user and system, in microseconds.
+    pub cpu_us: u64,
+    /// Wall clock of the runs, in microseconds.
+    pub wall_us: u64,
+    /// Resident memory before the first run, in KiB.
+    pub resident_before_kib: u64,
+    /// The most that was ever resident, in KiB.
+    pub resident_peak_kib: u64,
+    /// Tool calls of all runs.
+    pub tool_calls: u32,
+    /// Pieces of text of all runs.
+    pub deltas: u32,
+}
+
+impl Job {
+    /// The command line of a probe for this job.
+    pub fn arguments(&self) -> [String; 4] {
+        [self.side.to_string(), self.origin.clone(), self.script.to_string(), self.runs.to_string()]
+    }
+
+    /// Reads [`arguments`](Self::arguments) back.
+    ///
+    /// # Errors
+    /// When one is missing or none of its kind.
+    pub fn from_arguments(arguments: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
+        let mut arguments = arguments.into_iter();
+        let mut next = |name: &str| arguments.next().ok_or(format!("argument {name} is missing"));
+        Ok(Self {
+            side: Side::parse(&next("SIDE")?).ok_or("SIDE is raw, raw-whole or ours")?,
+            origin: next("ORIGIN")?,
+            script: next("SCRIPT")?.parse()?,
+            runs: next("RUNS")?.parse()?,
+        })
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// When a run fails or came to something else than the script says.
+    pub fn run(&self) -> Result<Measured, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let base_url = format!("{}/{}/v1", self.origin, self.script);
+        let resident_before_kib = process::resident_kib()?;
+        let (cpu, wall) = (process::cpu_time()?, Instant::now());
+        let outcomes = runtime.block_on(self.outcomes(&base_url))?;
+        let measured = Measured {
+            cpu_us: micros(process::cpu_time()?.saturating_sub(cpu)),
+            wall_us: micros(wall.elapsed()),
+            resident_before_kib,
+            resident_peak_kib: process::peak_resident_kib()?,
+            tool_calls: outcomes.iter().map(|outcome| outcome.tool_calls).sum(),
+            deltas: outcomes.iter().map(|outcome| outcome.deltas).sum(),
+        };
+        if measured.tool_calls != self.runs * self.script.rounds {
+            return Err("a run made fewer or more tool calls than its script says".into());
+        }
+        Ok(measured)
+    }
+
+    async fn outcomes(&self, base_url: &str) -> Result<Vec<Outcome>, Failure> {
+        match self.side {
+            Side::Raw => self.raw(base_url, Answers::Streamed).await,
+            Side::RawWhole => self.raw(base_url, Answers::Whole).await,
+            Side::Ours => Err("not there yet".into()),
+        }
+    }
+
+    async fn raw(&self, base_url: &str, answers: Answers) -> Result<Vec<Outcome>, Failure> {
+        let raw = RawLoop::new(base_url, answers);
+        let mut runs: FuturesUnordered<_> = (0..self.runs)
+            .map(|_| {
+                let raw = raw.clone();
+                tokio::spawn(async move { raw.run().await })
+            })
+            .collect();
+        let mut outcomes = Vec::new();
+        while let Some(outcome) = runs.next().await {
+            outcomes.push(outcome??);
+        }
+        Ok(outcomes)
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
