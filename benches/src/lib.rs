@@ -4,8 +4,11 @@
 //! denominator: reqwest and `serde_json`, the whole history encoded again each
 //! turn. The `probe` binary runs one of them once ([`probe::Job`]).
 
+pub mod bench;
+pub mod callgrind;
 pub mod mock;
 pub mod probe;
 pub mod process;
 pub mod raw;
+pub mod report;
 pub mod task;

@@ -8,9 +8,11 @@
 mod anthropic;
 mod gemini;
 mod openai;
+mod process;
 mod script;
 mod server;
 
+pub use self::process::MockProcess;
 pub use self::script::ParseScriptError;
 pub use self::script::Script;
 pub use self::server::MockModel;

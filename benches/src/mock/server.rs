@@ -44,11 +44,11 @@ impl MockModel {
     /// # Errors
     /// When no port or thread is to be had.
     pub fn start() -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // Tokio's listener queues 1,024 connections, the standard library's only 128.
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("mock-model".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -66,8 +66,7 @@ impl MockModel {
     }
 }
 
-async fn accept(listener: std::net::TcpListener) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
+async fn accept(listener: TcpListener) -> io::Result<()> {
     loop {
         let (socket, _) = listener.accept().await?;
         tokio::spawn(serve(socket));
