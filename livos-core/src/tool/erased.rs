@@ -1,5 +1,7 @@
 //! The object-safe twin of [`Tool`], private to the registry and the executor.
 
+use std::sync::Arc;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use schemars::generate::SchemaSettings;
@@ -14,16 +16,17 @@ use super::ToolError;
 use super::ToolOutput;
 use super::ToolSpec;
 
-pub(crate) type PreparedCall<'a> = BoxFuture<'a, Result<ToolOutput, ToolError>>;
+/// A call whose arguments were accepted; nothing has happened until it is polled.
+pub(crate) type PreparedCall = BoxFuture<'static, Result<ToolOutput, ToolError>>;
 
 /// A tool of any arguments.
 pub(crate) trait ErasedTool: Send + Sync {
-    /// Checks the arguments and prepares the call; nothing has happened until it is polled.
-    fn prepare<'a>(
-        &'a self,
+    /// Reads the arguments and prepares the call.
+    fn prepare(
+        self: Arc<Self>,
         arguments: &Map<String, Value>,
-        context: &'a ToolContext,
-    ) -> Result<PreparedCall<'a>, InvalidArguments>;
+        context: ToolContext,
+    ) -> Result<PreparedCall, InvalidArguments>;
 }
 
 pub(crate) struct Typed<T>(pub(crate) T);
@@ -47,24 +50,25 @@ impl<T: Tool> Typed<T> {
 }
 
 impl<T: Tool> ErasedTool for Typed<T> {
-    fn prepare<'a>(
-        &'a self,
+    fn prepare(
+        self: Arc<Self>,
         arguments: &Map<String, Value>,
-        context: &'a ToolContext,
-    ) -> Result<PreparedCall<'a>, InvalidArguments> {
+        context: ToolContext,
+    ) -> Result<PreparedCall, InvalidArguments> {
         let args = super::arguments::parse(arguments)?;
-        Ok(self.0.call(args, context).boxed())
+        Ok(async move { self.0.call(args, &context).await }.boxed())
     }
 }
 
 pub(crate) struct Dynamic<T>(pub(crate) T);
 
 impl<T: DynamicTool> ErasedTool for Dynamic<T> {
-    fn prepare<'a>(
-        &'a self,
+    fn prepare(
+        self: Arc<Self>,
         arguments: &Map<String, Value>,
-        context: &'a ToolContext,
-    ) -> Result<PreparedCall<'a>, InvalidArguments> {
-        Ok(self.0.call(arguments.clone(), context))
+        context: ToolContext,
+    ) -> Result<PreparedCall, InvalidArguments> {
+        let arguments = arguments.clone();
+        Ok(async move { self.0.call(arguments, &context).await }.boxed())
     }
 }

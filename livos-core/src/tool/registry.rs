@@ -63,18 +63,18 @@ struct Shared {
 pub(crate) struct Registered {
     pub(crate) spec: ToolSpec,
     schema: ArgumentSchema,
-    tool: Box<dyn ErasedTool>,
+    tool: Arc<dyn ErasedTool>,
 }
 
 impl Registered {
     /// Checks the arguments and prepares the call.
-    pub(crate) fn prepare<'a>(
-        &'a self,
+    pub(crate) fn prepare(
+        &self,
         arguments: &Map<String, Value>,
-        context: &'a ToolContext,
-    ) -> Result<PreparedCall<'a>, InvalidArguments> {
+        context: ToolContext,
+    ) -> Result<PreparedCall, InvalidArguments> {
         self.schema.check(arguments)?;
-        self.tool.prepare(arguments, context)
+        Arc::clone(&self.tool).prepare(arguments, context)
     }
 }
 
@@ -113,7 +113,7 @@ impl ToolRegistry {
     /// When the name is taken or not acceptable, or the schema is invalid.
     pub fn register(&self, tool: impl Tool) -> Result<(), RegisterToolError> {
         let typed = Typed(tool);
-        self.insert(typed.spec(), Box::new(typed))
+        self.insert(typed.spec(), Arc::new(typed))
     }
 
     /// Adds a tool whose schema is known only now.
@@ -121,7 +121,7 @@ impl ToolRegistry {
     /// # Errors
     /// When the name is taken or not acceptable, or the schema is invalid.
     pub fn register_dynamic(&self, tool: impl DynamicTool) -> Result<(), RegisterToolError> {
-        self.insert(tool.spec(), Box::new(Dynamic(tool)))
+        self.insert(tool.spec(), Arc::new(Dynamic(tool)))
     }
 
     /// Removes a tool; calls under way go on. False when there was none.
@@ -165,7 +165,7 @@ impl ToolRegistry {
         self.scope.as_ref().is_none_or(|allowed| allowed.contains(name))
     }
 
-    fn insert(&self, spec: ToolSpec, tool: Box<dyn ErasedTool>) -> Result<(), RegisterToolError> {
+    fn insert(&self, spec: ToolSpec, tool: Arc<dyn ErasedTool>) -> Result<(), RegisterToolError> {
         if !is_tool_name(spec.name.as_str()) {
             return Err(RegisterToolError::InvalidName(spec.name));
         }

@@ -1,0 +1,149 @@
+//! The agent: asks a model, runs the tools it wants, and asks again.
+//!
+//! [`AgentRun`] takes every decision and does no IO; [`AgentLoop`] does the IO
+//! and takes none. What happens goes to the journal first, then into the
+//! `AgentRun`, then to observers.
+
+mod builder;
+mod dispatch;
+mod driver;
+mod event_queue;
+mod handle;
+mod interrupt;
+mod model_call;
+mod outcome;
+mod repetition;
+mod request;
+mod run;
+mod transcript;
+mod transcript_cache;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use self::builder::AgentLoopBuilder;
+pub use self::builder::ToolMode;
+pub use self::handle::RunControl;
+pub use self::handle::RunHandle;
+pub use self::handle::Steered;
+pub use self::outcome::RunOutcome;
+pub use self::request::RunRequest;
+pub use self::run::AgentRun;
+pub use self::run::CallProgress;
+pub use self::run::Ending;
+pub use self::run::PendingCall;
+pub use self::run::Step;
+pub use self::run::ToolAccess;
+pub use self::transcript::Transcript;
+
+use self::driver::Driver;
+use self::driver::Start;
+use self::transcript_cache::TranscriptCache;
+use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::id::ModelName;
+use crate::id::RunId;
+use crate::id::SessionId;
+use crate::provider::AIProvider;
+use crate::provider::ThinkingEffort;
+use crate::store::Journal;
+use crate::store::StoreError;
+use crate::tool::ToolRegistry;
+
+/// An agent: a model, tools, instructions and limits. Clones are the same agent.
+///
+/// ```
+/// use futures::StreamExt;
+/// use livos_core::testing::ScriptedProvider;
+/// use livos_core::{AgentLoop, EventKind};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let agent = AgentLoop::builder(ScriptedProvider::answering("Four."))
+///     .system_prompt("You answer in one word.")
+///     .build();
+///
+/// let mut run = agent.run("What is 2 + 2?");
+/// while let Some(event) = run.next().await {
+///     if let EventKind::TextDelta { text } = event.kind {
+///         print!("{text}");
+///     }
+/// }
+/// assert_eq!(run.await.text, "Four.");
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct AgentLoop {
+    shared: Arc<Shared>,
+}
+
+/// What all runs of an agent share.
+#[derive(Debug)]
+struct Shared {
+    provider: Arc<dyn AIProvider>,
+    model: ModelName,
+    system_prompt: Option<Arc<str>>,
+    tools: ToolRegistry,
+    journal: Arc<dyn Journal>,
+    budget: Budget,
+    workspace: Option<Arc<Path>>,
+    clock: Arc<dyn Clock>,
+    thinking: ThinkingEffort,
+    max_output_tokens: Option<u32>,
+    temperature: Option<f32>,
+    transcripts: TranscriptCache,
+}
+
+impl AgentLoop {
+    /// An agent that asks this provider; everything else has defaults.
+    pub fn builder(provider: impl AIProvider) -> AgentLoopBuilder {
+        AgentLoopBuilder::new(Arc::new(provider))
+    }
+
+    /// An agent that asks a provider which others share.
+    pub fn builder_shared(provider: Arc<dyn AIProvider>) -> AgentLoopBuilder {
+        AgentLoopBuilder::new(provider)
+    }
+
+    /// Begins a run. Nothing happens until the handle is polled: await it for
+    /// the outcome, or read it as a stream of events.
+    pub fn run(&self, request: impl Into<RunRequest>) -> RunHandle {
+        Driver::launch(Arc::clone(&self.shared), Start::Admit(request.into()))
+    }
+
+    /// Accepts a run: when this returns, its input is in the journal and the run can be acknowledged.
+    ///
+    /// # Errors
+    /// When it could not be written down; then there is no run.
+    pub async fn admit(&self, request: impl Into<RunRequest>) -> Result<RunHandle, StoreError> {
+        let admitted = driver::admit(&self.shared, request.into()).await?;
+        Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(admitted)))
+    }
+
+    /// Goes on with a run that the journal shows unfinished, after its process died.
+    ///
+    /// A model call without answer is made again. A tool call without result
+    /// is made again if its [`Effect`](crate::Effect) is repeatable; otherwise
+    /// the model is told that the outcome is unknown.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or has no such run unfinished.
+    pub async fn resume(
+        &self,
+        session_id: SessionId,
+        run_id: RunId,
+    ) -> Result<RunHandle, StoreError> {
+        let resumed = driver::resume(&self.shared, session_id, run_id).await?;
+        Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(resumed)))
+    }
+
+    /// The tools of this agent.
+    pub fn tools(&self) -> &ToolRegistry {
+        &self.shared.tools
+    }
+
+    /// The model asked unless a run says otherwise.
+    pub fn model(&self) -> &ModelName {
+        &self.shared.model
+    }
+}

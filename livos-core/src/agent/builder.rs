@@ -1,0 +1,132 @@
+//! Puts an agent together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::AgentLoop;
+use super::Shared;
+use super::TranscriptCache;
+use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::clock::SystemClock;
+use crate::id::ModelName;
+use crate::provider::AIProvider;
+use crate::provider::ThinkingEffort;
+use crate::store::Journal;
+use crate::store::MemoryStore;
+use crate::text_tools::TextTools;
+use crate::tool::ToolRegistry;
+
+/// How tools are offered to the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ToolMode {
+    /// As the provider's own tool calls. A [`ProviderManager`](crate::ProviderManager) turns to text by itself
+    /// for models that have none.
+    #[default]
+    Native,
+    /// As JSON in text, held to a schema where the endpoint can.
+    JsonInText,
+}
+
+/// Puts an agent together. Made by [`AgentLoop::builder`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct AgentLoopBuilder {
+    shared: Shared,
+    tool_mode: ToolMode,
+}
+
+impl AgentLoopBuilder {
+    pub(super) fn new(provider: Arc<dyn AIProvider>) -> Self {
+        let shared = Shared {
+            model: ModelName::from(provider.id().as_str()),
+            provider,
+            system_prompt: None,
+            tools: ToolRegistry::new(),
+            journal: Arc::new(MemoryStore::new()),
+            budget: Budget::default(),
+            workspace: None,
+            clock: Arc::new(SystemClock),
+            thinking: ThinkingEffort::Off,
+            max_output_tokens: None,
+            temperature: None,
+            transcripts: TranscriptCache::default(),
+        };
+        Self { shared, tool_mode: ToolMode::default() }
+    }
+
+    /// The model to ask. Defaults to the provider's name, which scripted and demo providers accept.
+    pub fn model(mut self, model: impl Into<ModelName>) -> Self {
+        self.shared.model = model.into();
+        self
+    }
+
+    /// The standing instructions.
+    pub fn system_prompt(mut self, prompt: impl Into<Arc<str>>) -> Self {
+        self.shared.system_prompt = Some(prompt.into());
+        self
+    }
+
+    /// The tools on offer. Defaults to none.
+    pub fn tools(mut self, tools: ToolRegistry) -> Self {
+        self.shared.tools = tools;
+        self
+    }
+
+    /// How tools are offered.
+    pub fn tool_mode(mut self, mode: ToolMode) -> Self {
+        self.tool_mode = mode;
+        self
+    }
+
+    /// Where everything that happens is written down. Defaults to this process's memory.
+    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.shared.journal = journal;
+        self
+    }
+
+    /// What a run may spend unless its request says otherwise.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.shared.budget = budget;
+        self
+    }
+
+    /// The directory that file tools are confined to.
+    pub fn workspace(mut self, directory: impl Into<Arc<Path>>) -> Self {
+        self.shared.workspace = Some(directory.into());
+        self
+    }
+
+    /// The clock that stamps entries and measures budgets.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.shared.clock = clock;
+        self
+    }
+
+    /// How much the model shall reason first.
+    pub fn thinking(mut self, effort: ThinkingEffort) -> Self {
+        self.shared.thinking = effort;
+        self
+    }
+
+    /// How many tokens one answer may have.
+    pub fn max_output_tokens(mut self, tokens: u32) -> Self {
+        self.shared.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// Sampling temperature.
+    pub fn temperature(mut self, temperature: f32) -> Self {
+        self.shared.temperature = Some(temperature);
+        self
+    }
+
+    /// The agent.
+    pub fn build(mut self) -> AgentLoop {
+        if self.tool_mode == ToolMode::JsonInText {
+            self.shared.provider = Arc::new(TextTools::new(self.shared.provider));
+        }
+        AgentLoop { shared: Arc::new(self.shared) }
+    }
+}

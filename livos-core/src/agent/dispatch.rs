@@ -1,0 +1,316 @@
+//! Runs the tool calls of a turn: checks, deadlines, concurrency, output limits.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tracing::Instrument;
+
+use super::CallProgress;
+use super::Ending;
+use super::PendingCall;
+use super::driver::Driver;
+use super::driver::JournalFailed;
+use super::driver::millis;
+use super::interrupt::Interruption;
+use super::interrupt::interruptible;
+use crate::cancel::CancelSignal;
+use crate::event::AgentEvent;
+use crate::event::EventKind;
+use crate::event::Position;
+use crate::event::ToolStatus;
+use crate::message::ContentBlock;
+use crate::message::ToolCall;
+use crate::message::ToolInput;
+use crate::tool::PreparedCall;
+use crate::tool::ProgressSink;
+use crate::tool::Registered;
+use crate::tool::ToolContext;
+use crate::tool::ToolError;
+
+/// How a call ended.
+struct Finished {
+    call: ToolCall,
+    status: ToolStatus,
+    content: Vec<ContentBlock>,
+    truncated: bool,
+    duration: Duration,
+    /// The run cannot go on after this.
+    fatal: Option<String>,
+}
+
+/// A call about to be made.
+struct Execution {
+    call: ToolCall,
+    tool: Arc<Registered>,
+    work: PreparedCall,
+    cancel: CancelSignal,
+}
+
+/// A call that may be made: its tool exists and its arguments are an object.
+struct Runnable {
+    call: ToolCall,
+    tool: Arc<Registered>,
+}
+
+impl Driver {
+    /// Runs the calls that have no result yet.
+    pub(super) async fn call_tools(
+        &mut self,
+        calls: Vec<PendingCall>,
+    ) -> Result<(), JournalFailed> {
+        let mut runnable = Vec::with_capacity(calls.len());
+        for pending in calls {
+            match self.admit_call(&pending) {
+                Ok(ready) => runnable.push(ready),
+                Err((status, reason)) => self.settle(pending.call, status, reason).await?,
+            }
+        }
+        let concurrent = runnable.iter().all(|ready| ready.tool.spec.runs_concurrently());
+        let width = if concurrent { runnable.len() } else { 1 };
+        let mut waiting = runnable.into_iter().peekable();
+        while waiting.peek().is_some() && !self.control.cancel_signal().is_cancelled() {
+            let batch: Vec<Runnable> = waiting.by_ref().take(width.max(1)).collect();
+            self.run_batch(batch).await?;
+        }
+        if self.control.cancel_signal().is_cancelled() {
+            self.abandon_calls().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all calls without result as cancelled.
+    pub(super) async fn abandon_calls(&mut self) -> Result<(), JournalFailed> {
+        for pending in self.run.pending_calls().to_vec() {
+            let reason = "the run was stopped".to_owned();
+            self.settle(pending.call, ToolStatus::Cancelled, reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides whether a call may be made at all.
+    fn admit_call(&self, pending: &PendingCall) -> Result<Runnable, (ToolStatus, String)> {
+        let call = &pending.call;
+        let refuse = |reason: String| Err((ToolStatus::Error, reason));
+        if pending.progress == CallProgress::Cut {
+            return refuse(
+                "the answer was cut at the output limit inside this call, so it was not made; \
+                 make it again with shorter arguments"
+                    .to_owned(),
+            );
+        }
+        if let ToolInput::Malformed(text) = &call.input {
+            let problem = match serde_json::from_str::<serde_json::Value>(text) {
+                Ok(_) => "it is not an object".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            return refuse(format!("the arguments are not valid JSON: {problem}"));
+        }
+        let Some(tool) = self.shared.tools.find(call.name.as_str()) else {
+            let specs = self.shared.tools.specs();
+            let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+            return refuse(format!(
+                "there is no tool `{}`; the tools are: {}",
+                call.name,
+                known.join(", ")
+            ));
+        };
+        let was_interrupted = pending.progress == CallProgress::Started;
+        if was_interrupted && !tool.spec.effect.is_repeatable() {
+            return Err((
+                ToolStatus::Unknown,
+                "the process died during this call; whether it took effect is unknown. \
+                 Find out before you try again."
+                    .to_owned(),
+            ));
+        }
+        Ok(Runnable { call: call.clone(), tool })
+    }
+
+    /// Runs calls beside each other and writes down each as it ends.
+    async fn run_batch(&mut self, batch: Vec<Runnable>) -> Result<(), JournalFailed> {
+        let cancel = self.control.cancel_signal().child();
+        let mut prepared = Vec::with_capacity(batch.len());
+        let mut starting = Vec::with_capacity(batch.len());
+        for Runnable { call, tool } in batch {
+            let cancel = cancel.child();
+            let context = self.tool_context(&call, cancel.clone());
+            // Arguments are read before the start is written down: a refused call never began.
+            match prepare(&call, &tool, context) {
+                Err(problem) => self.settle(call, ToolStatus::Error, problem).await?,
+                Ok(work) => {
+                    starting.push(EventKind::ToolStarted {
+                        call_id: call.call_id.clone(),
+                        name: call.name.clone(),
+                        input: call.input.clone(),
+                        effect: tool.spec.effect,
+                    });
+                    prepared.push(Execution { call, tool, work, cancel });
+                }
+            }
+        }
+        if starting.is_empty() {
+            return Ok(());
+        }
+        self.record_all(starting).await?;
+        let time_left = self.context.budget.time_left(self.shared.clock.now());
+        let clock = Arc::clone(&self.shared.clock);
+        let mut running: FuturesUnordered<_> = prepared
+            .into_iter()
+            .map(|execution| {
+                let clock = Arc::clone(&clock);
+                let call = &execution.call;
+                let span =
+                    tracing::info_span!("tool_call", tool = %call.name, call_id = %call.call_id);
+                async move {
+                    let started_at = clock.now();
+                    let mut finished = execute(execution, time_left).await;
+                    finished.duration = clock.now().since(started_at);
+                    finished
+                }
+                .instrument(span)
+            })
+            .collect();
+        while let Some(finished) = running.next().await {
+            self.finished(finished).await?;
+        }
+        Ok(())
+    }
+
+    fn tool_context(&self, call: &ToolCall, cancel: CancelSignal) -> ToolContext {
+        let events = self.events.clone();
+        let after = Position::After(self.last_seq());
+        let (session_id, run_id) = (self.context.session_id, self.context.run_id);
+        let clock = Arc::clone(&self.shared.clock);
+        let progress = ProgressSink::new(move |call_id, text| {
+            events.push_from_outside(AgentEvent {
+                session_id,
+                run_id,
+                position: after,
+                at: clock.now(),
+                kind: EventKind::ToolProgress { call_id: call_id.clone(), text },
+            });
+        });
+        let parts = Arc::clone(&self.context);
+        ToolContext::new(parts, call.call_id.clone(), cancel, progress)
+    }
+
+    async fn finished(&mut self, finished: Finished) -> Result<(), JournalFailed> {
+        let Finished { call, status, content, truncated, duration, fatal } = finished;
+        tracing::debug!(tool = %call.name, ?status, "tool call finished");
+        self.record(EventKind::ToolFinished {
+            call_id: call.call_id,
+            name: call.name,
+            status,
+            content: content.into(),
+            duration_ms: millis(duration),
+            truncated,
+        })
+        .await?;
+        if let Some(reason) = fatal {
+            self.run.end(Ending::failed("tool_failed", reason));
+        }
+        Ok(())
+    }
+
+    /// Gives a call a result without making it.
+    async fn settle(
+        &mut self,
+        call: ToolCall,
+        status: ToolStatus,
+        reason: String,
+    ) -> Result<(), JournalFailed> {
+        let content = vec![ContentBlock::text(reason)];
+        let duration = Duration::ZERO;
+        self.finished(Finished { call, status, content, truncated: false, duration, fatal: None })
+            .await
+    }
+}
+
+/// Reads the arguments of a call; the problem is told to the model.
+fn prepare(
+    call: &ToolCall,
+    tool: &Registered,
+    context: ToolContext,
+) -> Result<PreparedCall, String> {
+    let ToolInput::Object(arguments) = &call.input else {
+        return Err("the arguments are not a JSON object".to_owned());
+    };
+    // A tool's own `Deserialize` may panic; that is its failure, not the run's.
+    match catch_unwind(AssertUnwindSafe(|| tool.prepare(arguments, context))) {
+        Ok(Ok(work)) => Ok(work),
+        Ok(Err(problem)) => Err(problem.to_string()),
+        Err(_panic) => Err("reading the arguments failed inside the tool (it panicked)".to_owned()),
+    }
+}
+
+/// Makes one call, within its deadline, and survives its panic.
+async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished {
+    let Execution { call, tool, work, cancel } = execution;
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let deadline = time_left.map_or(tool.spec.timeout, |left| left.min(tool.spec.timeout));
+    let (status, output, fatal) = match interruptible(&cancel, Some(deadline), work).await {
+        Ok(Ok(Ok(output))) => (ToolStatus::Ok, output, None),
+        Ok(Ok(Err(ToolError::Model(text)))) => (ToolStatus::Error, text.into(), None),
+        Ok(Ok(Err(ToolError::Fatal(text)))) => (ToolStatus::Error, text.clone().into(), Some(text)),
+        Ok(Err(_panic)) => {
+            tracing::error!(tool = %call.name, "the tool panicked");
+            let text = format!("the tool `{}` failed inside (it panicked)", call.name);
+            (ToolStatus::Error, text.into(), None)
+        }
+        Err(Interruption::Cancelled) => (ToolStatus::Cancelled, "the run was stopped".into(), None),
+        Err(Interruption::TimeUp) => {
+            let text = format!(
+                "the call did not end within {} seconds and was stopped",
+                deadline.as_secs_f64()
+            );
+            (ToolStatus::TimedOut, text.into(), None)
+        }
+    };
+    let (content, was_cut) = limit_text(output.content, tool.spec.output_limit);
+    let truncated = output.truncated || was_cut;
+    Finished { call, status, content, truncated, duration: Duration::ZERO, fatal }
+}
+
+/// Keeps the text of a result within its limit, and says how much is missing.
+fn limit_text(content: Vec<ContentBlock>, limit: usize) -> (Vec<ContentBlock>, bool) {
+    let total: usize = content.iter().filter_map(ContentBlock::as_text).map(str::len).sum();
+    if total <= limit {
+        return (content, false);
+    }
+    let mut left = limit;
+    let mut kept = Vec::with_capacity(content.len() + 1);
+    for block in content {
+        match block {
+            ContentBlock::Text(mut block) => {
+                block.text.truncate(block.text.floor_char_boundary(left));
+                left -= block.text.len();
+                if !block.text.is_empty() {
+                    kept.push(ContentBlock::Text(block));
+                }
+            }
+            other => kept.push(other),
+        }
+    }
+    let marker = format!("[truncated: the first {} of {total} bytes are shown]", limit - left);
+    kept.push(ContentBlock::text(marker));
+    (kept, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_between_characters_and_says_so() {
+        let (kept, was_cut) =
+            limit_text(vec![ContentBlock::text("ää"), ContentBlock::text("b")], 3);
+        assert!(was_cut);
+        let text: Vec<_> = kept.iter().filter_map(ContentBlock::as_text).collect();
+        assert_eq!(text, ["ä", "b", "[truncated: the first 3 of 5 bytes are shown]"]);
+    }
+}

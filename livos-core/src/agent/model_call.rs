@@ -1,0 +1,153 @@
+//! One model call of a run: asks, shows the pieces, writes the answer down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use tracing::Instrument;
+
+use super::Ending;
+use super::ToolAccess;
+use super::driver::Driver;
+use super::driver::JournalFailed;
+use super::driver::millis;
+use super::interrupt::Interruption;
+use super::interrupt::interruptible;
+use crate::clock::Timestamp;
+use crate::event::EventKind;
+use crate::provider::ChatChunk;
+use crate::provider::ChatRequest;
+use crate::provider::ChatResponse;
+use crate::provider::ProviderError;
+use crate::provider::ProviderFailure;
+use crate::provider::ToolChoice;
+
+/// How long a last turn may take when it is the time that is used up.
+const LAST_WORDS_TIME: Duration = Duration::from_secs(30);
+
+/// What the model reads when its budget is used up and it shall sum up.
+const SUM_UP: &str = include_str!("sum_up.md");
+
+/// What ends a model call without an answer.
+enum CallFailed {
+    Provider(ProviderError),
+    Journal(JournalFailed),
+}
+
+impl From<ProviderError> for CallFailed {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl From<JournalFailed> for CallFailed {
+    fn from(error: JournalFailed) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl Driver {
+    /// Makes a turn's model call. Failures of the model end the run, not this function.
+    pub(super) async fn call_model(
+        &mut self,
+        turn: u32,
+        access: ToolAccess,
+    ) -> Result<(), JournalFailed> {
+        self.context.budget.charge_turn();
+        self.record(EventKind::TurnStarted { turn }).await?;
+        let request = self.request(access);
+        let span = tracing::info_span!("model_call", turn, model = %request.model);
+        let cancel = self.control.cancel_signal().clone();
+        let time_left = self.context.budget.time_left(self.shared.clock.now());
+        let time_left = match access {
+            ToolAccess::Offered => time_left,
+            ToolAccess::Withheld(_) => time_left.map(|left| left.max(LAST_WORDS_TIME)),
+        };
+        let answer = self.ask(turn, request).instrument(span);
+        match interruptible(&cancel, time_left, answer).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(CallFailed::Journal(error))) => Err(error),
+            Ok(Err(CallFailed::Provider(error))) => {
+                tracing::warn!(kind = error.kind(), error = %error, "the model call failed");
+                self.run.end(Ending::failed(error.kind(), error.to_string()));
+                Ok(())
+            }
+            // The loop sees for itself what happened: the cancel is set, or the budget reached.
+            Err(Interruption::Cancelled | Interruption::TimeUp) => Ok(()),
+        }
+    }
+
+    fn request(&self, access: ToolAccess) -> ChatRequest {
+        let conversation = self.transcript.conversation().clone();
+        let mut request = ChatRequest::of(self.model.clone(), conversation);
+        request.preferred_provider = self.run.answered_by().map(|(provider, _)| provider.clone());
+        request.system.clone_from(&self.shared.system_prompt);
+        request.tools = self.shared.tools.specs();
+        request.thinking = self.shared.thinking;
+        request.max_output_tokens = self.shared.max_output_tokens;
+        request.temperature = self.shared.temperature;
+        if let ToolAccess::Withheld(_) = access {
+            request.tool_choice = ToolChoice::None;
+            request.volatile = Some(Arc::from(SUM_UP.trim()));
+        }
+        request
+    }
+
+    async fn ask(&mut self, turn: u32, request: ChatRequest) -> Result<(), CallFailed> {
+        let asked_at = self.shared.clock.now();
+        let mut first_piece_at = None;
+        let provider = Arc::clone(&self.shared.provider);
+        let mut pieces = provider.chat_stream(request).await?;
+        while let Some(piece) = pieces.next().await {
+            let piece = piece?;
+            if first_piece_at.is_none() {
+                first_piece_at = Some(self.shared.clock.now());
+            }
+            match piece {
+                ChatChunk::Finished(response) => {
+                    let timing = (asked_at, first_piece_at.unwrap_or(asked_at));
+                    return Ok(self.answered(turn, *response, timing).await?);
+                }
+                ChatChunk::Text(text) => self.emit(EventKind::TextDelta { text }),
+                ChatChunk::Thinking(text) => self.emit(EventKind::ThinkingDelta { text }),
+                ChatChunk::ToolCall { call_id, name, partial_json } => {
+                    self.emit(EventKind::ToolCallDelta { call_id, name, partial_json });
+                }
+                ChatChunk::Retrying { provider, reason, delay } => {
+                    let delay_ms = millis(delay);
+                    self.record(EventKind::ProviderRetry { provider, reason, delay_ms }).await?;
+                }
+                ChatChunk::Switched { from, to, reason, discarded_chars } => {
+                    let switched =
+                        EventKind::ProviderSwitched { from, to, reason, discarded_chars };
+                    self.record(switched).await?;
+                }
+            }
+            self.events.room().await;
+        }
+        let unfinished =
+            ProviderFailure::new(provider.id().clone(), "the stream ended before the answer did");
+        Err(ProviderError::InterruptedStream(unfinished).into())
+    }
+
+    async fn answered(
+        &mut self,
+        turn: u32,
+        response: ChatResponse,
+        (asked_at, first_piece_at): (Timestamp, Timestamp),
+    ) -> Result<(), JournalFailed> {
+        self.context.budget.charge_tokens(response.usage, response.cost);
+        self.record(EventKind::AssistantMessage {
+            turn,
+            message: Arc::new(response.message),
+            usage: response.usage,
+            cost_micro_usd: response.cost,
+            provider: response.provider,
+            model: response.model,
+            stop_reason: response.stop_reason,
+            time_to_first_token_ms: millis(first_piece_at.since(asked_at)),
+            duration_ms: millis(self.shared.clock.now().since(asked_at)),
+        })
+        .await
+    }
+}

@@ -1,0 +1,314 @@
+//! The decisions of a run, without any IO.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::repetition::Repetition;
+use crate::budget::BudgetLimit;
+use crate::event::EventKind;
+use crate::event::RunError;
+use crate::event::RunStatus;
+use crate::id::ModelName;
+use crate::id::ProviderId;
+use crate::id::ToolCallId;
+use crate::message::Message;
+use crate::message::MicroUsd;
+use crate::message::ToolCall;
+use crate::message::Usage;
+use crate::provider::StopReason;
+
+/// What a run wants next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Ask the model; this is the number of the turn.
+    CallModel(u32, ToolAccess),
+    /// Run these calls: the ones of the last answer that have no result yet, in order.
+    CallTools(Vec<PendingCall>),
+    /// Nothing more to do.
+    Finish(Ending),
+}
+
+/// Whether the model may call tools in a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolAccess {
+    /// It may.
+    Offered,
+    /// It may not: the budget is used up and this is its last turn, to sum up.
+    Withheld(BudgetLimit),
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// How.
+    pub status: RunStatus,
+    /// Why, unless it completed.
+    pub error: Option<RunError>,
+}
+
+impl Ending {
+    /// The model is done.
+    pub fn completed() -> Self {
+        Self { status: RunStatus::Completed, error: None }
+    }
+
+    /// The run cannot go on.
+    pub fn failed(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        let error = RunError { kind: kind.into(), message: message.into() };
+        Self { status: RunStatus::Failed, error: Some(error) }
+    }
+
+    /// Somebody stopped it.
+    pub fn cancelled() -> Self {
+        Self { status: RunStatus::Cancelled, error: None }
+    }
+
+    fn exhausted(limit: BudgetLimit) -> Self {
+        let (kind, message) = match limit {
+            BudgetLimit::Turns => ("turns", "the budget of turns is used up"),
+            BudgetLimit::Tokens => ("tokens", "the budget of tokens is used up"),
+            BudgetLimit::WallClock => ("wall_clock", "the time allowed is over"),
+            BudgetLimit::Cost => ("cost", "the budget of money is used up"),
+        };
+        let error = RunError { kind: kind.to_owned(), message: message.to_owned() };
+        Self { status: RunStatus::Exhausted, error: Some(error) }
+    }
+}
+
+/// The state of a run: a fold over its journal entries.
+///
+/// It holds no model, no tools, no messages and no clock. [`apply`](Self::apply)
+/// takes in what happened, [`next_step`](Self::next_step) says what to do. A run
+/// whose process died is rebuilt by applying its entries again.
+///
+/// ```
+/// use livos_core::{AgentRun, EventKind, Message, Origin, Step, ToolAccess, Trigger};
+///
+/// let mut run = AgentRun::new();
+/// run.apply(&EventKind::RunAdmitted {
+///     trigger: Trigger::Message,
+///     origin: Origin::default(),
+///     input: Message::user("Hello").into(),
+///     parent_run_id: None,
+/// });
+/// assert_eq!(run.next_step(None), Step::CallModel(1, ToolAccess::Offered));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentRun {
+    phase: Phase,
+    pending: Vec<PendingCall>,
+    repetition: Repetition,
+    /// What the limit was that withheld the tools, once one did.
+    summing_up: Option<BudgetLimit>,
+    attempts: u32,
+    turns: u32,
+    tool_calls: u32,
+    usage: Usage,
+    cost: Option<MicroUsd>,
+    text: String,
+    answered_by: Option<(ProviderId, ModelName)>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+enum Phase {
+    #[default]
+    ModelDue,
+    ToolsDue,
+    Done(Ending),
+    Finished,
+}
+
+/// A tool call that has no result yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PendingCall {
+    /// The call.
+    pub call: ToolCall,
+    /// How far it came.
+    pub progress: CallProgress,
+}
+
+/// How far a tool call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallProgress {
+    /// Not begun.
+    Waiting,
+    /// Begun; whether it took effect is unknown until it is finished.
+    Started,
+    /// The answer was cut at the output limit inside it, so that nobody knows whether it is whole.
+    Cut,
+}
+
+impl AgentRun {
+    /// A run of which nothing is known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What to do next, given the limit that is reached, if any.
+    pub fn next_step(&mut self, reached: Option<BudgetLimit>) -> Step {
+        match &self.phase {
+            Phase::Done(ending) => Step::Finish(ending.clone()),
+            Phase::Finished => Step::Finish(Ending::completed()),
+            Phase::ToolsDue => Step::CallTools(self.pending.clone()),
+            Phase::ModelDue => match (self.summing_up, reached) {
+                (Some(limit), _) => Step::Finish(Ending::exhausted(limit)),
+                (None, Some(limit)) => {
+                    self.summing_up = Some(limit);
+                    Step::CallModel(self.turns + 1, ToolAccess::Withheld(limit))
+                }
+                (None, None) => Step::CallModel(self.turns + 1, ToolAccess::Offered),
+            },
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn apply(&mut self, event: &EventKind) {
+        match event {
+            EventKind::RunStarted { .. } => self.attempts += 1,
+            EventKind::RunAdmitted { .. } | EventKind::InputJoined { .. } => {
+                if self.pending.is_empty() {
+                    self.phase = Phase::ModelDue;
+                }
+            }
+            EventKind::TurnStarted { turn } => self.turns = *turn,
+            EventKind::AssistantMessage {
+                message,
+                usage,
+                cost_micro_usd,
+                provider,
+                model,
+                stop_reason,
+                ..
+            } => {
+                self.usage += *usage;
+                self.cost = match (self.cost, *cost_micro_usd) {
+                    (Some(sum), Some(cost)) => Some(sum + cost),
+                    (sum, cost) => sum.or(cost),
+                };
+                self.answered_by = Some((provider.clone(), model.clone()));
+                self.answered(message, stop_reason);
+            }
+            EventKind::ToolStarted { call_id, .. } => {
+                self.tool_calls += 1;
+                if let Some(pending) = self.pending_mut(call_id) {
+                    pending.progress = CallProgress::Started;
+                }
+            }
+            EventKind::ToolFinished { call_id, status, content, .. } => {
+                self.tool_finished(call_id, *status, content);
+            }
+            EventKind::RunFinished { .. } => self.phase = Phase::Finished,
+            _ => {}
+        }
+    }
+
+    /// Ends the run at the next step, whatever it was about to do.
+    pub fn end(&mut self, ending: Ending) {
+        self.pending.clear();
+        self.phase = Phase::Done(ending);
+    }
+
+    /// How many times a process began or took over the run.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How many model calls were begun.
+    pub fn turns(&self) -> u32 {
+        self.turns
+    }
+
+    /// How many tool calls were begun.
+    pub fn tool_calls(&self) -> u32 {
+        self.tool_calls
+    }
+
+    /// What all model calls used.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// What they cost, where prices are known.
+    pub fn cost(&self) -> Option<MicroUsd> {
+        self.cost
+    }
+
+    /// The last text of the assistant.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Who answered last, and with which model: the one to ask again.
+    pub fn answered_by(&self) -> Option<&(ProviderId, ModelName)> {
+        self.answered_by.as_ref()
+    }
+
+    /// The calls that have no result yet.
+    pub fn pending_calls(&self) -> &[PendingCall] {
+        &self.pending
+    }
+
+    /// Whether the journal says that the run is over.
+    pub fn is_finished(&self) -> bool {
+        self.phase == Phase::Finished
+    }
+
+    fn answered(&mut self, message: &Message, stop_reason: &StopReason) {
+        let text = message.text();
+        if !text.is_empty() {
+            self.text = text;
+        }
+        let was_cut = *stop_reason == StopReason::MaxTokens;
+        self.pending = match self.summing_up {
+            Some(_) => Vec::new(),
+            None => message
+                .tool_calls()
+                .map(|call| PendingCall { call: call.clone(), progress: CallProgress::Waiting })
+                .collect(),
+        };
+        if was_cut && let Some(last) = self.pending.last_mut() {
+            last.progress = CallProgress::Cut;
+        }
+        self.phase = match (self.summing_up, stop_reason) {
+            (Some(limit), _) => Phase::Done(Ending::exhausted(limit)),
+            (None, _) if !self.pending.is_empty() => Phase::ToolsDue,
+            (None, StopReason::Paused) => Phase::ModelDue,
+            (None, StopReason::Refusal) => Phase::Done(Ending::failed(
+                "content_refused",
+                "the model or its provider declined to answer",
+            )),
+            (None, _) => Phase::Done(Ending::completed()),
+        };
+    }
+
+    fn tool_finished(
+        &mut self,
+        call_id: &ToolCallId,
+        status: crate::event::ToolStatus,
+        content: &[crate::message::ContentBlock],
+    ) {
+        let Some(index) = self.pending.iter().position(|pending| pending.call.call_id == *call_id)
+        else {
+            return;
+        };
+        let PendingCall { call, progress } = self.pending.remove(index);
+        let circling = match progress {
+            CallProgress::Started => {
+                self.repetition.finished(&call.name, &call.input, status, content)
+            }
+            CallProgress::Waiting | CallProgress::Cut => self.repetition.refused(&call.name),
+        };
+        if let Some(reason) = circling {
+            self.end(Ending::failed("no_progress", reason));
+        } else if self.pending.is_empty() && self.phase == Phase::ToolsDue {
+            self.phase = Phase::ModelDue;
+        }
+    }
+
+    fn pending_mut(&mut self, call_id: &ToolCallId) -> Option<&mut PendingCall> {
+        self.pending.iter_mut().find(|pending| pending.call.call_id == *call_id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Transcripts of recent sessions, so that a long conversation is neither read nor encoded again for each message.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use super::Transcript;
+use crate::id::SessionId;
+
+/// How many sessions are remembered; the one used longest ago is forgotten first.
+const CAPACITY: usize = 64;
+
+/// Transcripts of recent sessions with the number of the last entry they hold.
+#[derive(Debug, Default)]
+pub(super) struct TranscriptCache(Mutex<Vec<Remembered>>);
+
+#[derive(Debug)]
+struct Remembered {
+    session_id: SessionId,
+    last_seq: u64,
+    transcript: Transcript,
+}
+
+impl TranscriptCache {
+    /// Takes a session's transcript out, if it is as new as the journal.
+    pub(super) fn take(&self, session_id: SessionId, last_seq: u64) -> Option<Transcript> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = entries.iter().position(|entry| entry.session_id == session_id)?;
+        let entry = entries.remove(index);
+        (entry.last_seq == last_seq).then_some(entry.transcript)
+    }
+
+    /// Remembers a session's transcript.
+    pub(super) fn put(&self, session_id: SessionId, last_seq: u64, transcript: Transcript) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| entry.session_id != session_id);
+        if entries.len() >= CAPACITY {
+            entries.remove(0);
+        }
+        entries.push(Remembered { session_id, last_seq, transcript });
+    }
+}

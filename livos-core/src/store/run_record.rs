@@ -1,0 +1,179 @@
+//! A run in short: the projection of its entries that lists are made of.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::event::AgentEvent;
+use crate::event::EventKind;
+use crate::event::RunError;
+use crate::event::RunStatus;
+use crate::id::ModelName;
+use crate::id::RunId;
+use crate::id::SessionId;
+use crate::message::MicroUsd;
+use crate::message::Usage;
+use crate::origin::Origin;
+use crate::origin::Trigger;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Accepted; nobody works on it yet.
+    Queued,
+    /// Somebody works on it.
+    Running,
+    /// The model said it is done.
+    Completed,
+    /// It could not go on.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+    /// Its budget is used up.
+    Exhausted,
+}
+
+impl RunState {
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+impl From<RunStatus> for RunState {
+    fn from(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Completed => Self::Completed,
+            RunStatus::Failed => Self::Failed,
+            RunStatus::Cancelled => Self::Cancelled,
+            RunStatus::Exhausted => Self::Exhausted,
+        }
+    }
+}
+
+/// A run in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: RunId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// Where it stands.
+    pub state: RunState,
+    /// What admitted it.
+    pub trigger: Trigger,
+    /// Who asked.
+    pub origin: Origin,
+    /// The run that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_run_id: Option<RunId>,
+    /// The model asked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelName>,
+    /// When it was accepted.
+    pub admitted_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// The last text of the assistant, once it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Why it did not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    /// What its model calls used so far.
+    pub usage: Usage,
+    /// What they cost, where prices are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_micro_usd: Option<MicroUsd>,
+    /// How many model calls it began.
+    pub turns: u32,
+    /// How many tool calls it began.
+    pub tool_calls: u32,
+}
+
+impl RunRecord {
+    /// The record a run begins with; none if this is not its admission.
+    pub fn admitted(event: &AgentEvent) -> Option<Self> {
+        let EventKind::RunAdmitted { trigger, origin, parent_run_id, .. } = &event.kind else {
+            return None;
+        };
+        Some(Self {
+            id: event.run_id,
+            session_id: event.session_id,
+            state: RunState::Queued,
+            trigger: *trigger,
+            origin: origin.clone(),
+            parent_run_id: *parent_run_id,
+            model: None,
+            admitted_at: event.at,
+            finished_at: None,
+            text: None,
+            error: None,
+            usage: Usage::default(),
+            cost_micro_usd: None,
+            turns: 0,
+            tool_calls: 0,
+        })
+    }
+
+    /// Takes one more entry of the run into account.
+    pub fn apply(&mut self, at: Timestamp, kind: &EventKind) {
+        match kind {
+            EventKind::RunStarted { model, .. } => {
+                self.state = RunState::Running;
+                self.model = Some(model.clone());
+            }
+            EventKind::TurnStarted { turn } => self.turns = *turn,
+            EventKind::AssistantMessage { usage, cost_micro_usd, model, .. } => {
+                self.usage += *usage;
+                self.model = Some(model.clone());
+                self.cost_micro_usd = match (self.cost_micro_usd, *cost_micro_usd) {
+                    (Some(sum), Some(cost)) => Some(sum + cost),
+                    (sum, cost) => sum.or(cost),
+                };
+            }
+            EventKind::ToolStarted { .. } => self.tool_calls += 1,
+            EventKind::RunFinished { status, text, error, .. } => {
+                self.state = (*status).into();
+                self.finished_at = Some(at);
+                self.text = Some(text.clone());
+                self.error.clone_from(error);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an entry of this kind changes the record, so that stores may skip the others.
+    pub fn is_changed_by(kind: &EventKind) -> bool {
+        matches!(
+            kind,
+            EventKind::RunStarted { .. }
+                | EventKind::TurnStarted { .. }
+                | EventKind::AssistantMessage { .. }
+                | EventKind::ToolStarted { .. }
+                | EventKind::RunFinished { .. }
+        )
+    }
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunFilter {
+    /// Only those of this session.
+    pub session_id: Option<SessionId>,
+    /// Only those that stand here.
+    pub state: Option<RunState>,
+    /// Only those admitted before this one.
+    pub before: Option<RunId>,
+}
+
+impl RunFilter {
+    /// Whether a run is to be listed.
+    pub fn accepts(&self, run: &RunRecord) -> bool {
+        self.session_id.is_none_or(|id| id == run.session_id)
+            && self.state.is_none_or(|state| state == run.state)
+            && self.before.is_none_or(|id| run.id < id)
+    }
+}

@@ -1,0 +1,202 @@
+//! The embedded store: one SQLite file, one thread that writes it.
+//!
+//! All writes and checkpoints go through one connection on its own thread,
+//! which commits everything that waits in one transaction (group commit).
+//! Reads have a connection and a thread of their own. A lock file keeps a
+//! second process out: two writers on one write-ahead log can corrupt it in the
+//! SQLite this is built with (fixed in 3.51.3).
+
+mod failure;
+mod queries;
+mod reader;
+mod schema;
+mod writer;
+
+use std::fs::File;
+use std::fs::TryLockError;
+use std::path::Path;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+
+use self::failure::store_error;
+use self::reader::Reader;
+use self::writer::Writer;
+use super::Journal;
+use super::NewEntry;
+use super::Page;
+use super::RunFilter;
+use super::RunRecord;
+use super::RunStore;
+use super::SessionPatch;
+use super::SessionRecord;
+use super::SessionStore;
+use super::StoreError;
+use crate::event::AgentEvent;
+use crate::id::RunId;
+use crate::id::SessionId;
+
+/// How much a store promises when an append returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The entry survives a power cut (`synchronous=FULL`).
+    #[default]
+    Strict,
+    /// The entry survives the death of the process; a power cut may lose the last moments (`synchronous=NORMAL`).
+    Relaxed,
+}
+
+/// A store in one SQLite file. Needs no service and no system library.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use livos_core::{AgentLoop, SqliteStore, testing::ScriptedProvider};
+///
+/// # fn main() -> Result<(), livos_core::StoreError> {
+/// let store = SqliteStore::open("agent.db")?;
+/// let agent = AgentLoop::builder(ScriptedProvider::answering("Hi.")).journal(Arc::new(store)).build();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SqliteStore {
+    location: PathBuf,
+    writer: Writer,
+    reader: Reader,
+    // Held as long as the store lives; the operating system lets go of it when the process dies.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens a store, creating it if there is none, with [`Durability::Strict`].
+    ///
+    /// Blocks for the time it takes to open the file (milliseconds).
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another process has it open,
+    /// [`StoreError::NewerFormat`] when a newer version wrote it, or when the
+    /// file cannot be opened or is damaged.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, Durability::Strict)
+    }
+
+    /// Opens a store with the durability asked for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, durability: Durability) -> Result<Self, StoreError> {
+        let location = path.as_ref().to_owned();
+        let lock = lock(&location)?;
+        let mut connection = Connection::open(&location).map_err(store_error)?;
+        schema::prepare(&mut connection, durability)?;
+        let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&location, reading).map_err(store_error)?;
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            reader: Reader::start(reader)?,
+            location,
+            _lock: lock,
+        })
+    }
+
+    /// Where the store is.
+    pub fn location(&self) -> &Path {
+        &self.location
+    }
+}
+
+fn lock(location: &Path) -> Result<File, StoreError> {
+    let mut path = location.as_os_str().to_owned();
+    path.push(".lock");
+    let unavailable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::ReadOnly(error.into())
+        }
+        std::io::ErrorKind::StorageFull => StoreError::Full(error.into()),
+        _ => StoreError::Unavailable {
+            message: format!("cannot open '{}'", Path::new(&path).display()),
+            source: Some(error.into()),
+        },
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::InUse { location: location.display().to_string() })
+        }
+        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteStore {
+    async fn append(
+        &self,
+        session_id: SessionId,
+        entries: Vec<NewEntry>,
+    ) -> Result<u64, StoreError> {
+        self.writer.append(session_id, entries).await
+    }
+
+    async fn read(
+        &self,
+        session_id: SessionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<AgentEvent>, StoreError> {
+        self.reader.run(move |db| queries::entries(db, session_id, after, limit)).await
+    }
+
+    async fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
+        self.reader.run(move |db| queries::last_seq(db, session_id)).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn create_session(&self, session: SessionRecord) -> Result<(), StoreError> {
+        self.writer.run(move |db| queries::insert_session(db, &session)).await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        self.reader.run(move |db| queries::session(db, id)).await
+    }
+
+    async fn sessions(
+        &self,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Page<SessionRecord>, StoreError> {
+        self.reader.run(move |db| queries::sessions(db, before, limit)).await
+    }
+
+    async fn update_session(
+        &self,
+        id: SessionId,
+        patch: SessionPatch,
+    ) -> Result<SessionRecord, StoreError> {
+        self.writer.run(move |db| queries::update_session(db, id, patch)).await
+    }
+
+    async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        self.writer.delete_session(id).await
+    }
+}
+
+#[async_trait]
+impl RunStore for SqliteStore {
+    async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
+        self.reader.run(move |db| queries::run(db, id)).await
+    }
+
+    async fn runs(&self, filter: RunFilter, limit: usize) -> Result<Page<RunRecord>, StoreError> {
+        self.reader.run(move |db| queries::runs(db, &filter, limit)).await
+    }
+}
