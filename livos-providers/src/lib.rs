@@ -1,1 +1,10 @@
-//! livos-providers
+//! Model providers for [`livos_core`]: Anthropic, Gemini, and everything that speaks OpenAI's protocol.
+
+mod config;
+mod encoding;
+mod failure;
+mod sse;
+mod stream;
+mod transport;
+
+pub use self::config::{ConfigError, ProviderConfig};

@@ -1,0 +1,213 @@
+//! Drives a wire's pure state machine over a response's bytes.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use futures::StreamExt;
+use livos_core::ChatChunk;
+use livos_core::ChatStream;
+use livos_core::ProviderError;
+use livos_core::ProviderFailure;
+use livos_core::ProviderId;
+use tokio::time::Instant;
+use tokio::time::Sleep;
+
+use crate::sse::Flow;
+use crate::sse::SseDecoder;
+use crate::sse::SseError;
+
+/// How long the end of a finished answer may take to come, so that its connection can be used again.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a wire format makes of the events of one streamed answer. Pure: no IO, no clock.
+pub(crate) trait StreamMachine: Send + Unpin + 'static {
+    /// Takes one event and appends what it means. [`ChatChunk::Finished`] or an error ends the answer;
+    /// no event follows. `name` is empty on wires that do not name events.
+    fn on_event(
+        &mut self,
+        name: &str,
+        data: &str,
+        out: &mut VecDeque<ChatChunk>,
+    ) -> Result<(), ProviderError>;
+
+    /// The bytes ended and the answer did not: the error to give (or the late
+    /// [`ChatChunk::Finished`] on wires whose end is the end of the bytes).
+    fn on_end(&mut self, out: &mut VecDeque<ChatChunk>) -> Result<(), ProviderError>;
+}
+
+/// The pieces of the answer that this response streams.
+///
+/// It ends after [`ChatChunk::Finished`] or the first error. Silence for `idle`
+/// is [`ProviderError::TimedOut`], a broken connection
+/// [`ProviderError::InterruptedStream`]. Dropping it closes the connection.
+pub(crate) fn run(
+    provider: ProviderId,
+    response: reqwest::Response,
+    machine: impl StreamMachine,
+    idle: Duration,
+) -> ChatStream {
+    drive(provider, response.bytes_stream(), machine, idle).boxed()
+}
+
+fn drive<S, M: StreamMachine>(
+    provider: ProviderId,
+    bytes: S,
+    machine: M,
+    idle: Duration,
+) -> Driver<S, M> {
+    let watch = IdleWatch { limit: idle, last_read: Instant::now(), alarm: None };
+    Driver {
+        provider,
+        bytes: Some(bytes),
+        decoder: SseDecoder::default(),
+        machine,
+        ready: VecDeque::new(),
+        failed: None,
+        watch,
+    }
+}
+
+struct Driver<S, M> {
+    provider: ProviderId,
+    /// Gone once nothing more is to be read.
+    bytes: Option<S>,
+    decoder: SseDecoder,
+    machine: M,
+    ready: VecDeque<ChatChunk>,
+    /// Given after everything in `ready`.
+    failed: Option<ProviderError>,
+    watch: IdleWatch,
+}
+
+impl<S, M> Stream for Driver<S, M>
+where
+    S: Stream<Item = reqwest::Result<Bytes>> + Send + Unpin + 'static,
+    M: StreamMachine,
+{
+    type Item = Result<ChatChunk, ProviderError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(chunk) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(chunk)));
+            }
+            if let Some(error) = this.failed.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            let Some(bytes) = &mut this.bytes else {
+                return Poll::Ready(None);
+            };
+            match bytes.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok(chunk))) => this.take_bytes(&chunk),
+                Poll::Ready(Some(Err(error))) => this.fail(broken(&this.provider, error)),
+                Poll::Ready(None) => this.end(),
+                Poll::Pending => match this.watch.poll_silence(context) {
+                    Poll::Ready(()) => this.fail(silent(&this.provider, this.watch.limit)),
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+    }
+}
+
+impl<S, M> Driver<S, M>
+where
+    S: Stream<Item = reqwest::Result<Bytes>> + Send + Unpin + 'static,
+    M: StreamMachine,
+{
+    fn take_bytes(&mut self, chunk: &[u8]) {
+        self.watch.last_read = Instant::now();
+        let Self { provider, decoder, machine, ready, .. } = self;
+        let fed = decoder.feed(chunk, |name, data| {
+            machine.on_event(name, data, ready).map_err(Stopped::Machine)?;
+            let finished = matches!(ready.back(), Some(ChatChunk::Finished(_)));
+            Ok(if finished { Flow::Stop } else { Flow::Continue })
+        });
+        match fed {
+            Ok(Flow::Continue) => {}
+            Ok(Flow::Stop) => self.finish(),
+            Err(Stopped::Machine(error)) => self.fail(error),
+            Err(Stopped::Sse(error)) => {
+                let failure = ProviderFailure::new(provider.clone(), error.to_string());
+                self.fail(ProviderError::MalformedResponse(failure.with_source(error)));
+            }
+        }
+    }
+
+    fn fail(&mut self, error: ProviderError) {
+        self.bytes = None;
+        self.failed = Some(error);
+    }
+
+    fn end(&mut self) {
+        self.bytes = None;
+        if let Err(error) = self.machine.on_end(&mut self.ready) {
+            self.failed = Some(error);
+        }
+    }
+
+    /// Reads what is left behind a finished answer (usually nothing but the
+    /// end of the body): a connection that is not read to its end is closed,
+    /// and the next turn would pay for a new one.
+    fn finish(&mut self) {
+        let Some(mut bytes) = self.bytes.take() else { return };
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        if bytes.poll_next_unpin(&mut context).is_pending()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let rest = async move { while let Some(Ok(_)) = bytes.next().await {} };
+            runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, rest));
+        }
+    }
+}
+
+enum Stopped {
+    Machine(ProviderError),
+    Sse(SseError),
+}
+
+impl From<SseError> for Stopped {
+    fn from(error: SseError) -> Self {
+        Self::Sse(error)
+    }
+}
+
+/// Notices silence. The timer is set anew when it fires, not at every piece.
+struct IdleWatch {
+    limit: Duration,
+    last_read: Instant,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl IdleWatch {
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.last_read + self.limit;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        while alarm.as_mut().poll(context).is_ready() {
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+fn silent(provider: &ProviderId, limit: Duration) -> ProviderError {
+    let message = format!("the stream was silent for {limit:?}");
+    ProviderError::TimedOut(ProviderFailure::new(provider.clone(), message))
+}
+
+fn broken(provider: &ProviderId, error: reqwest::Error) -> ProviderError {
+    let failure = ProviderFailure::new(provider.clone(), "the connection broke inside the answer");
+    ProviderError::InterruptedStream(failure.with_source(error.without_url()))
+}
+
+#[cfg(test)]
+mod tests;

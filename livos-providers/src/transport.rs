@@ -1,0 +1,300 @@
+//! The one HTTP seam: everything that leaves for a provider leaves here.
+
+mod body;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use livos_core::ProviderError;
+use livos_core::ProviderFailure;
+use livos_core::ProviderId;
+use reqwest::Client;
+use reqwest::Method;
+use reqwest::RequestBuilder;
+use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::header::HeaderMap;
+use reqwest::header::HeaderValue;
+use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
+
+use crate::config::ProviderConfig;
+use crate::failure;
+
+pub(crate) use self::body::RequestBody;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many idle connections are kept for each host: enough for a thousand runs at once.
+const MAX_IDLE_CONNECTIONS: usize = 1024;
+
+/// How many bytes an answer that is read whole may have.
+pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// How much of an error's body is read.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+/// How long an answer that comes whole may take: it begins only when it is complete.
+pub(crate) const WHOLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+
+const USER_AGENT: &str = concat!("livos/", env!("CARGO_PKG_VERSION"));
+
+/// The connection pools, made at first use and shared by the providers of one process.
+///
+/// Addresses in plain `http` have a pool of their own that loads no
+/// certificates: loading them is nearly all of a cold start, and a local model
+/// needs none.
+#[derive(Clone, Default)]
+pub(crate) struct HttpClients(Arc<Pools>);
+
+#[derive(Default)]
+struct Pools {
+    plain: OnceCell<Client>,
+    tls: OnceCell<Client>,
+}
+
+impl HttpClients {
+    async fn client_for(&self, base_url: &str) -> Result<&Client, BuildError> {
+        if base_url.starts_with("https:") {
+            // Reads the certificates of the system from disk.
+            let build = || tokio::task::spawn_blocking(|| client_builder().build());
+            let build = || async { Ok(build().await??) };
+            self.0.tls.get_or_try_init(build).await
+        } else {
+            let build = || async { Ok(client_builder().tls_certs_only([]).build()?) };
+            self.0.plain.get_or_try_init(build).await
+        }
+    }
+}
+
+type BuildError = Box<dyn Error + Send + Sync>;
+
+fn client_builder() -> reqwest::ClientBuilder {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+        // A redirect would carry the key to another host.
+        .redirect(reqwest::redirect::Policy::none())
+}
+
+/// Sends requests to one provider.
+pub(crate) struct Transport {
+    config: ProviderConfig,
+    clients: HttpClients,
+}
+
+/// What kind of content an answer says it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnswerKind {
+    /// `text/event-stream`.
+    Events,
+    /// JSON or newline-delimited JSON.
+    Json,
+    /// A page for people: the address is wrong or a proxy answered.
+    Html,
+    /// Not told, or something else.
+    Other,
+}
+
+impl Transport {
+    pub(crate) fn new(config: ProviderConfig, clients: HttpClients) -> Self {
+        Self { config, clients }
+    }
+
+    pub(crate) fn config(&self) -> &ProviderConfig {
+        &self.config
+    }
+
+    pub(crate) fn provider(&self) -> &ProviderId {
+        self.config.id()
+    }
+
+    /// Posts JSON to a path (with its leading slash) below the base URL and waits for the head
+    /// of the answer. Any status but 2xx becomes the error that it means.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        body: RequestBody,
+        timeout: Duration,
+    ) -> Result<Response, ProviderError> {
+        let request = self.request(Method::POST, path, headers).await?;
+        let json = HeaderValue::from_static("application/json");
+        let request = request.header(CONTENT_TYPE, json).body(reqwest::Body::wrap(body));
+        self.send(request, timeout).await
+    }
+
+    /// Gets a path below the base URL. Any status but 2xx becomes the error that it means.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Response, ProviderError> {
+        let request = self.request(Method::GET, path, headers).await?;
+        self.send(request, self.config.header_timeout()).await
+    }
+
+    /// The whole body as JSON.
+    pub(crate) async fn read_json<T: DeserializeOwned>(
+        &self,
+        response: Response,
+    ) -> Result<T, ProviderError> {
+        self.refuse_html(&response)?;
+        let body = self.read_whole(response).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            let failure = ProviderFailure::new(
+                self.provider().clone(),
+                "the answer is not the JSON expected",
+            );
+            ProviderError::MalformedResponse(failure.with_source(error))
+        })
+    }
+
+    /// The whole body, at most [`MAX_BODY_BYTES`].
+    pub(crate) async fn read_whole(
+        &self,
+        mut response: Response,
+    ) -> Result<Vec<u8>, ProviderError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.next_chunk(&mut response).await? {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                let message = format!("the answer is larger than {MAX_BODY_BYTES} bytes");
+                return Err(ProviderError::MalformedResponse(self.failure(message)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// An error when a page for people came instead of an API's answer.
+    pub(crate) fn refuse_html(&self, response: &Response) -> Result<(), ProviderError> {
+        if answer_kind(response) != AnswerKind::Html {
+            return Ok(());
+        }
+        let message = "answered with an HTML page instead of JSON; check the base URL";
+        let failure = self.failure(message).with_status(response.status().as_u16());
+        Err(ProviderError::MalformedResponse(failure))
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<RequestBuilder, ProviderError> {
+        let base_url = self.config.base_url();
+        let client = self.clients.client_for(base_url).await.map_err(|error| {
+            let failure = self.failure("the HTTP client could not be set up");
+            ProviderError::Unavailable(failure.with_source(error))
+        })?;
+        Ok(client.request(method, format!("{base_url}{path}")).headers(headers))
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        timeout: Duration,
+    ) -> Result<Response, ProviderError> {
+        let response = match tokio::time::timeout(timeout, request.send()).await {
+            Ok(sent) => sent.map_err(|error| self.unsent(error))?,
+            Err(_) => {
+                let failure = self.failure(format!("no answer within {timeout:?}"));
+                return Err(ProviderError::TimedOut(failure));
+            }
+        };
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await)
+    }
+
+    /// Reads why a request was refused. An unreadable body leaves the status to say it.
+    async fn refusal(&self, mut response: Response) -> ProviderError {
+        let mut body = Vec::new();
+        while body.len() < MAX_ERROR_BYTES
+            && let Ok(Some(chunk)) = self.next_chunk(&mut response).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(MAX_ERROR_BYTES);
+        failure::from_response(&self.config, response.status().as_u16(), response.headers(), &body)
+    }
+
+    async fn next_chunk(
+        &self,
+        response: &mut Response,
+    ) -> Result<Option<bytes::Bytes>, ProviderError> {
+        let idle = self.config.idle_timeout();
+        match tokio::time::timeout(idle, response.chunk()).await {
+            Ok(read) => read.map_err(|error| {
+                let failure = self.failure("the connection broke inside the answer");
+                ProviderError::InterruptedStream(failure.with_source(error.without_url()))
+            }),
+            Err(_) => {
+                let failure = self.failure(format!("the answer paused for {idle:?}"));
+                Err(ProviderError::TimedOut(failure))
+            }
+        }
+    }
+
+    fn unsent(&self, error: reqwest::Error) -> ProviderError {
+        let error = error.without_url();
+        let timed_out = error.is_timeout();
+        let what = match (error.is_connect(), timed_out) {
+            (true, true) => "no connection within the time allowed",
+            (true, false) => "could not connect",
+            (false, true) => "no answer within the time allowed",
+            (false, false) if error.is_builder() => "the request could not be built",
+            (false, false) => "the connection failed before the answer",
+        };
+        let failure = self.failure(format!("{what}: {}", root_cause(&error))).with_source(error);
+        if timed_out {
+            ProviderError::TimedOut(failure)
+        } else {
+            ProviderError::Unavailable(failure)
+        }
+    }
+
+    fn failure(&self, message: impl Into<String>) -> ProviderFailure {
+        ProviderFailure::new(self.provider().clone(), message)
+    }
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What the answer says it is.
+pub(crate) fn answer_kind(response: &Response) -> AnswerKind {
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    match essence.to_ascii_lowercase().as_str() {
+        "text/event-stream" => AnswerKind::Events,
+        "text/html" => AnswerKind::Html,
+        "application/json" | "application/x-ndjson" => AnswerKind::Json,
+        _ => AnswerKind::Other,
+    }
+}
+
+/// A header's value that no log shows. Keys are checked when they are configured.
+pub(crate) fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut deepest: &dyn Error = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    deepest.to_string()
+}
+
+#[cfg(test)]
+mod tests;
