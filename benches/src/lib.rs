@@ -6,7 +6,9 @@
 
 pub mod bench;
 pub mod callgrind;
+pub mod in_process;
 pub mod mock;
+pub mod ours;
 pub mod probe;
 pub mod process;
 pub mod raw;

@@ -3,15 +3,19 @@
 use std::error::Error;
 use std::fmt;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use livos_core::AIProvider;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::in_process::InProcess;
 use crate::mock::Script;
+use crate::ours;
 use crate::process;
 use crate::raw::Answers;
 use crate::raw::RawLoop;
@@ -29,6 +33,8 @@ pub enum Side {
     Raw,
     /// `AgentLoop`, which always streams.
     Ours,
+    /// `AgentLoop` with a provider in memory: no wire at all.
+    Loop,
 }
 
 impl Side {
@@ -38,11 +44,13 @@ impl Side {
             Self::RawWhole => "raw-whole",
             Self::Raw => "raw",
             Self::Ours => "ours",
+            Self::Loop => "loop",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::RawWhole, Self::Raw, Self::Ours].into_iter().find(|side| side.name() == name)
+        let all = [Self::RawWhole, Self::Raw, Self::Ours, Self::Loop];
+        all.into_iter().find(|side| side.name() == name)
     }
 }
 
@@ -144,18 +152,34 @@ impl Job {
         match self.side {
             Side::Raw => self.raw(base_url, Answers::Streamed).await,
             Side::RawWhole => self.raw(base_url, Answers::Whole).await,
-            Side::Ours => self.raw(base_url, Answers::Whole).await,
+            Side::Ours => Err("not there yet".into()),
+            Side::Loop => self.ours(Arc::new(InProcess::new(self.script))).await,
         }
     }
 
     async fn raw(&self, base_url: &str, answers: Answers) -> Result<Vec<Outcome>, Failure> {
         let raw = RawLoop::new(base_url, answers);
-        let mut runs: FuturesUnordered<_> = (0..self.runs)
-            .map(|_| {
-                let raw = raw.clone();
-                tokio::spawn(async move { raw.run().await })
-            })
-            .collect();
+        let one = move || {
+            let raw = raw.clone();
+            async move { raw.run().await }
+        };
+        self.all_at_once(one).await
+    }
+
+    async fn ours(&self, provider: Arc<dyn AIProvider>) -> Result<Vec<Outcome>, Failure> {
+        let agent = ours::agent(provider)?;
+        let one = move || {
+            let agent = agent.clone();
+            async move { ours::run(&agent).await }
+        };
+        self.all_at_once(one).await
+    }
+
+    async fn all_at_once<F>(&self, one: impl Fn() -> F) -> Result<Vec<Outcome>, Failure>
+    where
+        F: Future<Output = Result<Outcome, Failure>> + Send + 'static,
+    {
+        let mut runs: FuturesUnordered<_> = (0..self.runs).map(|_| tokio::spawn(one())).collect();
         let mut outcomes = Vec::new();
         while let Some(outcome) = runs.next().await {
             outcomes.push(outcome??);
