@@ -167,6 +167,20 @@ impl ModelName {
     }
 }
 
+impl ToolCallId {
+    const GENERATED: &str = "livos_";
+
+    /// An id for a call whose wire gave it none: `livos_` and 32 hexadecimal digits, later than every one made before.
+    pub fn generate() -> Self {
+        Self::from(format!("{}{}", Self::GENERATED, Uuid::now_v7().simple()))
+    }
+
+    /// Whether the id is one of ours, which means nothing to a service that gives ids itself.
+    pub fn is_generated(&self) -> bool {
+        self.as_str().starts_with(Self::GENERATED)
+    }
+}
+
 impl UserId {
     /// The owner of the installation.
     pub fn owner() -> Self {
@@ -188,6 +202,13 @@ mod tests {
     fn later_ids_sort_later() {
         let first = SessionId::generate();
         assert!(first < SessionId::generate());
+    }
+
+    #[test]
+    fn generated_call_ids_are_told_from_given_ones() {
+        let id = ToolCallId::generate();
+        assert!(id.is_generated() && id != ToolCallId::generate());
+        assert!(!ToolCallId::from("toolu_01").is_generated());
     }
 
     #[test]

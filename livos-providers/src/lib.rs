@@ -3,8 +3,10 @@
 mod config;
 mod encoding;
 mod failure;
+mod gemini;
 mod sse;
 mod stream;
 mod transport;
 
 pub use self::config::{ConfigError, ProviderConfig};
+pub use self::gemini::GeminiProvider;

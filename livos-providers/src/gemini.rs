@@ -1,0 +1,186 @@
+//! Google's Gemini, by its own API (`v1beta`).
+//!
+//! What the API wants back unchanged travels in the conversation: thought
+//! signatures as [`Signature`](livos_core::Signature)s of the issuer `gemini`,
+//! parts of its own (code execution and the like) as
+//! [`NativeBlock`](livos_core::NativeBlock)s. The key is sent in a header and
+//! never in a URL.
+
+mod body;
+mod model;
+mod request;
+mod response;
+mod stream;
+mod wire;
+
+use async_trait::async_trait;
+use livos_core::AIProvider;
+use livos_core::Capabilities;
+use livos_core::ChatRequest;
+use livos_core::ChatResponse;
+use livos_core::ChatStream;
+use livos_core::ModelInfo;
+use livos_core::ModelName;
+use livos_core::ProviderError;
+use livos_core::ProviderFailure;
+use livos_core::ProviderId;
+use reqwest::header::HeaderMap;
+
+use self::response::Assembly;
+use self::stream::GeminiStream;
+use self::wire::ListedModel;
+use self::wire::ModelPage;
+use crate::config::ProviderConfig;
+use crate::stream::run;
+use crate::transport::HttpClients;
+use crate::transport::Transport;
+use crate::transport::WHOLE_ANSWER_TIMEOUT;
+use crate::transport::secret_header;
+
+/// The wire format's name in signatures and native blocks.
+const ISSUER: &str = "gemini";
+
+/// How many pages of models are read, of up to 1,000 models each.
+const MAX_MODEL_PAGES: usize = 5;
+
+/// Google's Gemini models.
+#[derive(Debug)]
+pub struct GeminiProvider {
+    transport: Transport,
+}
+
+impl GeminiProvider {
+    /// Where the public service is.
+    pub const BASE_URL: &str = "https://generativelanguage.googleapis.com";
+
+    /// The service that `config` describes. Its base URL may end in a version; without one it is `v1beta`.
+    pub fn new(config: ProviderConfig) -> Self {
+        Self::with_clients(config, HttpClients::default())
+    }
+
+    /// Shares connection pools with other providers.
+    pub(crate) fn with_clients(config: ProviderConfig, clients: HttpClients) -> Self {
+        Self { transport: Transport::new(config, clients) }
+    }
+
+    async fn ask(
+        &self,
+        request: &ChatRequest,
+        method: &str,
+        timeout: std::time::Duration,
+    ) -> Result<reqwest::Response, ProviderError> {
+        let path = self.model_path(&request.model, method)?;
+        let body = request::encode(request);
+        self.transport.post(&path, self.headers()?, body, timeout).await
+    }
+
+    fn headers(&self) -> Result<HeaderMap, ProviderError> {
+        let Some(key) = self.transport.config().api_key() else {
+            let message = "no API key is set; set GEMINI_API_KEY or add one in the settings";
+            return Err(ProviderError::Authentication(self.failure(message)));
+        };
+        let mut headers = HeaderMap::new();
+        headers.extend(secret_header(key.expose()).map(|key| (API_KEY_HEADER, key)));
+        Ok(headers)
+    }
+
+    /// The path of a model's method, for names that cannot lead elsewhere.
+    fn model_path(&self, model: &ModelName, method: &str) -> Result<String, ProviderError> {
+        let name = model.as_str();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/@".contains(c);
+        if name.is_empty() || name.contains("..") || !name.chars().all(is_plain) {
+            let failure = self.failure(&format!("'{name}' is no name of a model"));
+            return Err(ProviderError::UnknownModel(failure));
+        }
+        let collection = if name.contains('/') { "" } else { "models/" };
+        Ok(format!("{}/{collection}{name}:{method}", self.version()))
+    }
+
+    fn version(&self) -> &'static str {
+        let base = self.transport.config().base_url();
+        let has_version = ["/v1", "/v1beta", "/v1alpha"].iter().any(|end| base.ends_with(end));
+        if has_version { "" } else { "/v1beta" }
+    }
+
+    fn failure(&self, message: &str) -> ProviderFailure {
+        ProviderFailure::new(self.transport.provider().clone(), message)
+    }
+
+    async fn model_page(&self, size: u32, token: &str) -> Result<ModelPage, ProviderError> {
+        let version = self.version();
+        let path = format!("{version}/models?pageSize={size}&pageToken={token}");
+        let response = self.transport.get(&path, self.headers()?).await?;
+        self.transport.read_json(response).await
+    }
+
+    fn describe(&self, listed: &ListedModel) -> Option<ModelInfo> {
+        let chats = listed.supported_generation_methods.iter().any(|it| it == "generateContent");
+        let name = listed.name.strip_prefix("models/").unwrap_or(&listed.name);
+        if !chats || name.is_empty() {
+            return None;
+        }
+        let mut known = model::capabilities(name);
+        known.context_window = listed.input_token_limit.or(known.context_window);
+        known.max_output_tokens = listed.output_token_limit.or(known.max_output_tokens);
+        known.thinking = listed.thinking.unwrap_or(known.thinking);
+        Some(ModelInfo::new(self.transport.provider().clone(), ModelName::from(name), known))
+    }
+}
+
+const API_KEY_HEADER: reqwest::header::HeaderName =
+    reqwest::header::HeaderName::from_static("x-goog-api-key");
+
+#[async_trait]
+impl AIProvider for GeminiProvider {
+    fn id(&self) -> &ProviderId {
+        self.transport.provider()
+    }
+
+    async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
+        let config = self.transport.config();
+        let method = "streamGenerateContent?alt=sse";
+        let response = self.ask(&request, method, config.header_timeout()).await?;
+        self.transport.refuse_html(&response)?;
+        let provider = self.id().clone();
+        let machine = GeminiStream::new(provider.clone(), request.model);
+        Ok(run(provider, response, machine, config.idle_timeout()))
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, ProviderError> {
+        let response = self.ask(&request, "generateContent", WHOLE_ANSWER_TIMEOUT).await?;
+        self.transport.refuse_html(&response)?;
+        let body = self.transport.read_whole(response).await?;
+        let mut assembly = Assembly::new(self.id().clone(), request.model);
+        let body = str::from_utf8(&body).map_err(|error| {
+            let failure = self.failure("the answer is not UTF-8").with_source(error);
+            ProviderError::MalformedResponse(failure)
+        })?;
+        assembly.add_frame(body, &mut |_| {})?;
+        assembly.finish()
+    }
+
+    /// Lists one model: it costs nothing and fails where the key does.
+    async fn verify(&self) -> Result<(), ProviderError> {
+        self.model_page(1, "").await.map(|_| ())
+    }
+
+    fn capabilities(&self, model: &ModelName) -> Capabilities {
+        model::capabilities(model.as_str())
+    }
+
+    async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError> {
+        let mut models = Vec::new();
+        let mut token = String::new();
+        for _ in 0..MAX_MODEL_PAGES {
+            let page = self.model_page(1_000, &token).await?;
+            models.extend(page.models.iter().filter_map(|listed| self.describe(listed)));
+            token = page.next_page_token;
+            // A token goes into the next URL: only what needs no escape is followed.
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._=".contains(c);
+            if token.is_empty() || !token.chars().all(is_plain) {
+                break;
+            }
+        }
+        Ok(models)
+    }
+}
