@@ -22,16 +22,16 @@ const ROUNDS: u32 = 100;
 fn main() -> Result<ExitCode, Failure> {
     let bench = Bench::start(env!("CARGO_BIN_EXE_mock-model"), env!("CARGO_BIN_EXE_probe"))?;
     let mut report = Report::new("agent_loop: instructions");
-    let (ours, raw) = (bench.round_cost(Side::Ours)?, bench.round_cost(Side::Raw)?);
+    let (ours, raw) = (bench.round_cost(Side::OURS)?, bench.round_cost(Side::Raw)?);
     report.gate("tool round (of 20)", ours.per_round, raw.per_round, 1.0);
     report.gate("more for each earlier round", ours.slope, raw.slope, 0.2);
-    let (ours, raw) = (bench.delta_instructions(Side::Ours)?, bench.delta_instructions(Side::Raw)?);
+    let (ours, raw) = (bench.delta_instructions(Side::OURS)?, bench.delta_instructions(Side::Raw)?);
     report.gate("streamed delta", ours, raw, 1.0);
 
     let mut times = Report::new("agent_loop: microseconds (not gated)");
     for (name, figure) in FIGURES {
         let (ours, raw) =
-            (per_round(&bench, Side::Ours, figure)?, per_round(&bench, Side::Raw, figure)?);
+            (per_round(&bench, Side::OURS, figure)?, per_round(&bench, Side::Raw, figure)?);
         times.show(name, ours, raw);
     }
     Ok(report.finish())

@@ -42,9 +42,9 @@ fn main() -> Result<ExitCode, Failure> {
     let bench = Bench::start(env!("CARGO_BIN_EXE_mock-model"), probe)?;
     let mut report = Report::new("cold_start: from process start to the end of one answer");
     let instructions = |side| bench.instructions(side, ONE_ANSWER);
-    report.gate("instructions", instructions(Side::Ours)?, instructions(Side::Raw)?, 0.6);
+    report.gate("instructions", instructions(Side::OURS)?, instructions(Side::Raw)?, 0.6);
     let wall = |side| process_millis(probe, &bench.job(side, ONE_ANSWER).arguments());
-    report.gate("wall, ms", wall(Side::Ours)?, wall(Side::Raw)?, 0.6);
+    report.gate("wall, ms", wall(Side::OURS)?, wall(Side::Raw)?, 0.6);
 
     match server_binary(Path::new(probe)) {
         Some(binary) => measure_server(&binary, &mut report)?,

@@ -28,7 +28,7 @@ fn main() -> Result<ExitCode, Failure> {
     let mut report = Report::new("concurrent_runs: three rounds, 20 ms answers");
     for runs in [1, 100, 1_000] {
         let job = |side| Job { runs, ..bench.job(side, script()) };
-        let (ours, raw) = (job(Side::Ours), job(Side::Raw));
+        let (ours, raw) = (job(Side::OURS), job(Side::Raw));
         let cpu = |job: &Job| bench.native(job, REPEATS, |measured| measured.cpu_us);
         let wall = |job: &Job| bench.native(job, REPEATS, |measured| measured.wall_us);
         let memory = |job: &Job| bench.native(job, REPEATS, resident_kib);

@@ -17,7 +17,7 @@ fn main() -> Result<(), Failure> {
     let mut report = Report::new("history_growth: instructions of a round");
     for length in LENGTHS {
         let (ours, raw) =
-            (last_rounds(&bench, Side::Ours, length)?, last_rounds(&bench, Side::Raw, length)?);
+            (last_rounds(&bench, Side::OURS, length)?, last_rounds(&bench, Side::Raw, length)?);
         report.show(&format!("the last rounds of {length}"), ours, raw);
     }
     Ok(())

@@ -25,12 +25,19 @@ use crate::mock::TOOL;
 pub struct InProcess {
     id: ProviderId,
     script: Script,
+    calls_per_round: u32,
 }
 
 impl InProcess {
     /// A provider with this script; its pauses are left out.
     pub fn new(script: Script) -> Self {
-        Self { id: ProviderId::from("in-process"), script }
+        Self { id: ProviderId::from("in-process"), script, calls_per_round: 1 }
+    }
+
+    /// Sets how many tools it asks for in each round.
+    pub fn with_calls_per_round(mut self, calls: u32) -> Self {
+        self.calls_per_round = calls;
+        self
     }
 
     fn answer(&self, request: &ChatRequest) -> (Vec<ChatChunk>, Message) {
@@ -38,13 +45,17 @@ impl InProcess {
             request.conversation.iter().filter(|message| message.role == Role::Assistant).count();
         let round = u32::try_from(answers).unwrap_or(u32::MAX);
         if round < self.script.rounds {
-            let input = ToolInput::parse(&format!("{{\"a\": {}, \"b\": 7}}", 1000 + round));
-            let call = ToolCall::new(format!("call_{round:024}"), TOOL, input);
-            return (Vec::new(), Message::new(Role::Assistant, vec![ContentBlock::ToolUse(call)]));
+            let calls = (0..self.calls_per_round).map(|index| tool_call(round, index)).collect();
+            return (Vec::new(), Message::new(Role::Assistant, calls));
         }
         let deltas = (0..self.script.deltas).map(|_| ChatChunk::Text(" word".to_owned())).collect();
         (deltas, Message::assistant(" word".repeat(self.script.deltas as usize)))
     }
+}
+
+fn tool_call(round: u32, index: u32) -> ContentBlock {
+    let input = ToolInput::parse(&format!("{{\"a\": {}, \"b\": {index}}}", 1000 + round));
+    ContentBlock::ToolUse(ToolCall::new(format!("call_{round:020}_{index:03}"), TOOL, input))
 }
 
 #[async_trait]

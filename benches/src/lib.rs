@@ -14,3 +14,4 @@ pub mod process;
 pub mod raw;
 pub mod report;
 pub mod task;
+pub mod wire;

@@ -7,8 +7,11 @@ use futures::StreamExt;
 use livos_core::AIProvider;
 use livos_core::AgentLoop;
 use livos_core::Budget;
+use livos_core::ChatChunk;
+use livos_core::ChatRequest;
 use livos_core::Effect;
 use livos_core::EventKind;
+use livos_core::Message;
 use livos_core::RunStatus;
 use livos_core::Tool;
 use livos_core::ToolContext;
@@ -89,5 +92,23 @@ pub async fn run(agent: &AgentLoop) -> Result<Outcome, Failure> {
     }
     outcome.text = ended.text;
     outcome.tool_calls = ended.tool_calls;
+    Ok(outcome)
+}
+
+/// One streamed answer of a provider, without a loop.
+///
+/// # Errors
+/// When the answer breaks off.
+pub async fn stream(provider: &dyn AIProvider) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    let request = ChatRequest::new(MODEL, [Message::user(QUESTION)]);
+    let mut chunks = provider.chat_stream(request).await?;
+    while let Some(chunk) = chunks.next().await {
+        match chunk? {
+            ChatChunk::Text(text) => outcome.deltas += u32::from(!text.is_empty()),
+            ChatChunk::Finished(response) => outcome.text = response.message.text(),
+            _ => {}
+        }
+    }
     Ok(outcome)
 }

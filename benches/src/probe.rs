@@ -20,37 +20,49 @@ use crate::process;
 use crate::raw::Answers;
 use crate::raw::RawLoop;
 use crate::task::Outcome;
+use crate::wire::Wire;
 
 /// Any error of a bench.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// Which loop does the work.
+/// What does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The loop by hand, whole answers.
     RawWhole,
     /// The loop by hand, streamed answers.
     Raw,
-    /// `AgentLoop`, which always streams.
-    Ours,
+    /// `AgentLoop` and a provider; it always streams.
+    Ours(Wire),
     /// `AgentLoop` with a provider in memory: no wire at all.
     Loop,
+    /// A provider's stream read to its end, without a loop.
+    Stream(Wire),
 }
 
+const SIDES: [(&str, Side); 9] = [
+    ("raw-whole", Side::RawWhole),
+    ("raw", Side::Raw),
+    ("ours", Side::Ours(Wire::OpenAi)),
+    ("ours-anthropic", Side::Ours(Wire::Anthropic)),
+    ("ours-gemini", Side::Ours(Wire::Gemini)),
+    ("loop", Side::Loop),
+    ("stream-openai", Side::Stream(Wire::OpenAi)),
+    ("stream-anthropic", Side::Stream(Wire::Anthropic)),
+    ("stream-gemini", Side::Stream(Wire::Gemini)),
+];
+
 impl Side {
+    /// `AgentLoop` over chat completions, to stand beside the loop by hand.
+    pub const OURS: Self = Self::Ours(Wire::OpenAi);
+
     /// The name on the command line of the probe.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::RawWhole => "raw-whole",
-            Self::Raw => "raw",
-            Self::Ours => "ours",
-            Self::Loop => "loop",
-        }
+        SIDES.iter().find(|(_, side)| *side == self).map_or("", |(name, _)| *name)
     }
 
     fn parse(name: &str) -> Option<Self> {
-        let all = [Self::RawWhole, Self::Raw, Self::Ours, Self::Loop];
-        all.into_iter().find(|side| side.name() == name)
+        SIDES.iter().find(|(known, _)| *known == name).map(|(_, side)| *side)
     }
 }
 
@@ -104,7 +116,7 @@ impl Job {
         let mut arguments = arguments.into_iter();
         let mut next = |name: &str| arguments.next().ok_or(format!("argument {name} is missing"));
         Ok(Self {
-            side: Side::parse(&next("SIDE")?).ok_or("SIDE is raw, raw-whole or ours")?,
+            side: Side::parse(&next("SIDE")?).ok_or("SIDE is none of the sides")?,
             origin: next("ORIGIN")?,
             script: next("SCRIPT")?.parse()?,
             runs: next("RUNS")?.parse()?,
@@ -130,10 +142,10 @@ impl Job {
     /// When a run fails or came to something else than the script says.
     pub fn run(&self) -> Result<Measured, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let base_url = format!("{}/{}/v1", self.origin, self.script);
+        let script_url = format!("{}/{}", self.origin, self.script);
         let resident_before_kib = process::resident_kib()?;
         let (cpu, wall) = (process::cpu_time()?, Instant::now());
-        let outcomes = runtime.block_on(self.outcomes(&base_url))?;
+        let outcomes = runtime.block_on(self.outcomes(&script_url))?;
         let measured = Measured {
             cpu_us: micros(process::cpu_time()?.saturating_sub(cpu)),
             wall_us: micros(wall.elapsed()),
@@ -148,20 +160,29 @@ impl Job {
         Ok(measured)
     }
 
-    async fn outcomes(&self, base_url: &str) -> Result<Vec<Outcome>, Failure> {
+    async fn outcomes(&self, script_url: &str) -> Result<Vec<Outcome>, Failure> {
         match self.side {
-            Side::Raw => self.raw(base_url, Answers::Streamed).await,
-            Side::RawWhole => self.raw(base_url, Answers::Whole).await,
-            Side::Ours => Err("not there yet".into()),
+            Side::Raw => self.raw(script_url, Answers::Streamed).await,
+            Side::RawWhole => self.raw(script_url, Answers::Whole).await,
+            Side::Ours(wire) => self.ours(wire.provider(script_url)?).await,
             Side::Loop => self.ours(Arc::new(InProcess::new(self.script))).await,
+            Side::Stream(wire) => self.stream(wire.provider(script_url)?).await,
         }
     }
 
-    async fn raw(&self, base_url: &str, answers: Answers) -> Result<Vec<Outcome>, Failure> {
-        let raw = RawLoop::new(base_url, answers);
+    async fn raw(&self, script_url: &str, answers: Answers) -> Result<Vec<Outcome>, Failure> {
+        let raw = RawLoop::new(&format!("{script_url}/v1"), answers);
         let one = move || {
             let raw = raw.clone();
             async move { raw.run().await }
+        };
+        self.all_at_once(one).await
+    }
+
+    async fn stream(&self, provider: Arc<dyn AIProvider>) -> Result<Vec<Outcome>, Failure> {
+        let one = move || {
+            let provider = Arc::clone(&provider);
+            async move { ours::stream(&*provider).await }
         };
         self.all_at_once(one).await
     }
