@@ -108,7 +108,7 @@ impl AgentLoop {
     /// Begins a run. Nothing happens until the handle is polled: await it for
     /// the outcome, or read it as a stream of events.
     pub fn run(&self, request: impl Into<RunRequest>) -> RunHandle {
-        Driver::launch(Arc::clone(&self.shared), Start::Admit(request.into()))
+        Driver::launch(Arc::clone(&self.shared), Start::Admit(Box::new(request.into())))
     }
 
     /// Accepts a run: when this returns, its input is in the journal and the run can be acknowledged.
@@ -117,7 +117,7 @@ impl AgentLoop {
     /// When it could not be written down; then there is no run.
     pub async fn admit(&self, request: impl Into<RunRequest>) -> Result<RunHandle, StoreError> {
         let admitted = driver::admit(&self.shared, request.into()).await?;
-        Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(admitted)))
+        Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(Box::new(admitted))))
     }
 
     /// Goes on with a run that the journal shows unfinished, after its process died.
@@ -134,7 +134,7 @@ impl AgentLoop {
         run_id: RunId,
     ) -> Result<RunHandle, StoreError> {
         let resumed = driver::resume(&self.shared, session_id, run_id).await?;
-        Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(resumed)))
+        Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(Box::new(resumed))))
     }
 
     /// The tools of this agent.

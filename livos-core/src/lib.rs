@@ -1,5 +1,82 @@
-//! Embeddable agent runtime.
-#![warn(missing_docs)]
+//! Embeddable agent runtime: the agent loop, its tools, providers, journal and events,
+//! with no network of its own.
+//!
+//! ```
+//! use futures::StreamExt;
+//! use livos_core::testing::{Script, ScriptedProvider};
+//! use livos_core::{AgentLoop, Effect, EventKind, Tool, ToolContext, ToolError, ToolOutput, ToolRegistry};
+//!
+//! struct Weather;
+//!
+//! #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! struct WeatherArgs {
+//!     /// The city to look up.
+//!     city: String,
+//! }
+//!
+//! impl Tool for Weather {
+//!     type Args = WeatherArgs;
+//!     fn name(&self) -> &str { "weather" }
+//!     fn description(&self) -> &str { "Tells the weather in a city." }
+//!     fn effect(&self) -> Effect { Effect::ReadOnly }
+//!     async fn call(&self, args: WeatherArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> {
+//!         Ok(format!("It is sunny in {}.", args.city).into())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tools = ToolRegistry::new();
+//! tools.register(Weather)?;
+//!
+//! // Any `AIProvider` fits here; `livos-providers` has those of the vendors.
+//! let model = ScriptedProvider::new("scripted", [
+//!     Script::tool("call-1", "weather", serde_json::json!({ "city": "Lisbon" })),
+//!     Script::text("Take your sunglasses."),
+//! ]);
+//! let agent = AgentLoop::builder(model).tools(tools).build();
+//!
+//! let mut run = agent.run("Do I need an umbrella in Lisbon?");
+//! while let Some(event) = run.next().await {
+//!     if let EventKind::TextDelta { text } = event.kind {
+//!         print!("{text}");
+//!     }
+//! }
+//! assert_eq!(run.await.into_text()?, "Take your sunglasses.");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//!
+//! - **Conversation**: [`Message`], [`ContentBlock`], [`ToolCall`], [`ToolResult`], [`Conversation`], [`Usage`].
+//! - **Providers**: implement [`AIProvider`]; [`ProviderManager`] makes several into one, with retry,
+//!   fallback at any moment and health; [`TextTools`] lends tool calls to models that have none.
+//! - **Tools**: implement [`Tool`] or [`DynamicTool`]; a [`ToolRegistry`] holds them; [`Effect`] says what
+//!   they do to the world.
+//! - **Agent**: [`AgentLoop`] drives, [`AgentRun`] decides (without IO, serialisable), [`RunHandle`] is what
+//!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
+//! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], and `SqliteStore` with the
+//!   feature `sqlite`.
+//! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
+//!
+//! # Features
+//!
+//! None is on by default; the plain crate has no TLS, HTTP or SQL in its tree.
+//!
+//! - `sqlite`: the embedded store, with SQLite bundled.
+//! - `validate`: arguments are checked against the whole JSON Schema of the tool. Without it, typed tools
+//!   are checked by their types and dynamic ones check for themselves.
+//! - `testing`: what tests are made of.
+//!
+//! # Cancellation
+//!
+//! Dropping a future or a [`RunHandle`] stops it where it is, and loses nothing that the journal has.
+//! [`RunHandle::cancel`] ends a run properly: its model call and tools are dropped, and that is written down.
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(rustdoc::broken_intra_doc_links, reason = "testing is documented only where it exists")
+)]
 
 mod agent;
 mod budget;
@@ -34,8 +111,9 @@ pub use self::message::{
 };
 pub use self::origin::{Origin, Trigger, Trust};
 pub use self::provider::{
-    AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, ModelInfo,
-    OutputFormat, ProviderError, ProviderFailure, StopReason, ThinkingEffort, ToolChoice,
+    AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
+    ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth, ProviderManager,
+    ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers, ToolChoice,
     ToolSupport,
 };
 pub use self::secret::Secret;

@@ -8,6 +8,7 @@
 mod capabilities;
 mod chunk;
 mod error;
+mod manager;
 mod request;
 mod response;
 
@@ -26,6 +27,12 @@ pub use self::capabilities::ToolSupport;
 pub use self::chunk::ChatChunk;
 pub use self::error::ProviderError;
 pub use self::error::ProviderFailure;
+pub use self::manager::CircuitState;
+pub use self::manager::ProviderHealth;
+pub use self::manager::ProviderManager;
+pub use self::manager::ProviderManagerBuilder;
+pub use self::manager::RetryPolicy;
+pub use self::manager::Tiers;
 pub use self::request::ChatRequest;
 pub use self::request::OutputFormat;
 pub use self::request::ThinkingEffort;

@@ -16,6 +16,7 @@ use super::Step;
 use super::Transcript;
 use super::event_queue::EventQueue;
 use crate::budget::Budget;
+use crate::budget::BudgetLimit;
 use crate::budget::BudgetMeter;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
@@ -37,9 +38,9 @@ const READ_BATCH: usize = 512;
 /// Where a driver begins.
 pub(super) enum Start {
     /// The request is to be written down first.
-    Admit(RunRequest),
+    Admit(Box<RunRequest>),
     /// The journal has the run already.
-    Admitted(Admitted),
+    Admitted(Box<Admitted>),
 }
 
 /// A run that is in the journal.
@@ -193,6 +194,8 @@ pub(super) struct Driver {
     pub(super) events: EventQueue,
     pub(super) run: AgentRun,
     pub(super) transcript: Transcript,
+    /// A wait was broken off because the time allowed is over.
+    pub(super) time_is_up: bool,
     admitted_at: Timestamp,
     last_seq: u64,
 }
@@ -244,6 +247,7 @@ impl Driver {
             events,
             run: admitted.run,
             transcript: admitted.transcript,
+            time_is_up: false,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,
         }
@@ -269,7 +273,10 @@ impl Driver {
                 self.abandon_calls().await?;
                 return Ok(Ending::cancelled());
             }
-            let reached = self.context.budget.reached(self.shared.clock.now());
+            let reached = match self.time_is_up {
+                true => Some(BudgetLimit::WallClock),
+                false => self.context.budget.reached(self.shared.clock.now()),
+            };
             match self.run.next_step(reached) {
                 Step::CallModel(turn, access) => self.call_model(turn, access).await?,
                 Step::CallTools(calls) => self.call_tools(calls).await?,
@@ -309,6 +316,8 @@ impl Driver {
             self.last_seq = seq;
             self.show(Position::Seq(seq), at, kind);
         }
+        // A reader sees what is about to be done before it is done, and can still stop it.
+        self.events.drained().await;
         Ok(())
     }
 
@@ -381,10 +390,10 @@ async fn begin(
 ) -> RunOutcome {
     let admitted = match start {
         Start::Admitted(admitted) => Ok(admitted),
-        Start::Admit(request) => admit(&shared, request).await,
+        Start::Admit(request) => admit(&shared, *request).await.map(Box::new),
     };
     match admitted {
-        Ok(admitted) => Driver::new(shared, admitted, control, events).drive().await,
+        Ok(admitted) => Driver::new(shared, *admitted, control, events).drive().await,
         Err(error) => {
             let ending = journal_failed(&error);
             RunOutcome {

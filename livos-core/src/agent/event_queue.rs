@@ -43,9 +43,18 @@ impl EventQueue {
         }
     }
 
-    /// Waits until the reader has caught up. Polled again by the handle whenever the queue is empty.
+    /// Waits until there is room. Polled again by the handle whenever the queue is empty.
     pub(super) async fn room(&self) {
-        poll_fn(|_| if self.events().len() < CAPACITY { Poll::Ready(()) } else { Poll::Pending })
+        self.at_most(CAPACITY - 1).await;
+    }
+
+    /// Waits until the reader has seen everything.
+    pub(super) async fn drained(&self) {
+        self.at_most(0).await;
+    }
+
+    async fn at_most(&self, unread: usize) {
+        poll_fn(|_| if self.events().len() <= unread { Poll::Ready(()) } else { Poll::Pending })
             .await;
     }
 

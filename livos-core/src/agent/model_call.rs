@@ -65,15 +65,18 @@ impl Driver {
         };
         let answer = self.ask(turn, request).instrument(span);
         match interruptible(&cancel, time_left, answer).await {
-            Ok(Ok(())) => Ok(()),
+            // After a cancel the loop sees for itself that the signal was given.
+            Ok(Ok(())) | Err(Interruption::Cancelled) => Ok(()),
             Ok(Err(CallFailed::Journal(error))) => Err(error),
             Ok(Err(CallFailed::Provider(error))) => {
                 tracing::warn!(kind = error.kind(), error = %error, "the model call failed");
                 self.run.end(Ending::failed(error.kind(), error.to_string()));
                 Ok(())
             }
-            // The loop sees for itself what happened: the cancel is set, or the budget reached.
-            Err(Interruption::Cancelled | Interruption::TimeUp) => Ok(()),
+            Err(Interruption::TimeUp) => {
+                self.time_is_up = true;
+                Ok(())
+            }
         }
     }
 

@@ -165,10 +165,10 @@ impl AgentRun {
     pub fn apply(&mut self, event: &EventKind) {
         match event {
             EventKind::RunStarted { .. } => self.attempts += 1,
-            EventKind::RunAdmitted { .. } | EventKind::InputJoined { .. } => {
-                if self.pending.is_empty() {
-                    self.phase = Phase::ModelDue;
-                }
+            EventKind::RunAdmitted { .. } | EventKind::InputJoined { .. }
+                if self.pending.is_empty() =>
+            {
+                self.phase = Phase::ModelDue;
             }
             EventKind::TurnStarted { turn } => self.turns = *turn,
             EventKind::AssistantMessage {

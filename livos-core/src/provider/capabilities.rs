@@ -16,6 +16,10 @@ pub enum ToolSupport {
 }
 
 /// What a model can do, as far as it is known.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an ability of its own; none excludes another"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Capabilities {

@@ -110,7 +110,9 @@ impl ToolContext {
 
 /// Where a call's progress goes.
 #[derive(Clone, Default)]
-pub struct ProgressSink(Option<Arc<dyn Fn(&ToolCallId, String) + Send + Sync>>);
+pub struct ProgressSink(Option<Arc<Report>>);
+
+type Report = dyn Fn(&ToolCallId, String) + Send + Sync;
 
 impl ProgressSink {
     /// A sink that hands each report to a function; it must not block.

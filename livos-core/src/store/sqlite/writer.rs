@@ -135,7 +135,7 @@ fn write_all(connection: &Connection, waiting: &mpsc::Receiver<Job>) {
             format!("the transaction failed: {error}")
         });
         for acknowledge in acknowledgements {
-            acknowledge(committed.as_ref().map(|()| ()).map_err(String::as_str));
+            acknowledge(committed.as_ref().copied().map_err(String::as_str));
         }
     }
 }
