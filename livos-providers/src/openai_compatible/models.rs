@@ -1,0 +1,72 @@
+//! What the models of a service can do.
+
+use livos_core::Capabilities;
+use livos_core::ModelInfo;
+use livos_core::ModelName;
+use livos_core::ProviderId;
+
+use super::dialect::Dialect;
+use super::dialect::DocumentInput;
+use super::dialect::ImageInput;
+use super::dialect::StructuredOutput;
+use super::wire::ListedModel;
+use super::wire::ModelList;
+
+/// What the service's wire allows; the model may do less.
+pub(super) fn capabilities(dialect: &Dialect, model: &ModelName) -> Capabilities {
+    let mut capabilities = Capabilities::default();
+    capabilities.tools = dialect.tools;
+    capabilities.structured_output = dialect.structured_output == StructuredOutput::JsonSchema;
+    capabilities.images = dialect.images != ImageInput::Unsupported;
+    capabilities.documents = dialect.documents != DocumentInput::Unsupported;
+    capabilities.thinking = dialect.switches_reasoning(model.as_str());
+    capabilities
+}
+
+/// The models a service lists, with the sizes it tells.
+pub(super) fn listed(dialect: &Dialect, provider: &ProviderId, list: ModelList) -> Vec<ModelInfo> {
+    let info = |listed: ListedModel| {
+        let window = listed.window();
+        let most = listed.max_completion_tokens;
+        let name = ModelName::from(listed.id);
+        let mut capabilities = capabilities(dialect, &name);
+        capabilities.context_window = window.or(capabilities.context_window);
+        capabilities.max_output_tokens = most.or(capabilities.max_output_tokens);
+        ModelInfo::new(provider.clone(), name, capabilities)
+    };
+    list.data.into_iter().map(info).collect()
+}
+
+impl ListedModel {
+    fn window(&self) -> Option<u64> {
+        let meta = self.meta.as_ref();
+        self.context_length
+            .or(self.context_window)
+            .or(self.max_context_length)
+            .or(self.max_model_len)
+            .or_else(|| meta.and_then(|meta| meta.n_ctx.or(meta.n_ctx_train)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_found_under_every_services_name() {
+        let list = serde_json::from_str(
+            r#"{"object":"list","data":[
+                {"id":"a","context_length":1,"pricing":{"prompt":"0"}},
+                {"id":"b","context_window":2,"max_completion_tokens":9},
+                {"id":"c","max_context_length":3},
+                {"id":"d","max_model_len":4},
+                {"id":"e","meta":{"n_ctx_train":6,"n_ctx":5,"n_params":1.5e9}},
+                {"id":"f","meta":null}]}"#,
+        )
+        .unwrap();
+        let models = listed(&Dialect::GENERIC, &ProviderId::from("x"), list);
+        let windows: Vec<_> = models.iter().map(|it| it.capabilities.context_window).collect();
+        assert_eq!(windows, [Some(1), Some(2), Some(3), Some(4), Some(5), None]);
+        assert_eq!(models[1].capabilities.max_output_tokens, Some(9));
+    }
+}

@@ -1,0 +1,361 @@
+//! What comes in: chat completions as services really send them.
+//!
+//! Whole answers and stream frames share their shape but for one name
+//! (`message`, `delta`), so they share these types. Everything may be absent
+//! or null, unknown fields are skipped, and text is borrowed from the frame.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Text borrowed where it holds no escapes. (serde borrows `Cow` only outside of `Option`.)
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct WireText<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// A whole answer, or one frame of a streamed one.
+#[derive(Debug, Deserialize)]
+pub(super) struct Frame<'a> {
+    #[serde(borrow, default)]
+    pub(super) choices: FirstChoice<'a>,
+    #[serde(borrow, default)]
+    pub(super) model: Option<WireText<'a>>,
+    #[serde(default)]
+    pub(super) usage: Option<WireUsage>,
+    /// Groq's extras: its usage may be here only.
+    #[serde(default)]
+    pub(super) x_groq: Option<GroqExtras>,
+    /// `chat.completion`, `chat.completion.chunk`, or `error`.
+    #[serde(borrow, default)]
+    pub(super) object: Option<WireText<'a>>,
+    /// A failure inside an answer that began with status 200.
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct GroqExtras {
+    #[serde(default)]
+    pub(super) usage: Option<WireUsage>,
+}
+
+/// The candidate of index 0; we never ask for others.
+#[derive(Debug, Default)]
+pub(super) struct FirstChoice<'a>(pub(super) Option<Choice<'a>>);
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice<'a> {
+    #[serde(default)]
+    index: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) delta: Option<Part<'a>>,
+    #[serde(borrow, default)]
+    pub(super) message: Option<Part<'a>>,
+    #[serde(borrow, default)]
+    pub(super) finish_reason: Option<WireText<'a>>,
+    /// Moonshot puts it here.
+    #[serde(default)]
+    pub(super) usage: Option<WireUsage>,
+    /// OpenRouter's failure of the upstream.
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+/// What a frame adds to the answer, or the whole of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Part<'a> {
+    #[serde(borrow, default)]
+    pub(super) content: Content<'a>,
+    #[serde(borrow, default)]
+    pub(super) reasoning_content: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) reasoning: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) reasoning_details: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    pub(super) refusal: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) tool_calls: Option<Vec<ToolCallPart<'a>>>,
+    /// The form before there were tool calls.
+    #[serde(borrow, default)]
+    pub(super) function_call: Option<FunctionPart<'a>>,
+    #[serde(default)]
+    pub(super) annotations: Option<Vec<Value>>,
+    #[serde(borrow, default)]
+    pub(super) images: Option<Vec<ImagePart<'a>>>,
+}
+
+/// The text of an answer.
+#[derive(Debug, Default)]
+pub(super) enum Content<'a> {
+    #[default]
+    Absent,
+    Text(Cow<'a, str>),
+    /// Mistral's reasoning models answer in parts.
+    Parts(Vec<ContentPart<'a>>),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ContentPart<'a> {
+    #[serde(borrow, default)]
+    pub(super) text: Option<WireText<'a>>,
+    /// Text, or parts of text, by which a part of the type `thinking` is known.
+    #[serde(borrow, default)]
+    pub(super) thinking: Content<'a>,
+    #[serde(borrow, default)]
+    pub(super) image_url: Option<ImageUrl<'a>>,
+    #[serde(borrow, default)]
+    pub(super) refusal: Option<WireText<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ImagePart<'a> {
+    #[serde(borrow, default)]
+    pub(super) image_url: Option<ImageUrl<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ImageUrl<'a> {
+    #[serde(borrow, default)]
+    pub(super) url: Option<WireText<'a>>,
+}
+
+/// A tool call, or a fragment of one.
+#[derive(Debug, Deserialize)]
+pub(super) struct ToolCallPart<'a> {
+    #[serde(default)]
+    pub(super) index: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) id: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) function: Option<FunctionPart<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct FunctionPart<'a> {
+    #[serde(borrow, default)]
+    pub(super) name: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) arguments: Arguments<'a>,
+}
+
+/// The arguments of a call: JSON in a string, or (against the reference, but seen) JSON itself.
+#[derive(Debug, Default)]
+pub(super) enum Arguments<'a> {
+    #[default]
+    Absent,
+    Text(Cow<'a, str>),
+    Json(Value),
+}
+
+/// One item of `reasoning_details` (OpenRouter).
+#[derive(Debug, Deserialize)]
+pub(super) struct ReasoningDetail<'a> {
+    #[serde(borrow, rename = "type", default)]
+    pub(super) kind: Option<WireText<'a>>,
+    #[serde(default)]
+    pub(super) index: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) id: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) format: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) text: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) summary: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) data: Option<WireText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) signature: Option<WireText<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct WireUsage {
+    #[serde(default)]
+    pub(super) prompt_tokens: Option<u64>,
+    #[serde(default)]
+    pub(super) completion_tokens: Option<u64>,
+    #[serde(default)]
+    pub(super) total_tokens: Option<u64>,
+    #[serde(default)]
+    pub(super) prompt_tokens_details: Option<PromptDetails>,
+    #[serde(default)]
+    pub(super) completion_tokens_details: Option<CompletionDetails>,
+    /// DeepSeek's older name.
+    #[serde(default)]
+    pub(super) prompt_cache_hit_tokens: Option<u64>,
+    /// Moonshot's place for it.
+    #[serde(default)]
+    pub(super) cached_tokens: Option<u64>,
+    /// OpenRouter: US dollars.
+    #[serde(default)]
+    pub(super) cost: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct PromptDetails {
+    #[serde(default)]
+    pub(super) cached_tokens: Option<u64>,
+    #[serde(default)]
+    pub(super) cache_write_tokens: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct CompletionDetails {
+    #[serde(default)]
+    pub(super) reasoning_tokens: Option<u64>,
+}
+
+/// The answer to `GET /models`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ModelList {
+    pub(super) data: Vec<ListedModel>,
+}
+
+/// One model, with what some services tell beyond its name.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ListedModel {
+    pub(super) id: String,
+    /// OpenRouter.
+    #[serde(default)]
+    pub(super) context_length: Option<u64>,
+    /// Groq.
+    #[serde(default)]
+    pub(super) context_window: Option<u64>,
+    /// Mistral.
+    #[serde(default)]
+    pub(super) max_context_length: Option<u64>,
+    /// vLLM.
+    #[serde(default)]
+    pub(super) max_model_len: Option<u64>,
+    /// Groq.
+    #[serde(default)]
+    pub(super) max_completion_tokens: Option<u64>,
+    /// llama.cpp.
+    #[serde(default)]
+    pub(super) meta: Option<ModelMeta>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ModelMeta {
+    /// The window the server was started with.
+    #[serde(default)]
+    pub(super) n_ctx: Option<u64>,
+    /// The window the model was trained with.
+    #[serde(default)]
+    pub(super) n_ctx_train: Option<u64>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for FirstChoice<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First;
+
+        impl<'de> Visitor<'de> for First {
+            type Value = FirstChoice<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of choices")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(FirstChoice(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while let Some(choice) = items.next_element::<Choice<'de>>()? {
+                    if choice.index.unwrap_or(0) == 0 {
+                        while items.next_element::<IgnoredAny>()?.is_some() {}
+                        return Ok(FirstChoice(Some(choice)));
+                    }
+                }
+                Ok(FirstChoice(None))
+            }
+        }
+
+        deserializer.deserialize_any(First)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrParts;
+
+        impl<'de> Visitor<'de> for TextOrParts {
+            type Value = Content<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text, a list of parts, or null")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Content::Absent)
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Content::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Content::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut parts = Vec::new();
+                while let Some(part) = items.next_element()? {
+                    parts.push(part);
+                }
+                Ok(Content::Parts(parts))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                let part =
+                    Deserialize::deserialize(serde::de::value::MapAccessDeserializer::new(fields))?;
+                Ok(Content::Parts(vec![part]))
+            }
+        }
+
+        deserializer.deserialize_any(TextOrParts)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextOrJson;
+
+        impl<'de> Visitor<'de> for TextOrJson {
+            type Value = Arguments<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON in a string, an object, or null")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Arguments::Absent)
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Arguments::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Arguments::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                let json =
+                    Value::deserialize(serde::de::value::MapAccessDeserializer::new(fields))?;
+                Ok(Arguments::Json(json))
+            }
+        }
+
+        deserializer.deserialize_any(TextOrJson)
+    }
+}
