@@ -14,6 +14,7 @@ mod stream;
 mod wire;
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use livos_core::AIProvider;
 use livos_core::Capabilities;
 use livos_core::ChatRequest;
@@ -26,15 +27,21 @@ use livos_core::ProviderFailure;
 use livos_core::ProviderId;
 use reqwest::header::HeaderMap;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::stream::fuzz;
+
 use self::response::Assembly;
 use self::stream::GeminiStream;
 use self::wire::ListedModel;
 use self::wire::ModelPage;
+use crate::config::ConfigError;
 use crate::config::ProviderConfig;
 use crate::stream::run;
+use crate::transport::AnswerKind;
 use crate::transport::HttpClients;
 use crate::transport::Transport;
 use crate::transport::WHOLE_ANSWER_TIMEOUT;
+use crate::transport::answer_kind;
 use crate::transport::secret_header;
 
 /// The wire format's name in signatures and native blocks.
@@ -43,15 +50,35 @@ const ISSUER: &str = "gemini";
 /// How many pages of models are read, of up to 1,000 models each.
 const MAX_MODEL_PAGES: usize = 5;
 
-/// Google's Gemini models.
+/// Google's Gemini models, through the Gemini API or a service that speaks it.
+///
+/// ```no_run
+/// # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
+/// use livos_core::{AIProvider, ChatRequest, Message};
+/// use livos_providers::Gemini;
+///
+/// let gemini = Gemini::with_key(std::env::var("GEMINI_API_KEY")?)?;
+/// let answer = gemini.chat(ChatRequest::new("gemini-3-flash-preview", [Message::user("Hi!")])).await?;
+/// println!("{}", answer.message.text());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub struct GeminiProvider {
+pub struct Gemini {
     transport: Transport,
 }
 
-impl GeminiProvider {
+impl Gemini {
     /// Where the public service is.
     pub const BASE_URL: &str = "https://generativelanguage.googleapis.com";
+
+    /// Google's own service under the id `gemini`.
+    ///
+    /// # Errors
+    /// When the key holds characters that no header can carry.
+    pub fn with_key(key: impl Into<livos_core::Secret>) -> Result<Self, ConfigError> {
+        Ok(Self::new(ProviderConfig::new(ISSUER, Self::BASE_URL)?.with_api_key(key)?))
+    }
 
     /// The service that `config` describes. Its base URL may end in a version; without one it is `v1beta`.
     pub fn new(config: ProviderConfig) -> Self {
@@ -74,13 +101,25 @@ impl GeminiProvider {
         self.transport.post(&path, self.headers()?, body, timeout).await
     }
 
+    async fn read_text(&self, response: reqwest::Response) -> Result<String, ProviderError> {
+        String::from_utf8(self.transport.read_whole(response).await?).map_err(|error| {
+            let failure = self.failure("the answer is not UTF-8").with_source(error);
+            ProviderError::MalformedResponse(failure)
+        })
+    }
+
     fn headers(&self) -> Result<HeaderMap, ProviderError> {
-        let Some(key) = self.transport.config().api_key() else {
+        let mut headers = HeaderMap::new();
+        let key = self.transport.config().api_key();
+        if let Some(key) = key.and_then(|key| secret_header(key.expose())) {
+            headers.insert(API_KEY_HEADER, key);
+            return Ok(headers);
+        }
+        // A local stand-in may need no key; Google would only answer with a riddle.
+        if self.transport.config().base_url() == Self::BASE_URL {
             let message = "no API key is set; set GEMINI_API_KEY or add one in the settings";
             return Err(ProviderError::Authentication(self.failure(message)));
-        };
-        let mut headers = HeaderMap::new();
-        headers.extend(secret_header(key.expose()).map(|key| (API_KEY_HEADER, key)));
+        }
         Ok(headers)
     }
 
@@ -131,7 +170,7 @@ const API_KEY_HEADER: reqwest::header::HeaderName =
     reqwest::header::HeaderName::from_static("x-goog-api-key");
 
 #[async_trait]
-impl AIProvider for GeminiProvider {
+impl AIProvider for Gemini {
     fn id(&self) -> &ProviderId {
         self.transport.provider()
     }
@@ -142,6 +181,11 @@ impl AIProvider for GeminiProvider {
         let response = self.ask(&request, method, config.header_timeout()).await?;
         self.transport.refuse_html(&response)?;
         let provider = self.id().clone();
+        if answer_kind(&response) == AnswerKind::Json {
+            let body = self.read_text(response).await?;
+            let pieces = stream::pieces(provider, request.model, &body)?;
+            return Ok(futures::stream::iter(pieces.into_iter().map(Ok)).boxed());
+        }
         let machine = GeminiStream::new(provider.clone(), request.model);
         Ok(run(provider, response, machine, config.idle_timeout()))
     }
@@ -149,13 +193,9 @@ impl AIProvider for GeminiProvider {
     async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, ProviderError> {
         let response = self.ask(&request, "generateContent", WHOLE_ANSWER_TIMEOUT).await?;
         self.transport.refuse_html(&response)?;
-        let body = self.transport.read_whole(response).await?;
+        let body = self.read_text(response).await?;
         let mut assembly = Assembly::new(self.id().clone(), request.model);
-        let body = str::from_utf8(&body).map_err(|error| {
-            let failure = self.failure("the answer is not UTF-8").with_source(error);
-            ProviderError::MalformedResponse(failure)
-        })?;
-        assembly.add_frame(body, &mut |_| {})?;
+        assembly.add_frame(&body, &mut |_| {})?;
         assembly.finish()
     }
 

@@ -10,5 +10,15 @@ mod stream;
 mod transport;
 
 pub use self::config::{ConfigError, ProviderConfig};
-pub use self::gemini::GeminiProvider;
+pub use self::gemini::Gemini;
 pub use self::openai_compatible::OpenAiCompatible;
+
+/// Entry points of the fuzz targets; not for use.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads bytes as an answer of the Gemini API.
+    pub fn gemini(data: &[u8]) {
+        crate::gemini::fuzz(data);
+    }
+}

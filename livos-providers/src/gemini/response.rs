@@ -339,13 +339,13 @@ fn list_in(raw: &RawValue, key: &str) -> Vec<Value> {
 /// Our convention from the service's: cached tokens are no input tokens, thoughts are output,
 /// and what its own tools fed to the model is input.
 fn usage(counted: UsageMetadata) -> Usage {
-    let prompt = counted.prompt_token_count.saturating_add(counted.tool_use_prompt_token_count);
+    let prompt = counted.prompt.saturating_add(counted.tool_use);
     Usage {
-        input_tokens: prompt.saturating_sub(counted.cached_content_token_count),
-        output_tokens: counted.candidates_token_count.saturating_add(counted.thoughts_token_count),
-        cache_read_tokens: counted.cached_content_token_count,
+        input_tokens: prompt.saturating_sub(counted.cached),
+        output_tokens: counted.candidates.saturating_add(counted.thoughts),
+        cache_read_tokens: counted.cached,
         cache_write_tokens: 0,
-        reasoning_tokens: counted.thoughts_token_count,
+        reasoning_tokens: counted.thoughts,
     }
 }
 

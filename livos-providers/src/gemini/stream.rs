@@ -7,6 +7,7 @@ use livos_core::ModelName;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::ProviderId;
+use serde_json::value::RawValue;
 
 use super::response::Assembly;
 use super::response::Delta;
@@ -48,6 +49,45 @@ impl StreamMachine for GeminiStream {
         };
         out.push_back(ChatChunk::Finished(Box::new(assembly.finish()?)));
         Ok(())
+    }
+}
+
+/// A body that came whole where a stream was asked for, as the pieces it would have come in:
+/// one answer, or an array of frames (what the service sends without `alt=sse`).
+pub(super) fn pieces(
+    provider: ProviderId,
+    model: ModelName,
+    body: &str,
+) -> Result<VecDeque<ChatChunk>, ProviderError> {
+    let mut machine = GeminiStream::new(provider, model);
+    let mut out = VecDeque::new();
+    match serde_json::from_str::<Vec<&RawValue>>(body) {
+        Ok(frames) => {
+            for frame in frames {
+                machine.on_event("", frame.get(), &mut out)?;
+            }
+        }
+        Err(_) => machine.on_event("", body, &mut out)?,
+    }
+    machine.on_end(&mut out)?;
+    Ok(out)
+}
+
+/// Reads arbitrary bytes as a stream and as a body; must never panic.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(data: &[u8]) {
+    let mut machine = GeminiStream::new("gemini".into(), "fuzz".into());
+    let mut decoder = crate::sse::SseDecoder::default();
+    let mut out = VecDeque::new();
+    for half in data.chunks(data.len().div_ceil(2).max(1)) {
+        let _ = decoder.feed::<crate::sse::SseError>(half, |name, data| {
+            let _ = machine.on_event(name, data, &mut out);
+            Ok(crate::sse::Flow::Continue)
+        });
+    }
+    let _ = machine.on_end(&mut out);
+    if let Ok(text) = str::from_utf8(data) {
+        let _ = pieces("gemini".into(), "fuzz".into(), text);
     }
 }
 

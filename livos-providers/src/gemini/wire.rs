@@ -73,20 +73,19 @@ pub(super) struct PromptFeedback<'a> {
     pub(super) block_reason_message: Option<Str<'a>>,
 }
 
-/// Token counts. `prompt_token_count` includes the cached ones; thoughts and tool use are counted apart.
+/// Token counts. `prompt` includes `cached`; thoughts and the service's own tools are counted apart.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct UsageMetadata {
-    #[serde(default)]
-    pub(super) prompt_token_count: u64,
-    #[serde(default)]
-    pub(super) cached_content_token_count: u64,
-    #[serde(default)]
-    pub(super) candidates_token_count: u64,
-    #[serde(default)]
-    pub(super) thoughts_token_count: u64,
-    #[serde(default)]
-    pub(super) tool_use_prompt_token_count: u64,
+    #[serde(default, rename = "promptTokenCount")]
+    pub(super) prompt: u64,
+    #[serde(default, rename = "cachedContentTokenCount")]
+    pub(super) cached: u64,
+    #[serde(default, rename = "candidatesTokenCount")]
+    pub(super) candidates: u64,
+    #[serde(default, rename = "thoughtsTokenCount")]
+    pub(super) thoughts: u64,
+    #[serde(default, rename = "toolUsePromptTokenCount")]
+    pub(super) tool_use: u64,
 }
 
 /// One part of a content. Keys that are not known are kept raw.

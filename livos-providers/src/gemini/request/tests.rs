@@ -25,12 +25,12 @@ fn contents(model: &str, messages: impl IntoIterator<Item = Message>) -> Value {
     body(&ChatRequest::new(model, messages))["contents"].clone()
 }
 
-fn signed(value: &str) -> Option<Signature> {
-    Some(Signature { issuer: ISSUER.into(), value: value.to_owned() })
+fn signed(value: &str) -> Signature {
+    Signature { issuer: ISSUER.into(), value: value.to_owned() }
 }
 
-fn foreign() -> Option<Signature> {
-    Some(Signature { issuer: "anthropic".into(), value: "not for you".to_owned() })
+fn foreign() -> Signature {
+    Signature { issuer: "anthropic".into(), value: "not for you".to_owned() }
 }
 
 fn call(id: &str, signature: Option<Signature>) -> ContentBlock {
@@ -84,16 +84,16 @@ fn signatures_go_back_where_they_came_from() {
     let answer = Message::new(
         Role::Assistant,
         vec![
-            ContentBlock::Thinking(Thinking { text: "hmm".into(), signature: signed("s1") }),
-            ContentBlock::Thinking(Thinking { text: "foreign".into(), signature: foreign() }),
+            ContentBlock::Thinking(Thinking { text: "hmm".into(), signature: Some(signed("s1")) }),
+            ContentBlock::Thinking(Thinking { text: "foreign".into(), signature: Some(foreign()) }),
             ContentBlock::Text(Text {
                 text: "Looking.".into(),
-                signature: foreign(),
+                signature: Some(foreign()),
                 ..Text::default()
             }),
-            call("fc-1", signed("s2")),
+            call("fc-1", Some(signed("s2"))),
             call(ToolCallId::generate().as_str(), None),
-            ContentBlock::Text(Text { signature: signed("s3"), ..Text::default() }),
+            ContentBlock::Text(Text { signature: Some(signed("s3")), ..Text::default() }),
             ContentBlock::text(""),
         ],
     );
@@ -129,7 +129,7 @@ fn results_pair_with_their_calls_and_errors_say_so() {
     });
     let asked = Message::new(
         Role::Assistant,
-        vec![call("fc-1", signed("s")), call(generated.as_str(), None)],
+        vec![call("fc-1", Some(signed("s"))), call(generated.as_str(), None)],
     );
     let answered = Message::new(
         Role::User,
@@ -154,7 +154,7 @@ fn results_pair_with_their_calls_and_errors_say_so() {
 
 #[test]
 fn a_call_that_was_never_answered_gets_an_answer() {
-    let asked = Message::new(Role::Assistant, vec![call("fc-1", signed("s"))]);
+    let asked = Message::new(Role::Assistant, vec![call("fc-1", Some(signed("s")))]);
     let given = contents("gemini-3-flash-preview", [asked, Message::user("Never mind.")]);
     assert_eq!(given[1]["parts"][0]["functionResponse"]["response"], json!({"error": NO_RESULT}));
     assert_eq!(given[2]["parts"][0]["text"], "Never mind.");
@@ -249,7 +249,7 @@ fn what_was_sent_is_a_prefix_of_what_is_sent_next_over_fifty_turns() {
         for turn in 0..50 {
             let id = format!("fc-{turn}");
             conversation.push(Message::user(format!("Question {turn}")));
-            conversation.push(Message::new(Role::Assistant, vec![call(&id, signed("s"))]));
+            conversation.push(Message::new(Role::Assistant, vec![call(&id, Some(signed("s")))]));
             conversation.push(Message::new(
                 Role::User,
                 vec![result(&id, vec![ContentBlock::text("7")], false)],

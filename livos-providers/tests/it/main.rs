@@ -1,0 +1,11 @@
+//! Providers against servers of our own on the loopback.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod cassettes_gemini;
+mod gemini;
