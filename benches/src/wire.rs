@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use livos_core::AIProvider;
-use livos_providers::GeminiProvider;
+use livos_providers::Anthropic;
+use livos_providers::Gemini;
+use livos_providers::OpenAiCompatible;
 use livos_providers::ProviderConfig;
+use livos_providers::openai_compatible::Dialect;
 
 use crate::probe::Failure;
 use crate::task::API_KEY;
@@ -29,8 +32,12 @@ impl Wire {
         let config =
             |id: &str, base_url: &str| ProviderConfig::new(id, base_url)?.with_api_key(API_KEY);
         Ok(match self {
-            Self::OpenAi | Self::Anthropic => return Err("not there yet".into()),
-            Self::Gemini => Arc::new(GeminiProvider::new(config("gemini", script_url)?)),
+            Self::OpenAi => {
+                let config = config("openai", &format!("{script_url}/v1"))?;
+                Arc::new(OpenAiCompatible::new(&Dialect::OPENAI, config))
+            }
+            Self::Anthropic => Arc::new(Anthropic::new(config("anthropic", script_url)?)),
+            Self::Gemini => Arc::new(Gemini::new(config("gemini", script_url)?)),
         })
     }
 }
