@@ -45,6 +45,7 @@ use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::provider::AIProvider;
+use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
 use crate::store::Journal;
 use crate::store::StoreError;
@@ -91,6 +92,7 @@ struct Shared {
     thinking: ThinkingEffort,
     max_output_tokens: Option<u32>,
     temperature: Option<f32>,
+    delivery: Delivery,
     transcripts: TranscriptCache,
 }
 

@@ -112,9 +112,9 @@ pub use self::message::{
 pub use self::origin::{Origin, Trigger, Trust};
 pub use self::provider::{
     AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
-    ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth, ProviderManager,
-    ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers, ToolChoice,
-    ToolSupport,
+    Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,
+    ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
+    ToolChoice, ToolSupport,
 };
 pub use self::secret::Secret;
 #[cfg(feature = "sqlite")]

@@ -34,6 +34,7 @@ pub use self::manager::ProviderManagerBuilder;
 pub use self::manager::RetryPolicy;
 pub use self::manager::Tiers;
 pub use self::request::ChatRequest;
+pub use self::request::Delivery;
 pub use self::request::OutputFormat;
 pub use self::request::ThinkingEffort;
 pub use self::request::ToolChoice;
@@ -57,7 +58,8 @@ pub trait AIProvider: fmt::Debug + Send + Sync + 'static {
     /// The name this provider goes by in `provider/model`.
     fn id(&self) -> &ProviderId;
 
-    /// Asks the model and gives its answer piece by piece.
+    /// Asks the model and gives its answer piece by piece, or in the one piece
+    /// [`ChatChunk::Finished`] if the request's [`Delivery`] is `Whole` and the service can.
     ///
     /// # Errors
     /// When no answer was begun. Failures after that come in the stream.

@@ -126,10 +126,11 @@ impl EncodedMessages {
     }
 }
 
-/// Writes an item of a comma-separated list; an item of no bytes leaves no comma.
+/// Writes an item of a comma-separated list; an item of no bytes leaves no comma. An item may
+/// itself be written as several.
 pub(crate) fn push_item(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let before = buffer.len();
-    let is_first = matches!(buffer.last(), None | Some(b'[' | b'{'));
+    let is_first = matches!(buffer.last(), None | Some(b'[' | b'{' | b','));
     if !is_first {
         buffer.push(b',');
     }

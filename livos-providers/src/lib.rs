@@ -3,7 +3,9 @@
 mod anthropic;
 mod catalog;
 mod config;
+mod demo;
 mod encoding;
+mod environment;
 mod failure;
 mod gemini;
 mod json_text;
@@ -18,6 +20,8 @@ pub use self::catalog::{
     known_models, tier_model,
 };
 pub use self::config::{ConfigError, ProviderConfig};
+pub use self::demo::DemoProvider;
+pub use self::environment::{ConfiguredProvider, configured_providers, from_env};
 pub use self::gemini::Gemini;
 pub use self::openai_compatible::OpenAiCompatible;
 

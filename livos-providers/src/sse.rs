@@ -67,11 +67,6 @@ impl SseDecoder {
         Ok(flow)
     }
 
-    /// Whether a frame was begun and not ended.
-    pub(crate) fn is_inside_frame(&self) -> bool {
-        !self.carry.is_empty()
-    }
-
     fn keep(&mut self, bytes: &[u8]) {
         self.carry.extend_from_slice(bytes);
     }

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::id::ModelName;
 use crate::provider::AIProvider;
+use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
 use crate::store::Journal;
 use crate::store::MemoryStore;
@@ -51,6 +52,7 @@ impl AgentLoopBuilder {
             thinking: ThinkingEffort::Off,
             max_output_tokens: None,
             temperature: None,
+            delivery: Delivery::default(),
             transcripts: TranscriptCache::default(),
         };
         Self { shared, tool_mode: ToolMode::default() }
@@ -119,6 +121,12 @@ impl AgentLoopBuilder {
     /// Sampling temperature.
     pub fn temperature(mut self, temperature: f32) -> Self {
         self.shared.temperature = Some(temperature);
+        self
+    }
+
+    /// How answers arrive. Whole ones show no deltas and cost less.
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.shared.delivery = delivery;
         self
     }
 

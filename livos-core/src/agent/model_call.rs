@@ -89,6 +89,7 @@ impl Driver {
         request.thinking = self.shared.thinking;
         request.max_output_tokens = self.shared.max_output_tokens;
         request.temperature = self.shared.temperature;
+        request.delivery = self.shared.delivery;
         if let ToolAccess::Withheld(_) = access {
             request.tool_choice = ToolChoice::None;
             request.volatile = Some(Arc::from(SUM_UP.trim()));

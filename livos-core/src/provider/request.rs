@@ -37,6 +37,8 @@ pub struct ChatRequest {
     pub volatile: Option<Arc<str>>,
     /// The shape the answer must have.
     pub output: OutputFormat,
+    /// How the answer shall arrive.
+    pub delivery: Delivery,
     /// How much to reason first.
     pub thinking: ThinkingEffort,
     /// How many tokens the answer may have; the model's own limit where absent.
@@ -69,6 +71,7 @@ impl ChatRequest {
             conversation,
             volatile: None,
             output: OutputFormat::Text,
+            delivery: Delivery::Streamed,
             thinking: ThinkingEffort::Off,
             max_output_tokens: None,
             temperature: None,
@@ -92,6 +95,17 @@ pub enum ToolChoice {
     Required,
     /// It must call this one.
     Tool(ToolName),
+}
+
+/// How an answer arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Piece by piece, for somebody who watches.
+    #[default]
+    Streamed,
+    /// In one piece, where the provider can: less work for the wire and for us.
+    Whole,
 }
 
 /// The shape an answer must have.

@@ -5,6 +5,8 @@ use livos_core::ThinkingEffort;
 use livos_core::ToolSupport;
 use serde::Serialize;
 
+use crate::catalog;
+
 /// Families that take different requests.
 ///
 /// Rules from <https://ai.google.dev/gemini-api/docs/thinking> and
@@ -75,7 +77,7 @@ pub(super) fn capabilities(model: &str) -> Capabilities {
         Generation::Two => 8_192,
         _ => 65_536,
     });
-    known
+    catalog::capabilities(catalog::Vendor::Gemini, model, known)
 }
 
 /// `generationConfig.thinkingConfig`.

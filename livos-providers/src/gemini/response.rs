@@ -38,6 +38,7 @@ use super::wire::Part;
 use super::wire::PromptFeedback;
 use super::wire::Str;
 use super::wire::UsageMetadata;
+use crate::catalog;
 use crate::failure;
 
 /// News of one part, for those who watch.
@@ -126,6 +127,8 @@ impl Assembly {
         let mut response = ChatResponse::new(self.provider, self.model, message);
         response.stop_reason = stop_reason;
         response.usage = usage(self.usage);
+        response.cost = catalog::find_model(catalog::Vendor::Gemini, response.model.as_str())
+            .and_then(|model| model.cost(response.usage));
         Ok(response)
     }
 

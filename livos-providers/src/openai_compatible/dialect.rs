@@ -6,6 +6,10 @@
 
 use livos_core::ToolSupport;
 
+use crate::catalog::KnownModel;
+use crate::catalog::Vendor;
+use crate::catalog::find_model;
+
 /// How one service speaks chat completions.
 ///
 /// A service that has no constant here is described by what it does otherwise
@@ -27,6 +31,8 @@ use livos_core::ToolSupport;
 pub struct Dialect {
     /// The name in `provider/model`, and the issuer of what the service wants back unchanged.
     pub name: &'static str,
+    /// Whose models the catalogue has for it.
+    pub vendor: Option<Vendor>,
     /// Where the service is unless configured otherwise; `/chat/completions` is put behind it.
     pub base_url: &'static str,
     /// The environment variable that customarily holds the key; empty where there is none.
@@ -57,7 +63,8 @@ pub struct Dialect {
     pub late_instructions: LateInstructions,
     /// How reasoning is switched on and off.
     pub reasoning: ReasoningSwitch,
-    /// Parts of the names of the models that know the switch; all models where empty.
+    /// Parts of the names of the models that know the switch, where the catalogue does not
+    /// know the model; all models where empty.
     pub reasoning_models: &'static [&'static str],
     /// Whether models that know the switch take sampling parameters.
     pub reasoning_sampling: ReasoningSampling,
@@ -329,9 +336,19 @@ impl Dialect {
 
     /// Whether a model knows the dialect's reasoning switch.
     pub(crate) fn switches_reasoning(&self, model: &str) -> bool {
-        self.reasoning != ReasoningSwitch::Absent
-            && (self.reasoning_models.is_empty()
-                || self.reasoning_models.iter().any(|part| model.contains(part)))
+        if self.reasoning == ReasoningSwitch::Absent {
+            return false;
+        }
+        match (self.reasoning_models, self.known(model)) {
+            ([], _) => true,
+            (_, Some(known)) => known.thinking,
+            (parts, None) => parts.iter().any(|part| model.contains(part)),
+        }
+    }
+
+    /// What the catalogue has of a model.
+    pub(crate) fn known(&self, model: &str) -> Option<&'static KnownModel> {
+        find_model(self.vendor?, model)
     }
 }
 
@@ -362,7 +379,7 @@ mod tests {
     #[test]
     fn only_reasoning_models_of_openai_know_the_switch() {
         let knows = |model| Dialect::OPENAI.switches_reasoning(model);
-        assert!(knows("o4-mini") && knows("gpt-5-nano"));
+        assert!(knows("o4-mini") && knows("gpt-5-nano") && knows("gpt-6-nova"));
         assert!(!knows("gpt-4o") && !knows("gpt-4.1"));
     }
 }

@@ -12,13 +12,22 @@ use super::dialect::StructuredOutput;
 use super::wire::ListedModel;
 use super::wire::ModelList;
 
-/// What the service's wire allows; the model may do less.
+/// What the catalogue says of a model, as far as the service's wire allows it. Models that it
+/// does not have get all that the wire allows; they may do less.
 pub(super) fn capabilities(dialect: &Dialect, model: &ModelName) -> Capabilities {
+    let images = dialect.images != ImageInput::Unsupported;
+    let documents = dialect.documents != DocumentInput::Unsupported;
+    if let Some(known) = dialect.known(model.as_str()) {
+        let mut capabilities = known.capabilities();
+        capabilities.images &= images;
+        capabilities.documents &= documents;
+        return capabilities;
+    }
     let mut capabilities = Capabilities::default();
     capabilities.tools = dialect.tools;
     capabilities.structured_output = dialect.structured_output == StructuredOutput::JsonSchema;
-    capabilities.images = dialect.images != ImageInput::Unsupported;
-    capabilities.documents = dialect.documents != DocumentInput::Unsupported;
+    capabilities.images = images;
+    capabilities.documents = documents;
     capabilities.thinking = dialect.switches_reasoning(model.as_str());
     capabilities
 }

@@ -48,8 +48,9 @@ pub(super) fn cost(asked: &Asked, model: Option<&ModelName>, wire: &WireUsage) -
     {
         return Some(micro_usd);
     }
-    let _ = model;
-    None
+    let dialect = asked.dialect;
+    let known = model.and_then(|model| dialect.known(model.as_str()));
+    known.or_else(|| dialect.known(asked.model.as_str()))?.cost(usage(wire))
 }
 
 /// Dollars in millionths. Nothing for what is no price.

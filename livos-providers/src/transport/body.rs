@@ -22,11 +22,6 @@ impl RequestBody {
         Self { segments: [head, messages, tail.into()].into_iter() }
     }
 
-    /// A body of one piece.
-    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self::new(bytes.into(), Bytes::new(), Bytes::new())
-    }
-
     /// All pieces joined, for tests and logs.
     #[cfg(test)]
     pub(crate) fn joined(&self) -> Vec<u8> {

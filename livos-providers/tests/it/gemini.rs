@@ -114,6 +114,19 @@ async fn a_whole_answer_keeps_its_parts_and_sources() {
 }
 
 #[tokio::test]
+async fn the_promises_of_a_provider_are_kept() {
+    let server = MockServer::start().await;
+    let stream = events(include_str!("../fixtures/gemini/text.sse"));
+    Mock::given(query_param("alt", "sse")).respond_with(stream).mount(&server).await;
+    let whole = include_str!("../fixtures/gemini/whole.json");
+    let whole = ResponseTemplate::new(200).set_body_raw(whole, "application/json");
+    Mock::given(any()).respond_with(whole).mount(&server).await;
+    let gemini = provider(&server);
+    let checked = livos_core::testing::check_provider(&gemini, "gemini-2.5-flash".into());
+    assert_eq!(checked.await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_service_that_does_not_stream_is_understood() {
     let whole: Value =
         serde_json::from_str(include_str!("../fixtures/gemini/whole.json")).expect("JSON");

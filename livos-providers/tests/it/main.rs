@@ -7,5 +7,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod anthropic;
+mod cassettes_anthropic;
 mod cassettes_gemini;
 mod gemini;
+mod prefix;
+mod raw_server;
+mod wire_faults;

@@ -89,6 +89,7 @@ fn text_and_usage_are_read() {
     assert_eq!(answer.model.as_str(), "gemini-2.5-flash");
     assert_eq!((answer.usage.input_tokens, answer.usage.cache_read_tokens), (7, 4));
     assert_eq!(answer.usage.total_tokens(), 20);
+    assert!(answer.cost.is_some(), "the catalogue knows the price");
 }
 
 #[test]
@@ -96,6 +97,7 @@ fn thoughts_calls_and_signatures_are_read() {
     let answer = answer(CALLS);
     assert_eq!(answer.stop_reason, StopReason::ToolUse);
     assert_eq!((answer.usage.output_tokens, answer.usage.reasoning_tokens), (70, 30));
+    assert!(answer.cost.is_some(), "under the name of its preview, too");
     let [
         ContentBlock::Thinking(thinking),
         ContentBlock::Text(text),

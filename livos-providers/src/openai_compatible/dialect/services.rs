@@ -23,6 +23,7 @@ use super::StructuredOutput;
 use super::SystemRole;
 use super::ToolCallIds;
 use super::ToolMedia;
+use crate::catalog::Vendor;
 
 /// The longest tool-call id that OpenAI accepts.
 const OPENAI_ID_BYTES: usize = 40;
@@ -35,6 +36,7 @@ impl Dialect {
     /// A service of which nothing is known: the smallest common wire, read leniently.
     pub const GENERIC: Self = Self {
         name: "generic",
+        vendor: None,
         base_url: "http://127.0.0.1:8000/v1",
         key_variable: "OPENAI_API_KEY",
         base_url_variable: "OPENAI_BASE_URL",
@@ -70,12 +72,13 @@ impl Dialect {
     /// OpenAI itself.
     pub const OPENAI: Self = Self {
         name: "openai",
+        vendor: Some(Vendor::OpenAi),
         base_url: "https://api.openai.com/v1",
         key: KeyRule::Required,
         output_limit: OutputLimit::MaxCompletionTokens,
         system_role: SystemRole::Developer,
         late_instructions: LateInstructions::Anywhere,
-        reasoning_models: &["o1", "o3", "o4", "gpt-5"],
+        reasoning_models: &["o1", "o3", "o4", "gpt-5", "gpt-6"],
         reasoning_sampling: ReasoningSampling::Fixed,
         // Chat completions hide the reasoning; there is nothing to send back.
         reasoning_replay: ReasoningReplay::Never,
@@ -107,6 +110,7 @@ impl Dialect {
     /// Groq.
     pub const GROQ: Self = Self {
         name: "groq",
+        vendor: Some(Vendor::Groq),
         base_url: "https://api.groq.com/openai/v1",
         key_variable: "GROQ_API_KEY",
         base_url_variable: "GROQ_BASE_URL",
@@ -122,6 +126,7 @@ impl Dialect {
     /// DeepSeek: text only; reasoning must come back with tool calls.
     pub const DEEPSEEK: Self = Self {
         name: "deepseek",
+        vendor: Some(Vendor::DeepSeek),
         base_url: "https://api.deepseek.com",
         key_variable: "DEEPSEEK_API_KEY",
         base_url_variable: "DEEPSEEK_BASE_URL",
@@ -141,6 +146,7 @@ impl Dialect {
     /// Mistral: short ids, strict order of roles, reasoning as content parts.
     pub const MISTRAL: Self = Self {
         name: "mistral",
+        vendor: Some(Vendor::Mistral),
         base_url: "https://api.mistral.ai/v1",
         key_variable: "MISTRAL_API_KEY",
         base_url_variable: "MISTRAL_BASE_URL",

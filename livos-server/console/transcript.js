@@ -1,0 +1,221 @@
+// The transcript of a session: a projection of its events, painted once per frame.
+
+import { announce, byId, h } from './dom.js';
+import { icon } from './icons.js';
+import { readEvents } from './api.js';
+import { RunView, messageText, userBubble } from './run_view.js';
+
+/** How many journal entries are shown at first, and fetched at a time when scrolling up. */
+export const PAGE_ENTRIES = 1_000;
+const NEAR_END_PX = 80;
+const NEAR_START_PX = 400;
+
+/** Shows one session at a time. */
+export class Transcript {
+  #scroller = byId('scroller');
+  #list = byId('transcript');
+  #jump = byId('jump');
+  #actions;
+  #session = null;
+  #runs = new Map();
+  #cards = new Map();
+  #queue = [];
+  #pending = [];
+  #frame = 0;
+  #follow = true;
+  #lastTop = 0;
+  #lastHeight = 0;
+  #first = 0;
+  #loadingEarlier = false;
+
+  /** `actions`: `again(text)`, `decide(...)`, `changed()`, `runFinished(event)`. */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    this.#jump.addEventListener('click', () => this.toEnd());
+    this.#jump.append(icon('down', 20));
+    // Whoever opens a card wants to read it, not to be taken to the end.
+    this.#list.addEventListener('click', (event) => {
+      if (event.target.closest('summary')) this.#follow = false;
+    });
+    new ResizeObserver(() => {
+      if (this.#follow) this.toEnd();
+    }).observe(this.#list);
+    setInterval(() => this.#tick(), 1000);
+  }
+
+  /** Starts over with a session. */
+  open(session) {
+    this.#session = session;
+    this.#first = 0;
+    this.#runs.clear();
+    this.#cards.clear();
+    this.#queue = [];
+    this.#pending = [];
+    this.#list.replaceChildren();
+    this.#list.classList.add('replaying');
+    this.#follow = true;
+    this.#jump.hidden = true;
+  }
+
+  /** Says that the entries up to this one are not going to come by themselves. */
+  startAfter(first) {
+    this.#first = first;
+  }
+
+  /** The run that is going on, or waits longest; nothing when all are done. */
+  get activeRun() {
+    for (const run of this.#runs.values()) if (!run.finished) return run.id;
+    return null;
+  }
+
+  /** Whether there is nothing to see. */
+  get empty() {
+    return this.#runs.size === 0 && this.#pending.length === 0;
+  }
+
+  /** Takes an event in; it is shown with the next frame. */
+  push(event) {
+    this.#queue.push(event);
+    this.#schedule();
+  }
+
+  /** The server repeats the open message. */
+  restart() {
+    this.push({ type: 'stream_restarted' });
+  }
+
+  /** Shows a message that is on its way to the server. */
+  addPending(text, joins) {
+    const element = userBubble(text, joins ? 'Will be read at the next step' : '');
+    element.classList.add('pending');
+    const pending = { text: text.trim(), element };
+    this.#pending.push(pending);
+    this.#list.append(element);
+    this.toEnd();
+    return pending;
+  }
+
+  /** The message did not reach the server. */
+  dropPending(pending) {
+    this.#pending = this.#pending.filter((other) => other !== pending);
+    pending.element.remove();
+  }
+
+  /** Scrolls to the newest message and stays there. */
+  toEnd() {
+    this.#follow = true;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#jump.hidden = true;
+  }
+
+  #schedule() {
+    if (this.#frame) return;
+    // Hidden pages get no frames, but their queue must not grow without bound.
+    this.#frame = document.hidden
+      ? setTimeout(() => this.#paint(), 250)
+      : requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    this.#frame = 0;
+    const events = this.#queue;
+    this.#queue = [];
+    const touched = new Set();
+    for (const event of events) this.#apply(event, touched);
+    for (const run of touched) run.paint();
+    for (const { element } of this.#pending) this.#list.append(element);
+    if (this.#follow) this.toEnd();
+    this.#list.classList.remove('replaying');
+    this.#actions.changed();
+  }
+
+  #apply(event, touched) {
+    if (event.type === 'stream_restarted') {
+      for (const run of this.#runs.values()) if (!run.finished) run.restart();
+      return;
+    }
+    if (event.type === 'run_admitted') this.#adopt(event.input);
+    if (event.type === 'input_joined') this.#adopt(event.message);
+    const run = this.#run(event.run_id);
+    run.apply(event);
+    touched.add(run);
+    if (event.type === 'run_finished') this.#finished(event);
+  }
+
+  #run(id) {
+    if (!this.#runs.has(id)) {
+      const run = new RunView(id, this.#cards, this.#actions);
+      this.#runs.set(id, run);
+      this.#list.append(run.element);
+    }
+    return this.#runs.get(id);
+  }
+
+  // The journal now has the message, so the copy that stood in for it goes.
+  #adopt(message) {
+    const text = messageText(message).trim();
+    const pending = this.#pending.find((candidate) => candidate.text === text);
+    if (pending) this.dropPending(pending);
+  }
+
+  #finished(event) {
+    const fresh = Date.now() - (Date.parse(event.at) || 0) < 10_000;
+    if (fresh) announce(event.status === 'completed' ? event.text.slice(0, 2000) : `The run ended: ${event.status}`);
+    this.#actions.runFinished(event);
+  }
+
+  #tick() {
+    const now = Date.now();
+    for (const run of this.#runs.values()) run.tick(now);
+    for (const card of this.#cards.values()) card.tick(now);
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    // Only a person scrolls up while the content stays as high as it was.
+    if (atEnd) this.#follow = true;
+    else if (scrollTop < this.#lastTop && scrollHeight >= this.#lastHeight) this.#follow = false;
+    this.#lastTop = scrollTop;
+    this.#lastHeight = scrollHeight;
+    this.#jump.hidden = atEnd;
+    if (scrollTop < NEAR_START_PX && this.#first > 0) this.#loadEarlier();
+  }
+
+  // Earlier entries are built aside with the same views and then put above, with
+  // the scroll position kept. A run that straddles the border is continued.
+  async #loadEarlier() {
+    if (this.#loadingEarlier) return;
+    this.#loadingEarlier = true;
+    const session = this.#session;
+    const until = this.#first;
+    const after = Math.max(0, until - PAGE_ENTRIES);
+    const note = h('div', { className: 'loading-earlier' }, h('span', { className: 'spinner' }), 'Loading earlier messages');
+    this.#list.prepend(note);
+    try {
+      const events = await readEvents(session, after, until);
+      if (session === this.#session) this.#prepend(events, after);
+    } catch {
+      // Scrolling up again tries again.
+    } finally {
+      note.remove();
+      this.#loadingEarlier = false;
+    }
+  }
+
+  #prepend(events, after) {
+    const earlier = new Map();
+    for (const event of events) {
+      if (!earlier.has(event.run_id)) earlier.set(event.run_id, new RunView(event.run_id, this.#cards, this.#actions));
+      const run = earlier.get(event.run_id);
+      run.apply(event);
+      run.paint();
+    }
+    const height = this.#scroller.scrollHeight;
+    for (const run of earlier.values()) if (!run.finished) run.continuesBelow();
+    this.#list.prepend(...Array.from(earlier.values(), (run) => run.element));
+    this.#scroller.scrollTop += this.#scroller.scrollHeight - height;
+    this.#first = after;
+  }
+}

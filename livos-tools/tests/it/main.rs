@@ -1,0 +1,8 @@
+//! The tools as a program that embeds them uses them.
+#![expect(clippy::unwrap_used, reason = "a test that fails shall say where")]
+
+mod files;
+mod harness;
+mod registry;
+mod shell;
+mod time;

@@ -1,0 +1,63 @@
+use livos_core::Effect;
+use livos_core::ToolRegistry;
+use livos_tools::shell::ShellSettings;
+use serde_json::Value;
+
+use crate::harness::Workspace;
+
+fn registry() -> ToolRegistry {
+    let workspace = Workspace::new();
+    let tools = ToolRegistry::new();
+    livos_tools::files::register(&tools, &workspace.root).unwrap();
+    livos_tools::shell::register(&tools, &workspace.root, ShellSettings::default()).unwrap();
+    livos_tools::time::register(&tools).unwrap();
+    tools
+}
+
+#[test]
+fn names_and_effects_are_the_contract() {
+    let effects: Vec<(String, Effect)> = registry()
+        .specs()
+        .iter()
+        .map(|spec| (spec.name.as_str().to_owned(), spec.effect))
+        .collect();
+    assert_eq!(
+        effects,
+        [
+            ("file_edit".to_owned(), Effect::Mutating),
+            ("file_list".to_owned(), Effect::ReadOnly),
+            ("file_read".to_owned(), Effect::ReadOnly),
+            ("file_search".to_owned(), Effect::ReadOnly),
+            ("file_write".to_owned(), Effect::Idempotent),
+            ("shell".to_owned(), Effect::Destructive),
+            ("time".to_owned(), Effect::ReadOnly),
+        ]
+    );
+}
+
+#[test]
+fn every_provider_takes_the_schemas() {
+    for spec in registry().specs().iter() {
+        let schema = &spec.input_schema;
+        assert_eq!(schema["type"], "object", "{}", spec.name);
+        assert_eq!(schema["additionalProperties"], false, "{}", spec.name);
+        let text = schema.to_string();
+        for unsupported in ["$ref", "$defs", "oneOf", "allOf"] {
+            assert!(!text.contains(unsupported), "{}: {unsupported} in {text}", spec.name);
+        }
+        for (name, property) in schema["properties"].as_object().unwrap() {
+            assert!(property["description"].is_string(), "{}: {name} is described", spec.name);
+        }
+    }
+}
+
+#[test]
+fn descriptions_have_a_bounded_price() {
+    let total: usize = registry()
+        .specs()
+        .iter()
+        .map(|spec| spec.description.len() + Value::to_string(&spec.input_schema).len())
+        .sum();
+    // Sent with every request: about 3,000 tokens.
+    assert!(total < 12_000, "{total} bytes");
+}
