@@ -48,7 +48,12 @@ pub fn failure(data: &[u8]) {
     let Some((status, body)) = data.split_first() else { return };
     let Ok(config) = ProviderConfig::new("fuzz", "http://127.0.0.1") else { return };
     let status = 300 + u16::from(*status);
-    let error = crate::failure::from_response(&config, status, &reqwest::header::HeaderMap::default(), body);
+    let error = crate::failure::from_response(
+        &config,
+        status,
+        &reqwest::header::HeaderMap::default(),
+        body,
+    );
     assert!(error.failure().message.len() <= 4 * 600, "the message is not bounded");
 }
 
