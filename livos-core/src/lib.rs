@@ -124,6 +124,9 @@ pub use self::store::{
     SessionRecord, SessionStore, Store, StoreError,
 };
 pub use self::text_tools::TextTools;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
     Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
     ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,

@@ -66,7 +66,8 @@ pub trait AIProvider: fmt::Debug + Send + Sync + 'static {
     async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError>;
 
     /// Asks the model and gives its answer whole.
-    async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, ProviderError> {
+    async fn chat(&self, mut request: ChatRequest) -> Result<ChatResponse, ProviderError> {
+        request.delivery = Delivery::Whole;
         let mut pieces = self.chat_stream(request).await?;
         while let Some(piece) = pieces.next().await {
             if let ChatChunk::Finished(response) = piece? {

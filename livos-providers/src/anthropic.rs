@@ -17,10 +17,10 @@ use livos_core::ChatRequest;
 use livos_core::ChatResponse;
 use livos_core::ChatStream;
 use livos_core::ContentBlock;
+use livos_core::Delivery;
 use livos_core::ModelInfo;
 use livos_core::ModelName;
 use livos_core::ProviderError;
-use livos_core::ProviderFailure;
 use livos_core::ProviderId;
 use reqwest::Response;
 use reqwest::header::HeaderMap;
@@ -28,16 +28,13 @@ use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
-use self::request::Delivery;
 use self::response::Answer;
 use crate::catalog;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
-use crate::transport::AnswerKind;
 use crate::transport::HttpClients;
 use crate::transport::Transport;
-use crate::transport::WHOLE_ANSWER_TIMEOUT;
-use crate::transport::answer_kind;
+use crate::transport::arrives_in_pieces;
 use crate::transport::secret_header;
 
 pub(crate) use self::stream::AnthropicMachine;
@@ -90,21 +87,14 @@ impl Anthropic {
         Self { transport: Transport::new(config, clients) }
     }
 
-    async fn post(
-        &self,
-        request: &ChatRequest,
-        delivery: Delivery,
-    ) -> Result<Response, ProviderError> {
-        let timeout = match delivery {
-            Delivery::Streamed => self.transport.config().header_timeout(),
-            Delivery::Whole => WHOLE_ANSWER_TIMEOUT,
-        };
+    async fn post(&self, request: &ChatRequest) -> Result<Response, ProviderError> {
         let mut headers = self.headers();
         for beta in request::betas(request) {
             headers
                 .append(HeaderName::from_static("anthropic-beta"), HeaderValue::from_static(beta));
         }
-        let body = request::encode(request, delivery);
+        let timeout = self.transport.head_timeout(request.delivery);
+        let body = request::encode(request);
         self.transport.post(&self.path("messages"), headers, body, timeout).await
     }
 
@@ -150,31 +140,13 @@ impl AIProvider for Anthropic {
     }
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
-        let response = self.post(&request, Delivery::Streamed).await?;
+        let response = self.post(&request).await?;
         self.transport.refuse_html(&response)?;
-        if answer_kind(&response) != AnswerKind::Json {
+        if arrives_in_pieces(&response, request.delivery) {
             return Ok(self.stream(&request.model, response));
         }
-        // A gateway that does not stream.
         let whole = self.read_whole(&request.model, response).await?;
-        Ok(futures::stream::iter(pieces(whole).map(Ok)).boxed())
-    }
-
-    async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, ProviderError> {
-        let response = self.post(&request, Delivery::Whole).await?;
-        self.transport.refuse_html(&response)?;
-        if answer_kind(&response) != AnswerKind::Events {
-            return self.read_whole(&request.model, response).await;
-        }
-        let mut pieces = self.stream(&request.model, response);
-        while let Some(piece) = pieces.next().await {
-            if let ChatChunk::Finished(answer) = piece? {
-                return Ok(*answer);
-            }
-        }
-        let failure =
-            ProviderFailure::new(self.id().clone(), "the stream ended before the answer did");
-        Err(ProviderError::InterruptedStream(failure))
+        Ok(futures::stream::iter(pieces(whole, request.delivery).map(Ok)).boxed())
     }
 
     async fn verify(&self) -> Result<(), ProviderError> {
@@ -217,10 +189,12 @@ struct WireModel {
 }
 
 /// A whole answer as the pieces it would have come in.
-fn pieces(answer: ChatResponse) -> impl Iterator<Item = ChatChunk> {
-    let deltas: Vec<_> = answer
-        .message
-        .content
+fn pieces(answer: ChatResponse, delivery: Delivery) -> impl Iterator<Item = ChatChunk> {
+    let shown = match delivery {
+        Delivery::Streamed => answer.message.content.as_slice(),
+        Delivery::Whole => &[],
+    };
+    let deltas: Vec<_> = shown
         .iter()
         .filter_map(|block| match block {
             ContentBlock::Text(text) => Some(ChatChunk::Text(text.text.clone())),

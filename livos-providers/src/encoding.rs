@@ -52,11 +52,13 @@ pub(crate) fn encode_head(
     let slot = request.conversation.encoding();
     let mut kept = slot.take::<EncodedConversation>().unwrap_or_default();
     let known = kept.head.as_ref().filter(|head| head.is_of(request, format));
-    let bytes = known.map(|head| head.bytes.clone()).unwrap_or_else(|| {
+    let bytes = if let Some(head) = known {
+        head.bytes.clone()
+    } else {
         let mut buffer = Vec::new();
         encode(&mut buffer);
         Bytes::from(buffer)
-    });
+    };
     kept.head = Some(EncodedHead {
         format,
         model: request.model.clone(),

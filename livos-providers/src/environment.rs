@@ -13,13 +13,11 @@ use crate::catalog::tier_model;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
 use crate::gemini::Gemini;
+use crate::local::ollama_url;
 use crate::openai_compatible::Dialect;
 use crate::openai_compatible::KeyRule;
 use crate::openai_compatible::OpenAiCompatible;
 use crate::transport::HttpClients;
-
-/// The port that Ollama listens on where `OLLAMA_HOST` names none.
-const OLLAMA_PORT: u16 = 11434;
 
 /// A provider with its model for each tier.
 #[derive(Debug, Clone)]
@@ -171,20 +169,6 @@ fn usual_tiers(dialect: &Dialect) -> Tiers {
     })
 }
 
-/// The address that Ollama means by `HOST`, `HOST:PORT` or a URL. The address it binds to in
-/// order to be reached from everywhere is reached on the loopback.
-fn ollama_url(host: &str) -> String {
-    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
-    let rest = rest.trim_end_matches('/');
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let authority = authority.replacen("0.0.0.0", "127.0.0.1", 1);
-    let has_port = authority.rsplit(']').next().is_some_and(|end| end.contains(':'));
-    let port =
-        if has_port || host.contains("://") { String::new() } else { format!(":{OLLAMA_PORT}") };
-    let path = if path.ends_with("/v1") { path.to_owned() } else { format!("{path}/v1") };
-    format!("{scheme}://{authority}{port}{path}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,7 +214,10 @@ mod tests {
     fn tiers_are_the_vendors() {
         let found = found(&[("ANTHROPIC_API_KEY", "k")]).unwrap();
         assert_eq!(found[0].tiers.fast.as_str(), "claude-haiku-5-5");
-        assert_eq!(found[0].tiers.model("opus").map(|it| it.as_str()), Some("claude-opus-5-5"));
+        assert_eq!(
+            found[0].tiers.model("opus").map(livos_core::ModelName::as_str),
+            Some("claude-opus-5-5")
+        );
     }
 
     #[test]

@@ -50,6 +50,7 @@ const WORDS: &[(&str, Kind)] = &[
     ("not_found_error", ProviderError::UnknownModel),
     ("model_not_found", ProviderError::UnknownModel),
     ("model_decommissioned", ProviderError::UnknownModel),
+    ("invalid_model", ProviderError::UnknownModel),
     ("not_found", ProviderError::UnknownModel),
     ("context_length_exceeded", ProviderError::ContextTooLong),
     ("exceed_context_size_error", ProviderError::ContextTooLong),
@@ -77,6 +78,9 @@ const PHRASES: &[(&str, Kind)] = &[
     ("api key not valid", ProviderError::Authentication),
     ("api key expired", ProviderError::Authentication),
     ("model is overloaded", ProviderError::Overloaded),
+    // OpenRouter and DeepSeek, both with status 400 and no word for it.
+    ("not a valid model id", ProviderError::UnknownModel),
+    ("model not exist", ProviderError::UnknownModel),
 ];
 
 /// The error that a response other than 2xx means. The key never shows, even where the service repeats it.

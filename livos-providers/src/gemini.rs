@@ -17,9 +17,10 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use livos_core::AIProvider;
 use livos_core::Capabilities;
+use livos_core::ChatChunk;
 use livos_core::ChatRequest;
-use livos_core::ChatResponse;
 use livos_core::ChatStream;
+use livos_core::Delivery;
 use livos_core::ModelInfo;
 use livos_core::ModelName;
 use livos_core::ProviderError;
@@ -30,18 +31,15 @@ use reqwest::header::HeaderMap;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::stream::fuzz;
 
-use self::response::Assembly;
 use self::stream::GeminiStream;
 use self::wire::ListedModel;
 use self::wire::ModelPage;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
 use crate::stream::run;
-use crate::transport::AnswerKind;
 use crate::transport::HttpClients;
 use crate::transport::Transport;
-use crate::transport::WHOLE_ANSWER_TIMEOUT;
-use crate::transport::answer_kind;
+use crate::transport::arrives_in_pieces;
 use crate::transport::secret_header;
 
 /// The wire format's name in signatures and native blocks.
@@ -90,13 +88,13 @@ impl Gemini {
         Self { transport: Transport::new(config, clients) }
     }
 
-    async fn ask(
-        &self,
-        request: &ChatRequest,
-        method: &str,
-        timeout: std::time::Duration,
-    ) -> Result<reqwest::Response, ProviderError> {
+    async fn ask(&self, request: &ChatRequest) -> Result<reqwest::Response, ProviderError> {
+        let method = match request.delivery {
+            Delivery::Streamed => "streamGenerateContent?alt=sse",
+            Delivery::Whole => "generateContent",
+        };
         let path = self.model_path(&request.model, method)?;
+        let timeout = self.transport.head_timeout(request.delivery);
         let body = request::encode(request);
         self.transport.post(&path, self.headers()?, body, timeout).await
     }
@@ -176,27 +174,20 @@ impl AIProvider for Gemini {
     }
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
-        let config = self.transport.config();
-        let method = "streamGenerateContent?alt=sse";
-        let response = self.ask(&request, method, config.header_timeout()).await?;
+        let response = self.ask(&request).await?;
         self.transport.refuse_html(&response)?;
         let provider = self.id().clone();
-        if answer_kind(&response) == AnswerKind::Json {
-            let body = self.read_text(response).await?;
-            let pieces = stream::pieces(provider, request.model, &body)?;
-            return Ok(futures::stream::iter(pieces.into_iter().map(Ok)).boxed());
+        if arrives_in_pieces(&response, request.delivery) {
+            let idle = self.transport.config().idle_timeout();
+            let machine = GeminiStream::new(provider.clone(), request.model);
+            return Ok(run(provider, response, machine, idle));
         }
-        let machine = GeminiStream::new(provider.clone(), request.model);
-        Ok(run(provider, response, machine, config.idle_timeout()))
-    }
-
-    async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, ProviderError> {
-        let response = self.ask(&request, "generateContent", WHOLE_ANSWER_TIMEOUT).await?;
-        self.transport.refuse_html(&response)?;
         let body = self.read_text(response).await?;
-        let mut assembly = Assembly::new(self.id().clone(), request.model);
-        assembly.add_frame(&body, &mut |_| {})?;
-        assembly.finish()
+        let mut pieces = stream::pieces(provider, request.model, &body)?;
+        if request.delivery == Delivery::Whole {
+            pieces.retain(|piece| matches!(piece, ChatChunk::Finished(_)));
+        }
+        Ok(futures::stream::iter(pieces.into_iter().map(Ok)).boxed())
     }
 
     /// Lists one model: it costs nothing and fails where the key does.

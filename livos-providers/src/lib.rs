@@ -1,4 +1,4 @@
-//! Model providers for [`livos_core`]: Anthropic, Gemini, and everything that speaks OpenAI's protocol.
+#![doc = include_str!("../README.md")]
 
 mod anthropic;
 mod catalog;
@@ -7,8 +7,12 @@ mod demo;
 mod encoding;
 mod environment;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gemini;
 mod json_text;
+mod local;
 pub mod openai_compatible;
 mod sse;
 mod stream;
@@ -23,14 +27,5 @@ pub use self::config::{ConfigError, ProviderConfig};
 pub use self::demo::DemoProvider;
 pub use self::environment::{ConfiguredProvider, configured_providers, from_env};
 pub use self::gemini::Gemini;
+pub use self::local::{LOCAL_TIMEOUT, LocalCandidate, LocalEndpoint, find_local};
 pub use self::openai_compatible::OpenAiCompatible;
-
-/// Entry points of the fuzz targets; not for use.
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing {
-    /// Reads bytes as an answer of the Gemini API.
-    pub fn gemini(data: &[u8]) {
-        crate::gemini::fuzz(data);
-    }
-}

@@ -25,9 +25,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use livos_core::AIProvider;
 use livos_core::Capabilities;
-use livos_core::ChatChunk;
 use livos_core::ChatRequest;
-use livos_core::ChatResponse;
 use livos_core::ChatStream;
 use livos_core::ModelInfo;
 use livos_core::ModelName;
@@ -41,15 +39,15 @@ use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 
 use self::answer::Asked;
-use self::request::Delivery;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
-use crate::transport::AnswerKind;
 use crate::transport::HttpClients;
 use crate::transport::Transport;
-use crate::transport::WHOLE_ANSWER_TIMEOUT;
-use crate::transport::answer_kind;
+use crate::transport::arrives_in_pieces;
 use crate::transport::secret_header;
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::stream::fuzz_machine;
 
 pub use self::dialect::AuthHeader;
 pub use self::dialect::CostReport;
@@ -128,16 +126,9 @@ impl OpenAiCompatible {
         self.dialect
     }
 
-    async fn post(
-        &self,
-        request: &ChatRequest,
-        delivery: Delivery,
-    ) -> Result<Response, ProviderError> {
-        let timeout = match delivery {
-            Delivery::Streamed => self.transport.config().header_timeout(),
-            Delivery::Whole => WHOLE_ANSWER_TIMEOUT,
-        };
-        let body = request::encode(self.dialect, self.format, request, delivery);
+    async fn post(&self, request: &ChatRequest) -> Result<Response, ProviderError> {
+        let timeout = self.transport.head_timeout(request.delivery);
+        let body = request::encode(self.dialect, self.format, request);
         self.transport.post("/chat/completions", self.headers(), body, timeout).await
     }
 
@@ -184,31 +175,16 @@ impl AIProvider for OpenAiCompatible {
     }
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
-        let response = self.post(&request, Delivery::Streamed).await?;
+        let response = self.post(&request).await?;
         self.transport.refuse_html(&response)?;
-        if answer_kind(&response) != AnswerKind::Json {
+        if arrives_in_pieces(&response, request.delivery) {
             return Ok(self.stream(&request.model, response));
         }
-        // A gateway that does not stream, or a failure reported with status 200.
+        // Whole as asked, or a gateway that does not stream, or a failure reported with status 200.
         let body = self.transport.read_whole(response).await?;
-        let pieces = response::pieces(self.asked(&request.model), &body)?;
+        let asked = self.asked(&request.model);
+        let pieces = response::pieces(asked, &body, request.delivery)?;
         Ok(futures::stream::iter(pieces.into_iter().map(Ok)).boxed())
-    }
-
-    async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, ProviderError> {
-        let response = self.post(&request, Delivery::Whole).await?;
-        self.transport.refuse_html(&response)?;
-        if answer_kind(&response) != AnswerKind::Events {
-            let body = self.transport.read_whole(response).await?;
-            return response::parse(self.asked(&request.model), &body);
-        }
-        let mut pieces = self.stream(&request.model, response);
-        while let Some(piece) = pieces.next().await {
-            if let ChatChunk::Finished(answer) = piece? {
-                return Ok(*answer);
-            }
-        }
-        Err(failure::interrupted(&self.asked(&request.model)))
     }
 
     async fn verify(&self) -> Result<(), ProviderError> {

@@ -60,7 +60,7 @@ fn drive<S, M: StreamMachine>(
     machine: M,
     idle: Duration,
 ) -> Driver<S, M> {
-    let watch = IdleWatch { limit: idle, last_read: Instant::now(), alarm: None };
+    let watch = IdleWatch { limit: idle, waiting_since: None, alarm: None };
     Driver {
         provider,
         bytes: Some(bytes),
@@ -138,7 +138,7 @@ where
     M: StreamMachine,
 {
     fn take_bytes(&mut self, chunk: &[u8]) {
-        self.watch.last_read = Instant::now();
+        self.watch.waiting_since = None;
         let Self { provider, decoder, machine, ready, .. } = self;
         let fed = decoder.feed(chunk, |name, data| {
             machine.on_event(name, data, ready).map_err(Stopped::Machine)?;
@@ -211,16 +211,17 @@ impl From<SseError> for Stopped {
     }
 }
 
-/// Notices silence. The timer is set anew when it fires, not at every piece.
+/// Notices silence while somebody waits; a slow reader is not a silent service.
+/// The timer is set anew when it fires, not at every piece.
 struct IdleWatch {
     limit: Duration,
-    last_read: Instant,
+    waiting_since: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl IdleWatch {
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.last_read + self.limit;
+        let deadline = *self.waiting_since.get_or_insert_with(Instant::now) + self.limit;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         while alarm.as_mut().poll(context).is_ready() {
             if Instant::now() >= deadline {

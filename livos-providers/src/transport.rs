@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use livos_core::Delivery;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::ProviderId;
@@ -40,7 +41,7 @@ pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// How long an answer that comes whole may take: it begins only when it is complete.
-pub(crate) const WHOLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+const WHOLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 
 const USER_AGENT: &str = concat!("livos/", env!("CARGO_PKG_VERSION"));
 
@@ -112,7 +113,7 @@ impl LastUrl {
 
 /// What kind of content an answer says it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AnswerKind {
+enum AnswerKind {
     /// `text/event-stream`.
     Events,
     /// JSON or newline-delimited JSON.
@@ -123,7 +124,24 @@ pub(crate) enum AnswerKind {
     Other,
 }
 
+/// Whether an answer is to be read as a stream. Gateways do not always send what they were asked for.
+pub(crate) fn arrives_in_pieces(response: &Response, delivery: Delivery) -> bool {
+    match (answer_kind(response), delivery) {
+        (AnswerKind::Events, _) => true,
+        (AnswerKind::Json, _) => false,
+        (AnswerKind::Html | AnswerKind::Other, delivery) => delivery == Delivery::Streamed,
+    }
+}
+
 impl Transport {
+    /// How long the head of an answer may take: a whole one is thought out before it begins.
+    pub(crate) fn head_timeout(&self, delivery: Delivery) -> Duration {
+        match delivery {
+            Delivery::Streamed => self.config.header_timeout(),
+            Delivery::Whole => WHOLE_ANSWER_TIMEOUT,
+        }
+    }
+
     pub(crate) fn new(config: ProviderConfig, clients: HttpClients) -> Self {
         Self { config, clients, last_url: LastUrl::default() }
     }
@@ -300,7 +318,7 @@ impl std::fmt::Debug for Transport {
 }
 
 /// What the answer says it is.
-pub(crate) fn answer_kind(response: &Response) -> AnswerKind {
+fn answer_kind(response: &Response) -> AnswerKind {
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     match essence.to_ascii_lowercase().as_str() {

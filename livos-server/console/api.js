@@ -80,6 +80,12 @@ export const createSession = (fields) => json('POST', 'api/sessions', { body: fi
 /** One session. */
 export const getSession = (session) => json('GET', `api/sessions/${id(session)}`);
 
+/** The number of the last message's journal entry: about how long a session is. */
+export async function lastMessageSeq(session) {
+  const { items } = await json('GET', `api/sessions/${id(session)}/messages?limit=1`);
+  return items.at(-1)?.seq ?? 0;
+}
+
 /** Gives a session another title. */
 export const renameSession = (session, title) => json('PATCH', `api/sessions/${id(session)}`, { body: { title } });
 

@@ -12,10 +12,10 @@ import { SessionList, titleOf } from './session_list.js';
 import { PAGE_ENTRIES, Transcript } from './transcript.js';
 
 const SUGGESTIONS = [
-  ['clock', 'What time is it?', 'Uses the clock tool'],
-  ['chip', 'How is this machine doing?', 'Memory, load and disks'],
+  ['clock', 'What time is it?', 'Asks the clock'],
   ['file', 'List the files in the workspace', 'Looks around in its folder'],
-  ['bolt', 'What can you do?', 'Tools and skills of this server'],
+  ['terminal', 'Run uname -a', 'Starts a command'],
+  ['spark', 'Think about names for a robot', 'Shows its reasoning'],
 ];
 
 /** A connection that is lost only for a moment is not worth a notice. */
@@ -36,6 +36,9 @@ const sessions = new SessionList({
     if (id === session) location.hash = '#/';
   },
   changed: showTitle,
+  reveal: () => {
+    if (!wide.matches) openDrawer();
+  },
 });
 const models = new ModelPicker(showDemo);
 const composer = new Composer({ send, stop });
@@ -69,11 +72,11 @@ async function show(id) {
   body.classList.add('opening');
   let first = 0;
   try {
-    const known = await api.getSession(id);
+    const [known, last] = await Promise.all([api.getSession(id), api.lastMessageSeq(id)]);
     if (session !== id) return;
     if (!sessions.get(id)) sessions.add(known);
     models.follow(known.model);
-    first = Math.max(0, (known.last_seq ?? 0) - PAGE_ENTRIES);
+    first = Math.max(0, last - PAGE_ENTRIES);
   } catch (error) {
     if (session !== id || error.status === 401) return;
     if (error.status === 404) {
@@ -201,12 +204,16 @@ function connectionChanged(state) {
 function openDrawer() {
   body.classList.add('drawer-open');
   byId('drawer').inert = false;
+  document.querySelector('.stage').inert = true;
   byId('drawer-close').focus();
 }
 
 function closeDrawer() {
+  const wasOpen = body.classList.contains('drawer-open');
   body.classList.remove('drawer-open');
   byId('drawer').inert = !wide.matches;
+  document.querySelector('.stage').inert = false;
+  if (wasOpen) byId('drawer-open').focus();
 }
 
 function newChat() {
@@ -281,10 +288,13 @@ function setUp() {
   byId('drawer-open').addEventListener('click', openDrawer);
   byId('drawer-close').addEventListener('click', closeDrawer);
   byId('backdrop').addEventListener('click', closeDrawer);
-  byId('new-chat').addEventListener('click', (event) => {
-    event.preventDefault();
-    newChat();
-  });
+  byId('top-new').append(icon('plus', 20));
+  for (const id of ['new-chat', 'top-new']) {
+    byId(id).addEventListener('click', (event) => {
+      event.preventDefault();
+      newChat();
+    });
+  }
   byId('title-menu').addEventListener('click', (event) => {
     const known = sessions.get(session);
     if (known) sessions.menu(event.currentTarget, known);

@@ -6,8 +6,10 @@ import { highlight } from './highlight.js';
 import { icon } from './icons.js';
 
 const DEPTH_LIMIT = 8;
-/** How far ahead the end of a bold, a link or inline code is looked for; bounds the work on hostile text. */
+/** How far ahead the end of a link or of inline code is looked for; bounds the work on hostile text. */
 const REACH = 3000;
+/** How many marks are looked at to find the one that ends a bold or an italic. */
+const TRIES = 64;
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})([^`]*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t](.*))?$/;
@@ -56,17 +58,29 @@ export class MarkdownStream {
     for (const node of this.#tail) node.remove();
     const nodes = blocks.map((block) => renderBlock(block, 0));
     this.#container.append(...nodes);
+    const open = blocks.length - this.#openBlocks(blocks);
+    this.#tail = nodes.slice(open);
+    this.#settled += blocks[open]?.start ?? 0;
+    const [block] = blocks.slice(open);
+    const growing = block?.kind === 'code' && !block.closed;
+    this.#code = growing ? { language: block.language, node: this.#tail[0].querySelector('code').firstChild } : null;
+  }
+
+  // What follows may still change how the last block reads, and while its first
+  // two lines are not whole, whether it is a block at all or belongs to the one before.
+  #openBlocks(blocks) {
     const last = blocks.at(-1);
-    this.#tail = nodes.slice(-1);
-    this.#settled += last?.start ?? 0;
-    const open = last?.kind === 'code' && !last.closed;
-    this.#code = open ? this.#tail[0].querySelector('code').firstChild : null;
+    if (!last) return 0;
+    const lines = this.#source.slice(this.#settled + last.start).split('\n', 3).length - 1;
+    return lines < 2 ? Math.min(2, blocks.length) : 1;
   }
 
   #growCode(blocks) {
     const [block] = blocks;
-    if (!this.#code || blocks.length !== 1 || block.closed || !block.text.startsWith(this.#code.data)) return false;
-    this.#code.appendData(block.text.slice(this.#code.length));
+    if (!this.#code || blocks.length !== 1 || block.kind !== 'code' || block.closed) return false;
+    const { language, node } = this.#code;
+    if (block.language !== language || !block.text.startsWith(node.data)) return false;
+    node.appendData(block.text.slice(node.length));
     return true;
   }
 }
@@ -385,7 +399,9 @@ function emphasis(text, at, depth) {
 }
 
 function closing(text, from, sign, width) {
-  for (let at = text.indexOf(sign, from); at >= 0 && at - from < REACH; at = text.indexOf(sign, at)) {
+  let tries = 0;
+  for (let at = text.indexOf(sign, from); at >= 0 && tries < TRIES; at = text.indexOf(sign, at)) {
+    tries += 1;
     const length = run(text, at);
     const wordGoesOn = sign === '_' && /\w/.test(text[at + length] ?? '');
     const fits = width === 1 ? length !== 2 : length >= width;

@@ -47,23 +47,21 @@ export function userBubble(message, label) {
 /** Shows a run from its events. */
 export class RunView {
   element = h('section', { className: 'run' });
-  #cards;
+  #cards = new Map();
   #actions;
   #reply = null;
   #status = h('div', { className: 'run-status' });
   #turn = null;
   #notice = null;
   #approvals = new Map();
-  #calls = new Set();
   #asked = '';
   #model = '';
   #startedAt = 0;
   #phase = 'Waiting for its turn';
 
   /** `actions`: `again(text)`, `decide(id, decision, scope)`. */
-  constructor(id, cards, actions) {
+  constructor(id, actions) {
     this.id = id;
-    this.#cards = cards;
     this.#actions = actions;
     this.finished = false;
   }
@@ -87,19 +85,12 @@ export class RunView {
     if (this.finished) return;
     const clock = this.#status.querySelector('.run-clock');
     if (clock) clock.textContent = clockText(now - this.#startedAt);
+    for (const card of this.#cards.values()) card.tick(now);
   }
 
   /** The server repeats the open message from its start after a reconnect. */
   restart() {
     if (this.#turn && !this.#turn.whole) this.#turn.discard();
-  }
-
-  /** The rest of this run is shown by another view, below. */
-  continuesBelow() {
-    this.finished = true;
-    this.#turn?.settle();
-    this.#status.remove();
-    this.#reply?.classList.remove('live');
   }
 
   _run_admitted({ input, origin, trigger }) {
@@ -133,13 +124,11 @@ export class RunView {
   }
 
   _tool_call_delta({ call_id: callId, name, partial_json: json }) {
-    this.#calls.add(callId);
     this.#openTurn().toolDelta(callId, name, json);
     this.#phase = `Preparing ${name}`;
   }
 
   _assistant_message({ message, provider, model }) {
-    for (const block of message.content) if (block.type === 'tool_use') this.#calls.add(block.id);
     this.#openTurn().complete(message);
     this.#model = modelLabel(provider, model);
     this.#notice = null;
@@ -213,7 +202,7 @@ export class RunView {
   _run_finished(event) {
     this.finished = true;
     if (this.#turn && !this.#turn.whole) this.#turn.settle();
-    for (const callId of this.#calls) this.#cards.get(callId)?.abandoned();
+    for (const card of this.#cards.values()) card.abandoned();
     for (const approval of this.#approvals.values()) approval.close();
     this.#openReply();
     if (event.status !== 'completed') this.#reply.append(this.#endCard(event));

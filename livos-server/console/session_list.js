@@ -17,7 +17,7 @@ export class SessionList {
   #loaded = false;
   #actions;
 
-  /** `actions`: `deleted(id)`, `changed()`. */
+  /** `actions`: `deleted(id)`, `changed()`, `reveal()`. */
   constructor(actions) {
     this.#actions = actions;
     setInterval(() => this.#render(), 60_000);
@@ -26,11 +26,9 @@ export class SessionList {
   /** Reads the first page again; pages read before it stay. */
   async refresh() {
     const page = await listSessions();
-    const fresh = new Map(page.items.map((session) => [session.id, session]));
-    const older = this.#loaded ? this.#sessions.filter((session) => !fresh.has(session.id)) : [];
-    // What is newer than the page's end but not on it was deleted elsewhere.
-    const end = page.next_cursor ? page.items.at(-1)?.updated_at ?? '' : '\uffff';
-    this.#sessions = [...page.items, ...older.filter((session) => session.updated_at < end)];
+    // Ids sort by creation, as pages do: what would be on this page but is not was deleted elsewhere.
+    const end = page.next_cursor ? page.items.at(-1).id : '';
+    this.#sessions = [...page.items, ...this.#sessions.filter((session) => session.id < end)];
     if (!this.#loaded) this.#cursor = page.next_cursor ?? null;
     this.#loaded = true;
     this.#render();
@@ -63,11 +61,12 @@ export class SessionList {
 
   #render() {
     if (this.#renaming || this.#list.querySelector('[aria-expanded="true"]')) return;
+    this.#sessions.sort((one, other) => Date.parse(other.updated_at) - Date.parse(one.updated_at));
     const nodes = [];
     let group = null;
     for (const session of this.#sessions) {
       const heading = ageGroup(session.updated_at ?? session.created_at);
-      if (heading !== group) nodes.push(h('li', { className: 'session-group', role: 'presentation' }, heading));
+      if (heading !== group) nodes.push(h('li', { className: 'session-group' }, heading));
       group = heading;
       nodes.push(this.#item(session));
     }
@@ -97,6 +96,7 @@ export class SessionList {
   }
 
   #startRename(id) {
+    this.#actions.reveal();
     const session = this.get(id);
     const item = this.#list.querySelector(`[data-id="${CSS.escape(id)}"]`);
     if (!session || !item) return;

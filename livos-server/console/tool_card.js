@@ -149,7 +149,7 @@ export class ToolCard {
 }
 
 function section(title, content) {
-  return h('section', {}, h('h4', {}, title), content);
+  return h('section', {}, h('div', { className: 'part-title' }, title), content);
 }
 
 function plain(text) {

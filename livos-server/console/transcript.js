@@ -18,7 +18,7 @@ export class Transcript {
   #actions;
   #session = null;
   #runs = new Map();
-  #cards = new Map();
+  #headless = new Map();
   #queue = [];
   #pending = [];
   #frame = 0;
@@ -49,7 +49,7 @@ export class Transcript {
     this.#session = session;
     this.#first = 0;
     this.#runs.clear();
-    this.#cards.clear();
+    this.#headless.clear();
     this.#queue = [];
     this.#pending = [];
     this.#list.replaceChildren();
@@ -105,6 +105,7 @@ export class Transcript {
   /** Scrolls to the newest message and stays there. */
   toEnd() {
     this.#follow = true;
+    if (this.empty) return;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#jump.hidden = true;
   }
@@ -137,17 +138,20 @@ export class Transcript {
     }
     if (event.type === 'run_admitted') this.#adopt(event.input);
     if (event.type === 'input_joined') this.#adopt(event.message);
-    const run = this.#run(event.run_id);
+    const run = this.#run(event);
+    this.#headless.get(event.run_id)?.push(event);
     run.apply(event);
     touched.add(run);
     if (event.type === 'run_finished') this.#finished(event);
   }
 
-  #run(id) {
+  #run({ type, run_id: id }) {
     if (!this.#runs.has(id)) {
-      const run = new RunView(id, this.#cards, this.#actions);
+      const run = new RunView(id, this.#actions);
       this.#runs.set(id, run);
       this.#list.append(run.element);
+      // The window starts in the middle of this run; it is shown anew when its begin was read.
+      if (type !== 'run_admitted') this.#headless.set(id, []);
     }
     return this.#runs.get(id);
   }
@@ -168,7 +172,6 @@ export class Transcript {
   #tick() {
     const now = Date.now();
     for (const run of this.#runs.values()) run.tick(now);
-    for (const card of this.#cards.values()) card.tick(now);
   }
 
   #scrolled() {
@@ -183,8 +186,7 @@ export class Transcript {
     if (scrollTop < NEAR_START_PX && this.#first > 0) this.#loadEarlier();
   }
 
-  // Earlier entries are built aside with the same views and then put above, with
-  // the scroll position kept. A run that straddles the border is continued.
+  // Earlier entries are built aside and then put above, with the scroll position kept.
   async #loadEarlier() {
     if (this.#loadingEarlier) return;
     this.#loadingEarlier = true;
@@ -205,17 +207,31 @@ export class Transcript {
   }
 
   #prepend(events, after) {
-    const earlier = new Map();
-    for (const event of events) {
-      if (!earlier.has(event.run_id)) earlier.set(event.run_id, new RunView(event.run_id, this.#cards, this.#actions));
-      const run = earlier.get(event.run_id);
-      run.apply(event);
-      run.paint();
-    }
     const height = this.#scroller.scrollHeight;
-    for (const run of earlier.values()) if (!run.finished) run.continuesBelow();
-    this.#list.prepend(...Array.from(earlier.values(), (run) => run.element));
+    const above = [];
+    for (const [id, earlier] of byRun(events)) {
+      const known = this.#headless.get(id) ?? [];
+      const whole = [...earlier, ...known];
+      const run = new RunView(id, this.#actions);
+      for (const event of whole) run.apply(event);
+      run.paint();
+      this.#headless.delete(id);
+      if (earlier[0].type !== 'run_admitted') this.#headless.set(id, whole);
+      if (known.length) this.#runs.get(id).element.replaceWith(run.element);
+      else above.push(run.element);
+      this.#runs.set(id, run);
+    }
+    this.#list.prepend(...above);
     this.#scroller.scrollTop += this.#scroller.scrollHeight - height;
     this.#first = after;
   }
+}
+
+function byRun(events) {
+  const runs = new Map();
+  for (const event of events) {
+    if (!runs.has(event.run_id)) runs.set(event.run_id, []);
+    runs.get(event.run_id).push(event);
+  }
+  return runs;
 }

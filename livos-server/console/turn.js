@@ -80,7 +80,7 @@ class TextPart {
   }
 }
 
-/** A tool call. The card is shared with the transcript, which knows it by its id. */
+/** A tool call. The card is shared with the run, which knows it by its id. */
 class ToolPart {
   kind = 'tool_use';
 
@@ -99,7 +99,7 @@ export class Turn {
   #parts = [];
   #cards;
 
-  /** `cards` maps call ids to the cards of the whole transcript. */
+  /** `cards` maps call ids to the cards of the run. */
   constructor(cards) {
     this.#cards = cards;
     this.whole = false;
@@ -181,8 +181,9 @@ export class Turn {
     return this.#add(this.#toolPart(callId, name));
   }
 
+  // Some providers count calls from zero in every turn: an id of a call that is done means a new one.
   #toolPart(callId, name) {
-    if (!this.#cards.has(callId)) this.#cards.set(callId, new ToolCard(name));
+    if (this.#cards.get(callId)?.settled ?? true) this.#cards.set(callId, new ToolCard(name));
     return new ToolPart(callId, this.#cards.get(callId));
   }
 

@@ -18,7 +18,8 @@ pub enum RunStatus {
 }
 
 /// Why a run did not complete.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{kind}: {message}")]
 pub struct RunError {
     /// The kind in one word: a [`ProviderError::kind`](crate::ProviderError::kind), `tool_failed`,
     /// `no_progress`, `journal_failed`, or a [`BudgetLimit`](crate::BudgetLimit).

@@ -202,14 +202,17 @@ impl Blocks<'_> {
     }
 
     fn wire_document(&self, document: &Document) -> Value {
-        let mut block = json!({"type": "document", "source": wire_document_source(document)});
-        if let Some(title) = &document.title {
-            block["title"] = Value::from(title.as_str());
-            if self.format.citations == Citations::Allowed {
-                block["citations"] = json!({"enabled": true});
+        let source = wire_document_source(document);
+        match (&document.title, self.format.citations) {
+            (None, _) => json!({"type": "document", "source": source}),
+            (Some(title), Citations::Refused) => {
+                json!({"type": "document", "source": source, "title": title})
+            }
+            (Some(title), Citations::Allowed) => {
+                let citations = json!({"enabled": true});
+                json!({"type": "document", "source": source, "title": title, "citations": citations})
             }
         }
-        block
     }
 }
 

@@ -3,12 +3,15 @@
 use bytes::Bytes;
 use livos_core::ChatRequest;
 use livos_core::ContentBlock;
+use livos_core::Delivery;
 use livos_core::MediaSource;
 use livos_core::Message;
 use livos_core::OutputFormat;
 use livos_core::Role;
 use livos_core::ThinkingEffort;
 use livos_core::ToolChoice;
+use livos_core::ToolName;
+use livos_core::ToolSpec;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -42,19 +45,12 @@ const MIN_THINKING_TOKENS: u64 = 1024;
 /// How every block ends within a message that ends with it.
 const MESSAGE_END: &[u8] = b"}]}";
 
-/// Whether the answer comes piece by piece.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Delivery {
-    Streamed,
-    Whole,
-}
-
 /// The body of a request.
 ///
 /// Head and messages are byte for byte what the session's next request begins
 /// with. The last message's cache mark, when it needs one, is put into the
 /// tail: see [`close_messages`].
-pub(super) fn encode(request: &ChatRequest, delivery: Delivery) -> RequestBody {
+pub(super) fn encode(request: &ChatRequest) -> RequestBody {
     let traits = traits(request.model.as_str());
     let format = MessageFormat {
         system_role: traits.system_role,
@@ -70,7 +66,7 @@ pub(super) fn encode(request: &ChatRequest, delivery: Delivery) -> RequestBody {
     let mut tail = Vec::new();
     let messages = close_messages(request, messages, &mut tail);
     tail.push(b']');
-    let options = Options { request, traits, delivery }.collect();
+    let options = Options { request, traits }.collect();
     for (name, value) in &options {
         tail.push(b',');
         push_json(&mut tail, name);
@@ -89,16 +85,13 @@ fn push_head(request: &ChatRequest, out: &mut Vec<u8>) {
     let system = request.system.as_deref().filter(|system| !system.trim().is_empty());
     if !request.tools.is_empty() {
         out.extend_from_slice(b",\"tools\":[");
-        for (index, tool) in request.tools.iter().enumerate() {
-            let mut entry = json!({
-                "name": tool.name,
-                "description": &*tool.description,
-                "input_schema": &*tool.input_schema,
-            });
-            if system.is_none() && index + 1 == request.tools.len() {
-                entry["cache_control"] = mark.clone();
-            }
-            push_item(out, |out| push_json(out, &entry));
+        let (last, others) = match request.tools.split_last() {
+            Some((last, others)) if system.is_none() => (Some(last), others),
+            _ => (None, &*request.tools),
+        };
+        let tools = others.iter().map(|tool| WireTool::new(tool, None));
+        for tool in tools.chain(last.map(|tool| WireTool::new(tool, Some(&mark)))) {
+            push_item(out, |out| push_json(out, &tool));
         }
         out.push(b']');
     }
@@ -108,6 +101,26 @@ fn push_head(request: &ChatRequest, out: &mut Vec<u8>) {
         out.push(b']');
     }
     out.extend_from_slice(b",\"messages\":[");
+}
+
+#[derive(serde::Serialize)]
+struct WireTool<'a> {
+    name: &'a ToolName,
+    description: &'a str,
+    input_schema: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<&'a Value>,
+}
+
+impl<'a> WireTool<'a> {
+    fn new(tool: &'a ToolSpec, cache_control: Option<&'a Value>) -> Self {
+        Self {
+            name: &tool.name,
+            description: &tool.description,
+            input_schema: &tool.input_schema,
+            cache_control,
+        }
+    }
 }
 
 /// Adds what stands behind the messages and is not kept: the facts of the moment.
@@ -147,7 +160,6 @@ fn close_messages(request: &ChatRequest, messages: Bytes, tail: &mut Vec<u8>) ->
 struct Options<'a> {
     request: &'a ChatRequest,
     traits: Traits,
-    delivery: Delivery,
 }
 
 impl Options<'_> {
@@ -160,7 +172,7 @@ impl Options<'_> {
             }
         };
         set("max_tokens", Some(Value::from(self.max_tokens())));
-        set("stream", (self.delivery == Delivery::Streamed).then(|| Value::from(true)));
+        set("stream", (request.delivery == Delivery::Streamed).then(|| Value::from(true)));
         let needs_mark = request.volatile.is_none();
         set("cache_control", needs_mark.then(|| json!({"type": "ephemeral"})));
         set("tool_choice", self.tool_choice());
@@ -220,21 +232,21 @@ impl Options<'_> {
         let effort = self.request.thinking;
         // Forced tool calls and reasoning exclude each other.
         let is_wanted = effort != ThinkingEffort::Off && !self.forces_a_tool();
-        let mut thinking = match (self.traits.reasoning, is_wanted) {
+        let kind = match (self.traits.reasoning, is_wanted) {
             (Reasoning::None, _) | (Reasoning::Budget | Reasoning::Adaptive, false) => return None,
             (Reasoning::AdaptiveByDefault, false) => return Some(json!({"type": "disabled"})),
             (Reasoning::Budget, true) => return self.thinking_budget(effort),
-            (Reasoning::Always, false) => json!({"type": "adaptive"}),
+            (Reasoning::Always, false) => vec![("type", json!("adaptive"))],
             (Reasoning::Adaptive | Reasoning::AdaptiveByDefault | Reasoning::Always, true) => {
-                json!({"type": "adaptive", "display": "summarized"})
+                vec![("type", json!("adaptive")), ("display", json!("summarized"))]
             }
         };
-        if self.traits.binding == Binding::Prefix {
-            // A compacted conversation, or facts of the moment that are gone
-            // by the next turn, would otherwise make the service refuse it.
-            thinking["block_binding"] = json!({"prefix_mismatch_behavior": "drop_block"});
-        }
-        Some(thinking)
+        // A compacted conversation, or facts of the moment that are gone by the
+        // next turn, would otherwise make the service refuse its own reasoning.
+        let binding = (self.traits.binding == Binding::Prefix)
+            .then(|| ("block_binding", json!({"prefix_mismatch_behavior": "drop_block"})));
+        let members = kind.into_iter().chain(binding);
+        Some(members.map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     fn thinking_budget(&self, effort: ThinkingEffort) -> Option<Value> {

@@ -29,7 +29,7 @@ fn the_buffer_is_taken_over_and_not_copied_when_no_request_holds_it() {
     let write = |_: &[Arc<Message>], _: &Message, buffer: &mut Vec<u8>| {
         buffer.extend_from_slice(&[b'x'; 100]);
     };
-    let mut conversation = Conversation::from_iter((0..64).map(|_| Message::user("x")));
+    let mut conversation = (0..64).map(|_| Message::user("x")).collect::<Conversation>();
     drop(encode_messages(&conversation, 1, write));
     conversation.push(Message::user("grows the buffer beyond its length"));
     let address = encode_messages(&conversation, 1, write).as_ptr();
@@ -106,7 +106,7 @@ fn a_call_is_open_until_its_result_came() {
         open_calls(messages).iter().map(|call| call.call_id.to_string()).collect()
     };
     let asking = Arc::new(asking);
-    assert_eq!(open(&[asking.clone()]), ["a", "b"]);
+    assert_eq!(open(std::slice::from_ref(&asking)), ["a", "b"]);
     assert_eq!(open(&[asking.clone(), answer("b")]), ["a"]);
     assert!(open(&[asking, answer("b"), answer("a")]).is_empty());
 }

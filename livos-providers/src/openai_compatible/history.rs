@@ -3,26 +3,26 @@
 //! What is written for a message depends on it and on earlier ones only, so
 //! that it stays as it is when the conversation grows.
 
+mod assistant;
+mod tool_round;
+
 use std::sync::Arc;
 
 use livos_core::ContentBlock;
 use livos_core::Message;
 use livos_core::Role;
-use livos_core::Thinking;
 use livos_core::ToolCall;
 use livos_core::ToolResult;
 
+use self::assistant::push_assistant;
+use self::tool_round::ToolRound;
 use super::dialect::Dialect;
-use super::dialect::EmptyContent;
 use super::dialect::LateInstructions;
-use super::dialect::ReasoningReplay;
 use super::dialect::SystemRole;
 use super::dialect::ToolMedia;
 use super::ids;
 use super::parts;
 use super::parts::OutPart;
-use super::reasoning;
-use super::reasoning::Carrier;
 use crate::encoding::NO_RESULT;
 use crate::encoding::push_item;
 use crate::encoding::push_json;
@@ -110,65 +110,6 @@ pub(super) fn append_to_last(messages: &[u8], text: &str) -> Option<(usize, Vec<
     Some((2, more))
 }
 
-/// The calls of the last turn, and what came back so far.
-#[derive(Default)]
-struct ToolRound<'a> {
-    open: Vec<&'a ToolCall>,
-    results: Vec<(&'a ToolCall, &'a ToolResult)>,
-}
-
-impl<'a> ToolRound<'a> {
-    /// The round that `earlier` leaves open; an empty one where it leaves none.
-    fn open_in(earlier: &'a [Arc<Message>]) -> Self {
-        let Some(asked) = earlier.iter().rposition(|message| message.role == Role::Assistant)
-        else {
-            return Self::default();
-        };
-        let (asking, answers) = earlier.split_at(asked + 1);
-        let open = asking.last().map(|message| message.tool_calls().collect()).unwrap_or_default();
-        let mut round = Self { open, results: Vec::new() };
-        for message in answers {
-            if round.take(message).ends_round() || round.open.is_empty() {
-                return Self::default();
-            }
-        }
-        round
-    }
-
-    /// Takes the results a message brings for this round.
-    fn take(&mut self, message: &'a Message) -> Brought<'a> {
-        let mut brought = Brought { results: Vec::new(), rest: Vec::new() };
-        for block in &message.content {
-            let answered = match block {
-                ContentBlock::ToolResult(result) if message.role == Role::User => {
-                    let place = self.open.iter().position(|call| call.call_id == result.call_id);
-                    place.map(|place| (self.open.remove(place), result))
-                }
-                _ => None,
-            };
-            match answered {
-                Some(pair) => brought.results.push(pair),
-                None => brought.rest.push(block),
-            }
-        }
-        self.results.extend(&brought.results);
-        brought
-    }
-}
-
-/// What a message brings: results of the open round, and other things.
-struct Brought<'a> {
-    results: Vec<(&'a ToolCall, &'a ToolResult)>,
-    rest: Vec<&'a ContentBlock>,
-}
-
-impl Brought<'_> {
-    /// Results must follow their calls at once: any other content ends the round.
-    fn ends_round(&self) -> bool {
-        self.results.is_empty() || !self.rest.is_empty()
-    }
-}
-
 /// Answers what is still open, so that every call has its one answer.
 fn close(dialect: &Dialect, round: &mut ToolRound<'_>, out: &mut Vec<u8>) {
     for call in round.open.drain(..) {
@@ -206,7 +147,9 @@ fn push_user<'a>(
             push_item(out, |out| push_text_message("user", &text.text, out));
         }
         rest => {
-            rest.iter().for_each(|block| push_user_block(dialect, block, &mut parts));
+            for block in rest {
+                push_user_block(dialect, block, &mut parts);
+            }
             parts.push_as_user(out);
         }
     }
@@ -310,136 +253,11 @@ fn push_tool_media(dialect: &Dialect, results: &[(&ToolCall, &ToolResult)], part
         let media: Vec<_> = media.filter(|part| !matches!(part, OutPart::Text { .. })).collect();
         if !media.is_empty() {
             parts.push_text(format!("Returned by the tool `{}` ({}):", call.name, call.call_id));
-            media.iter().for_each(|part| parts.push(part));
-        }
-    }
-}
-
-fn push_assistant(dialect: &Dialect, message: &Message, out: &mut Vec<u8>) {
-    let text = message.text();
-    let mut calls = Vec::new();
-    for call in message.tool_calls() {
-        push_item(&mut calls, |out| push_call(dialect, call, out));
-    }
-    let replay = Replay::of(dialect, message, calls.is_empty());
-    if text.is_empty() && calls.is_empty() && replay.is_empty() {
-        return;
-    }
-    push_item(out, |out| {
-        out.extend_from_slice(b"{\"role\":\"assistant\"");
-        out.extend_from_slice(&replay.fields);
-        push_assistant_content(dialect, &text, &replay.parts, out);
-        if !calls.is_empty() {
-            out.extend_from_slice(b",\"tool_calls\":[");
-            out.extend_from_slice(&calls);
-            out.push(b']');
-        }
-        out.push(b'}');
-    });
-}
-
-fn push_assistant_content(dialect: &Dialect, text: &str, thinking: &[u8], out: &mut Vec<u8>) {
-    if thinking.is_empty() {
-        if !text.is_empty() || dialect.empty_content == EmptyContent::EmptyString {
-            out.extend_from_slice(b",\"content\":");
-            push_json(out, text);
-        }
-        return;
-    }
-    out.extend_from_slice(b",\"content\":[");
-    out.extend_from_slice(thinking);
-    if !text.is_empty() {
-        push_item(out, |out| push_json(out, &OutPart::Text { text: text.to_owned() }));
-    }
-    out.push(b']');
-}
-
-fn push_call(dialect: &Dialect, call: &ToolCall, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"id\":");
-    push_json(out, &*ids::wire_id(dialect, call));
-    out.extend_from_slice(b",\"type\":\"function\",\"function\":{\"name\":");
-    push_json(out, &*ids::wire_name(call.name.as_str()));
-    out.extend_from_slice(b",\"arguments\":");
-    // Malformed input too becomes valid JSON here: servers refuse anything else in history.
-    let mut arguments = Vec::new();
-    push_json(&mut arguments, &call.input);
-    push_json(out, &*String::from_utf8_lossy(&arguments));
-    out.extend_from_slice(b"}}");
-}
-
-/// Reasoning that goes back to the service it came from.
-struct Replay {
-    /// Fields of the message, each with its leading comma.
-    fields: Vec<u8>,
-    /// Parts of its content, comma-separated.
-    parts: Vec<u8>,
-}
-
-impl Replay {
-    fn of(dialect: &Dialect, message: &Message, has_no_calls: bool) -> Self {
-        let mut replay = Self { fields: Vec::new(), parts: Vec::new() };
-        if dialect.reasoning_replay == ReasoningReplay::Never {
-            return replay;
-        }
-        for carrier in [Carrier::ReasoningContent, Carrier::Reasoning] {
-            if let Some(text) = joined(own_thinking(dialect, message, carrier)) {
-                replay.push_field(carrier, &text);
+            for part in &media {
+                parts.push(part);
             }
         }
-        for thinking in own_thinking(dialect, message, Carrier::ContentPart) {
-            push_item(&mut replay.parts, |out| push_thinking_part(&thinking.text, out));
-        }
-        let mut details = Vec::new();
-        reasoning::push_details(&message.content, dialect.name, &mut details);
-        if !details.is_empty() {
-            replay.fields.extend_from_slice(b",\"reasoning_details\":[");
-            replay.fields.extend_from_slice(&details);
-            replay.fields.push(b']');
-        }
-        let is_missing = replay.is_empty() && !has_no_calls;
-        if is_missing && dialect.reasoning_replay == ReasoningReplay::Demanded {
-            replay.push_field(Carrier::ReasoningContent, "");
-        }
-        replay
     }
-
-    fn push_field(&mut self, carrier: Carrier, text: &str) {
-        self.fields.push(b',');
-        push_json(&mut self.fields, carrier.name());
-        self.fields.push(b':');
-        push_json(&mut self.fields, text);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.parts.is_empty()
-    }
-}
-
-fn own_thinking<'a>(
-    dialect: &'a Dialect,
-    message: &'a Message,
-    carrier: Carrier,
-) -> impl Iterator<Item = &'a Thinking> {
-    message.content.iter().filter_map(move |block| match block {
-        ContentBlock::Thinking(thinking) => {
-            let signature = thinking.signature.as_ref()?;
-            let is_own = signature.issuer.as_str() == dialect.name;
-            (is_own && Carrier::of(signature) == Some(carrier)).then_some(thinking)
-        }
-        _ => None,
-    })
-}
-
-fn joined<'a>(blocks: impl Iterator<Item = &'a Thinking>) -> Option<String> {
-    let text: String = blocks.map(|block| block.text.as_str()).collect();
-    Some(text).filter(|text| !text.is_empty())
-}
-
-/// Writes `{"type":"thinking","thinking":[{"type":"text","text":TEXT}]}` (Mistral).
-fn push_thinking_part(text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"type\":\"thinking\",\"thinking\":[");
-    push_json(out, &OutPart::Text { text: text.to_owned() });
-    out.extend_from_slice(b"]}");
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use livos_core::ChatRequest;
+use livos_core::Delivery;
 use livos_core::OutputFormat;
 use livos_core::ThinkingEffort;
 use livos_core::ToolChoice;
@@ -30,20 +31,8 @@ use crate::encoding::push_item;
 use crate::encoding::push_json;
 use crate::transport::RequestBody;
 
-/// How the answer shall come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Delivery {
-    Streamed,
-    Whole,
-}
-
 /// Encodes a request. `format` stands for the dialect: bytes of another format are not used.
-pub(super) fn encode(
-    dialect: &Dialect,
-    format: u64,
-    request: &ChatRequest,
-    delivery: Delivery,
-) -> RequestBody {
+pub(super) fn encode(dialect: &Dialect, format: u64, request: &ChatRequest) -> RequestBody {
     let mut head = encode_head(request, format, |out| push_head(dialect, request, out));
     let mut scratch = Vec::new();
     let mut messages = encode_messages(&request.conversation, format, |earlier, message, out| {
@@ -62,7 +51,7 @@ pub(super) fn encode(
         tail.remove(0);
     }
     tail.push(b']');
-    push_settings(dialect, request, delivery, &mut tail);
+    push_settings(dialect, request, &mut tail);
     tail.push(b'}');
     RequestBody::new(head, messages, Bytes::from(tail))
 }
@@ -165,8 +154,8 @@ fn volatile_text(dialect: &Dialect, request: &ChatRequest) -> Option<String> {
 }
 
 /// Writes the settings, each with its leading comma.
-fn push_settings(dialect: &Dialect, request: &ChatRequest, delivery: Delivery, out: &mut Vec<u8>) {
-    if delivery == Delivery::Streamed {
+fn push_settings(dialect: &Dialect, request: &ChatRequest, out: &mut Vec<u8>) {
+    if request.delivery == Delivery::Streamed {
         push_field(out, "stream", &true);
         if dialect.stream_usage == StreamUsage::AskedFor {
             out.extend_from_slice(b",\"stream_options\":{\"include_usage\":true}");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use livos_core::ChatChunk;
-use livos_core::ChatResponse;
+use livos_core::Delivery;
 use livos_core::ProviderError;
 
 use super::answer::Answer;
@@ -12,22 +12,21 @@ use super::failure;
 use super::reasoning::Arrival;
 use super::wire::Frame;
 
-/// Reads an answer that came in one piece.
+/// Reads an answer that came in one piece: the whole, and before it, where a
+/// stream was asked for, the pieces it would have come in.
 ///
 /// # Errors
 /// When it is no chat completion, holds an error although its status was 200, or holds no choice.
-pub(super) fn parse(asked: Asked, body: &[u8]) -> Result<ChatResponse, ProviderError> {
-    read(asked, body, &mut VecDeque::new()).map(Answer::into_response)
-}
-
-/// Reads an answer that came in one piece where a stream was asked for: the
-/// pieces it would have come in, and then the whole.
-///
-/// # Errors
-/// As [`parse`].
-pub(super) fn pieces(asked: Asked, body: &[u8]) -> Result<VecDeque<ChatChunk>, ProviderError> {
+pub(super) fn pieces(
+    asked: Asked,
+    body: &[u8],
+    delivery: Delivery,
+) -> Result<VecDeque<ChatChunk>, ProviderError> {
     let mut pieces = VecDeque::new();
     let response = read(asked, body, &mut pieces)?.into_response();
+    if delivery == Delivery::Whole {
+        pieces.clear();
+    }
     pieces.push_back(ChatChunk::Finished(Box::new(response)));
     Ok(pieces)
 }

@@ -90,5 +90,11 @@ impl StreamMachine for ChatMachine {
     }
 }
 
+/// A machine for fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_machine(dialect: &'static super::Dialect) -> impl StreamMachine {
+    ChatMachine::new(Asked { provider: dialect.name.into(), model: "fuzz".into(), dialect })
+}
+
 #[cfg(test)]
 mod tests;

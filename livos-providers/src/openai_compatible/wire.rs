@@ -6,15 +6,11 @@
 //! Large parts that a frame seldom has are boxed: a frame is moved several
 //! times while it is read, for each piece of an answer.
 
+mod lenient;
+
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::IgnoredAny;
-use serde::de::MapAccess;
-use serde::de::SeqAccess;
-use serde::de::Visitor;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -56,7 +52,7 @@ pub(super) struct FirstChoice<'a>(pub(super) Option<Choice<'a>>);
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice<'a> {
     #[serde(default)]
-    index: Option<u64>,
+    pub(super) index: Option<u64>,
     #[serde(borrow, default)]
     pub(super) delta: Option<Box<Part<'a>>>,
     #[serde(borrow, default)]
@@ -254,110 +250,4 @@ pub(super) struct ModelMeta {
     /// The window the model was trained with.
     #[serde(default)]
     pub(super) n_ctx_train: Option<u64>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for FirstChoice<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct First;
-
-        impl<'de> Visitor<'de> for First {
-            type Value = FirstChoice<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of choices")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(FirstChoice(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                while let Some(choice) = items.next_element::<Choice<'de>>()? {
-                    if choice.index.unwrap_or(0) == 0 {
-                        while items.next_element::<IgnoredAny>()?.is_some() {}
-                        return Ok(FirstChoice(Some(choice)));
-                    }
-                }
-                Ok(FirstChoice(None))
-            }
-        }
-
-        deserializer.deserialize_any(First)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrParts;
-
-        impl<'de> Visitor<'de> for TextOrParts {
-            type Value = Content<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, a list of parts, or null")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Content::Absent)
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                let mut parts = Vec::new();
-                while let Some(part) = items.next_element()? {
-                    parts.push(part);
-                }
-                Ok(Content::Parts(parts))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
-                let part =
-                    Deserialize::deserialize(serde::de::value::MapAccessDeserializer::new(fields))?;
-                Ok(Content::Parts(vec![part]))
-            }
-        }
-
-        deserializer.deserialize_any(TextOrParts)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrJson;
-
-        impl<'de> Visitor<'de> for TextOrJson {
-            type Value = Arguments<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON in a string, an object, or null")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Arguments::Absent)
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Arguments::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Arguments::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
-                let json =
-                    Value::deserialize(serde::de::value::MapAccessDeserializer::new(fields))?;
-                Ok(Arguments::Json(json))
-            }
-        }
-
-        deserializer.deserialize_any(TextOrJson)
-    }
 }

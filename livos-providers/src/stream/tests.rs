@@ -109,3 +109,15 @@ async fn silence_is_counted_from_the_last_piece() {
     assert_eq!(started.elapsed(), MINUTE * 2, "two half minutes, then a silent one");
     drop(feeder.await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_not_a_silent_service() {
+    let (sender, mut stream) = driver(MINUTE);
+    send(&sender, "data: a\n\n");
+    assert!(stream.next().await.is_some());
+    assert!(futures::poll!(stream.next()).is_pending());
+    send(&sender, "data: b\n\n");
+    assert!(stream.next().await.is_some());
+    tokio::time::sleep(MINUTE * 2).await;
+    assert!(futures::poll!(stream.next()).is_pending(), "nobody waited for those two minutes");
+}

@@ -331,7 +331,7 @@ async fn conversations_go_back_as_they_were_recorded() {
                 match message["role"].as_str() {
                     Some("assistant") => {
                         continued += 1;
-                        recorded_answer(&answers, blocks.cloned().collect())
+                        recorded_answer(&answers, &blocks.cloned().collect::<Vec<_>>())
                     }
                     Some("system") => Message::new(Role::System, blocks.map(ours).collect()),
                     _ => Message::new(Role::User, blocks.map(ours).collect()),
@@ -352,7 +352,7 @@ async fn conversations_go_back_as_they_were_recorded() {
 
 /// The answer that we read before and that these recorded blocks send back; where none of the
 /// recording's answers is meant, the blocks themselves.
-fn recorded_answer(answers: &[Message], blocks: Vec<Value>) -> Message {
+fn recorded_answer(answers: &[Message], blocks: &[Value]) -> Message {
     let identity = |block: &Value| {
         ["id", "signature", "text"].map(|name| block[name].as_str().unwrap_or_default().to_owned())
     };

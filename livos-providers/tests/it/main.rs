@@ -10,7 +10,10 @@
 mod anthropic;
 mod cassettes_anthropic;
 mod cassettes_gemini;
+mod cassettes_openai;
 mod gemini;
+mod local;
+mod openai;
 mod prefix;
 mod raw_server;
 mod wire_faults;

@@ -14,6 +14,8 @@ use livos_core::Thinking;
 use livos_core::ToolCall;
 use livos_core::ToolResult;
 use livos_core::ToolSpec;
+use livos_providers::Gemini;
+use livos_providers::ProviderConfig;
 use serde_json::json;
 
 use crate::raw_server::Act;
@@ -119,4 +121,15 @@ async fn anthropic_with_facts_of_the_moment() {
     let bodies = bodies(&provider, &mut server, requests).await;
     // The mark on the last message is the only thing in it that the next turn has not.
     assert_prefixes(&bodies, b",\"cache_control\":{\"type\":\"ephemeral\"}}]}");
+}
+
+#[tokio::test]
+async fn gemini_over_fifty_turns() {
+    let mut server = refusing_server().await;
+    let config = ProviderConfig::new("gemini", &server.url)
+        .and_then(|config| config.with_api_key("AIzaSy-not-a-real-key"))
+        .expect("a valid configuration");
+    let requests = requests("gemini-3.8-flash", "gemini");
+    let bodies = bodies(&Gemini::new(config), &mut server, requests).await;
+    assert_prefixes(&bodies, b"],\"generationConfig\"");
 }

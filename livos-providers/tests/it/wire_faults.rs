@@ -59,7 +59,7 @@ fn assert_no_secret(error: &ProviderError) {
     let mut shown = format!("{error} {error:?}");
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
-        shown.push_str(&format!("{error} {error:?}"));
+        shown = format!("{shown} {error} {error:?}");
         cause = error.source();
     }
     assert!(!shown.contains(KEY), "{shown}");
@@ -196,9 +196,10 @@ async fn an_answer_of_ten_megabytes_is_read() {
     let words = "x".repeat(1000);
     let mut body = String::from(&CALLS[..CALLS.find("event: content_block_start").expect("there")]);
     body.push_str("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n");
-    for _ in 0..10_000 {
-        body.push_str(&format!("event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{words}\"}}}}\n\n"));
-    }
+    let delta = format!(
+        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{words}\"}}}}\n\n"
+    );
+    body.push_str(&delta.repeat(10_000));
     body.push_str("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
     let acts = response("200 OK", "content-type: text/event-stream\r\n", &body);
     let server = RawServer::start(acts).await;

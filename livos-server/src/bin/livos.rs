@@ -1,2 +1,18 @@
-//! livos
-fn main() {}
+//! The `livos` command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use livos_server::Cli;
+use livos_server::Environment;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(cli.execute(&Environment::of_process())),
+        Err(error) => {
+            eprintln!("livos: cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

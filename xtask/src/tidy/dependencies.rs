@@ -37,7 +37,10 @@ const OLDEST_REQWEST: (u64, u64) = (0, 13);
 pub(super) fn check(workspace: &Workspace, findings: &mut Findings) -> Result<(), Failure> {
     check_edges(&workspace.metadata()?.packages, findings);
     check_core(&tree(workspace, &["--package=livos-core", "--edges=no-dev"])?, findings);
-    check_banned(&tree(workspace, &["--workspace", "--all-features", "--edges=all"])?, findings);
+    check_banned(
+        &tree(workspace, &["--workspace", "--all-features", "--edges=normal,build,dev"])?,
+        findings,
+    );
     Ok(())
 }
 
@@ -88,7 +91,7 @@ fn check_banned(crates: &BTreeSet<String>, findings: &mut Findings) {
 /// The crates of a tree, each once as `name vX.Y.Z`.
 fn tree(workspace: &Workspace, selection: &[&str]) -> Result<BTreeSet<String>, Failure> {
     let mut command = workspace.cargo();
-    command.args(["tree", "--locked", "--prefix=none", "--no-dedupe"]).args(selection);
+    command.args(["tree", "--locked", "--prefix=none"]).args(selection);
     let text = process::output(&mut command)?;
     Ok(text.lines().filter_map(crate_of).collect())
 }
@@ -96,7 +99,6 @@ fn tree(workspace: &Workspace, selection: &[&str]) -> Result<BTreeSet<String>, F
 fn crate_of(line: &str) -> Option<String> {
     let mut words = line.split_whitespace();
     let name = words.next()?;
-    // `--edges=all` shows features as nodes too: `serde feature "derive"`.
     let version = words.next().filter(|word| word.starts_with('v'))?;
     Some(format!("{name} {version}"))
 }

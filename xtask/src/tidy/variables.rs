@@ -12,6 +12,9 @@ const EXAMPLE: &str = ".env.example";
 /// Where those are that only tests and chores read.
 const GUIDE: &str = "CONTRIBUTING.md";
 
+/// What our programs set for those that they start, and never read to configure themselves.
+const SET_FOR_OTHERS: [&str; 1] = ["LIVOS_SHELL_CALL"];
+
 /// What the names of vendors' variables end in.
 const VENDOR_ENDINGS: [&str; 7] =
     ["_API_KEY", "_BASE_URL", "_API_URL", "_BOT_TOKEN", "_TOKEN", "_HOST", "_SECRET"];
@@ -73,7 +76,7 @@ fn is_variable(literal: &str) -> bool {
     let has_body = |affix: &str| literal.len() > affix.len();
     let is_ours = literal.starts_with("LIVOS_") && has_body("LIVOS_");
     let is_vendors = VENDOR_ENDINGS.iter().any(|end| literal.ends_with(end) && has_body(end));
-    is_name && (is_ours || is_vendors)
+    is_name && (is_ours || is_vendors) && !SET_FOR_OTHERS.contains(&literal)
 }
 
 /// The names in lines such as `NAME=value`, commented out or not.

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 
 fn body(request: &ChatRequest) -> Value {
-    serde_json::from_slice(&encode(request, Delivery::Streamed).joined()).unwrap()
+    serde_json::from_slice(&encode(request).joined()).unwrap()
 }
 
 fn request(model: &str) -> ChatRequest {

@@ -171,11 +171,8 @@ fn frames_that_are_not_the_protocol_are_malformed() {
 
 #[test]
 fn a_gateway_without_event_names_is_understood() {
-    let nameless: String = CALLS
-        .lines()
-        .filter(|line| !line.starts_with("event:"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let nameless: Vec<_> = CALLS.lines().filter(|line| !line.starts_with("event:")).collect();
+    let nameless = nameless.join("\n") + "\n\n";
     assert_eq!(fold([nameless.as_bytes()]).0, fold([CALLS.as_bytes()]).0);
 }
 
@@ -191,9 +188,10 @@ proptest! {
             0..12,
         ),
     ) {
-        let text: String = frames.iter().map(|(kind, index, part)| format!(
+        let texts = frames.iter().map(|(kind, index, part)| format!(
             "event: {kind}\ndata: {{\"type\":\"{kind}\",\"index\":{index},\"delta\":{part},\"content_block\":{part},\"message\":{part},\"usage\":{part},\"error\":{part}}}\n\n"
-        )).collect();
+        ));
+        let text = texts.collect::<Vec<_>>().concat();
         let (pieces, error) = fold([text.as_bytes()]);
         let finished = matches!(pieces.last(), Some(ChatChunk::Finished(_)));
         prop_assert_eq!(finished, error.is_none());

@@ -4,6 +4,7 @@ use livos_core::MediaSource;
 use livos_core::NativeBlock;
 use livos_core::ProviderId;
 use livos_core::Signature;
+use livos_core::Thinking;
 use livos_core::ToolInput;
 use serde_json::Value;
 use serde_json::json;

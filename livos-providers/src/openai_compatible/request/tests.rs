@@ -12,7 +12,7 @@ use serde_json::json;
 use super::*;
 
 fn bytes(dialect: &Dialect, request: &ChatRequest) -> Vec<u8> {
-    encode(dialect, 7, request, Delivery::Streamed).joined()
+    encode(dialect, 7, request).joined()
 }
 
 fn body(dialect: &Dialect, request: &ChatRequest) -> Value {
@@ -162,20 +162,25 @@ fn reasoning_is_switched_as_each_dialect_wants_it() {
         request.thinking = thinking;
         body(dialect, &request)[field].clone()
     };
-    use ThinkingEffort::{High, Low, Medium, Off};
-    assert_eq!(switch(&Dialect::OPENAI, "o4-mini", Low, "reasoning_effort"), "low");
-    assert_eq!(switch(&Dialect::OPENAI, "gpt-4o", Low, "reasoning_effort"), Value::Null);
+    assert_eq!(switch(&Dialect::OPENAI, "o4-mini", ThinkingEffort::Low, "reasoning_effort"), "low");
     assert_eq!(
-        switch(&Dialect::OPENROUTER, "x/y", Medium, "reasoning"),
+        switch(&Dialect::OPENAI, "gpt-4o", ThinkingEffort::Low, "reasoning_effort"),
+        Value::Null
+    );
+    assert_eq!(
+        switch(&Dialect::OPENROUTER, "x/y", ThinkingEffort::Medium, "reasoning"),
         json!({"effort": "medium"})
     );
     assert_eq!(
-        switch(&Dialect::DEEPSEEK, "deepseek-chat", Off, "thinking"),
+        switch(&Dialect::DEEPSEEK, "deepseek-chat", ThinkingEffort::Off, "thinking"),
         json!({"type": "disabled"})
     );
-    assert_eq!(switch(&Dialect::OLLAMA, "qwen3", Off, "reasoning_effort"), "none");
-    assert_eq!(switch(&Dialect::MISTRAL, "mistral-small-latest", High, "reasoning_effort"), "high");
-    let argument = switch(&Dialect::VLLM, "qwen3", High, "chat_template_kwargs");
+    assert_eq!(switch(&Dialect::OLLAMA, "qwen3", ThinkingEffort::Off, "reasoning_effort"), "none");
+    assert_eq!(
+        switch(&Dialect::MISTRAL, "mistral-small-latest", ThinkingEffort::High, "reasoning_effort"),
+        "high"
+    );
+    let argument = switch(&Dialect::VLLM, "qwen3", ThinkingEffort::High, "chat_template_kwargs");
     assert_eq!(argument, json!({"enable_thinking": true}));
 }
 

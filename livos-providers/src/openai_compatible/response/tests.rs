@@ -1,3 +1,4 @@
+use livos_core::ChatResponse;
 use livos_core::ContentBlock;
 use livos_core::ModelName;
 use livos_core::ProviderId;
@@ -12,7 +13,15 @@ fn asked(dialect: &'static Dialect) -> Asked {
 }
 
 fn read_one(dialect: &'static Dialect, body: &str) -> ChatResponse {
-    parse(asked(dialect), body.as_bytes()).unwrap()
+    parse(dialect, body.as_bytes()).unwrap()
+}
+
+fn parse(dialect: &'static Dialect, body: &[u8]) -> Result<ChatResponse, ProviderError> {
+    let mut pieces = pieces(asked(dialect), body, Delivery::Whole)?;
+    match (pieces.pop_front(), pieces.is_empty()) {
+        (Some(ChatChunk::Finished(response)), true) => Ok(*response),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -80,10 +89,10 @@ fn what_is_no_answer_is_an_error() {
         ("<html>", "malformed_response"),
         ("", "malformed_response"),
     ] {
-        let error = parse(asked(&Dialect::OPENROUTER), body.as_bytes()).unwrap_err();
+        let error = parse(&Dialect::OPENROUTER, body.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), kind, "{body}");
     }
-    let error = parse(asked(&Dialect::OPENAI), b"{\"choices\":[\xff").unwrap_err();
+    let error = parse(&Dialect::OPENAI, b"{\"choices\":[\xff").unwrap_err();
     assert_eq!(error.kind(), "malformed_response");
 }
 

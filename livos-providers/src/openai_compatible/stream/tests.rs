@@ -307,6 +307,22 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_stream_never_panics_and_never_ends_twice(
+        which in 0..FIXTURES.len(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let (_, dialect, sse) = FIXTURES[which];
+        let mut bytes = sse.as_bytes().to_vec();
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let (chunks, error) = read(dialect, [bytes.as_slice()]);
+        let finished = chunks.iter().filter(|it| matches!(it, ChatChunk::Finished(_))).count();
+        prop_assert_eq!(finished, usize::from(error.is_none()));
+    }
+
+    #[test]
     fn text_comes_out_as_it_went_in(pieces in prop::collection::vec("\\PC{0,12}|[\"\\\\\n\u{1F30D}]{0,4}", 0..12)) {
         let deltas: Vec<String> = pieces
             .iter()

@@ -1,0 +1,128 @@
+//! The routes, and who answers them: the one table of this server.
+
+mod catalog;
+mod documents;
+mod events;
+mod health;
+mod login;
+mod messages;
+mod page;
+mod runs;
+mod sessions;
+
+use hyper::Method;
+
+use crate::chat_completions;
+use crate::console;
+use crate::http::Access;
+use crate::http::Call;
+use crate::http::Problem;
+use crate::http::ProblemKind;
+use crate::http::Route;
+use crate::openapi::Operation;
+use crate::runs::RunsError;
+
+/// Every route of the server.
+pub(crate) fn routes() -> Vec<Route> {
+    use Access::Key;
+    use Access::Public;
+
+    let mut routes = vec![
+        get("/healthz", Public, health::alive, health::describe_alive),
+        get("/readyz", Public, health::ready, health::describe_ready),
+        get("/openapi.json", Key, documents::openapi, documents::describe_openapi),
+        get("/metrics", Key, documents::metrics, documents::describe_metrics),
+        get("/api/sessions", Key, sessions::list, sessions::describe_list),
+        post("/api/sessions", Key, sessions::create, sessions::describe_create),
+        get("/api/sessions/{id}", Key, sessions::show, sessions::describe_show),
+        patch("/api/sessions/{id}", Key, sessions::change, sessions::describe_change),
+        delete("/api/sessions/{id}", Key, sessions::remove, sessions::describe_remove),
+        post("/api/sessions/{id}/messages", Key, messages::send, messages::describe_send),
+        get("/api/sessions/{id}/messages", Key, messages::history, messages::describe_history),
+        get("/api/sessions/{id}/events", Key, events::follow, events::describe_follow),
+        get("/api/runs", Key, runs::list, runs::describe_list),
+        get("/api/runs/{id}", Key, runs::show, runs::describe_show),
+        post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
+        get("/api/tools", Key, catalog::tools, catalog::describe_tools),
+        get("/api/models", Key, catalog::models, catalog::describe_models),
+        get("/api/providers", Key, catalog::providers, catalog::describe_providers),
+        post(
+            "/v1/chat/completions",
+            Key,
+            chat_completions::complete,
+            chat_completions::describe_complete,
+        ),
+        get("/v1/models", Key, chat_completions::models, chat_completions::describe_models),
+        post("/login", Public, login::with_key, login::describe_with_key),
+        post("/login-links", Key, login::make_link, login::describe_make_link),
+        post("/logout", Public, login::end, login::describe_end),
+        // A link that is followed in a browser; what it opens is described nowhere.
+        Route::new(Method::GET, "/login", Public, login::with_link),
+    ];
+    routes.extend(console::routes());
+    routes
+}
+
+fn get<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+where
+    F: Fn(Call) -> A + Send + Sync + 'static,
+    A: Future<Output = crate::http::Answer> + Send + 'static,
+{
+    Route::new(Method::GET, path, access, handler).described(describe)
+}
+
+fn post<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+where
+    F: Fn(Call) -> A + Send + Sync + 'static,
+    A: Future<Output = crate::http::Answer> + Send + 'static,
+{
+    Route::new(Method::POST, path, access, handler).described(describe)
+}
+
+fn patch<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+where
+    F: Fn(Call) -> A + Send + Sync + 'static,
+    A: Future<Output = crate::http::Answer> + Send + 'static,
+{
+    Route::new(Method::PATCH, path, access, handler).described(describe)
+}
+
+fn delete<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+where
+    F: Fn(Call) -> A + Send + Sync + 'static,
+    A: Future<Output = crate::http::Answer> + Send + 'static,
+{
+    Route::new(Method::DELETE, path, access, handler).described(describe)
+}
+
+type Describe = fn(Operation) -> Operation;
+
+impl From<RunsError> for Problem {
+    fn from(error: RunsError) -> Self {
+        match error {
+            RunsError::Stopping => Self::new(ProblemKind::Unavailable, error.to_string()),
+            RunsError::Busy => Self::new(ProblemKind::TooManyRequests, error.to_string())
+                .with_retry_after(std::time::Duration::from_secs(1)),
+            RunsError::StillRunning => Self::new(ProblemKind::Conflict, error.to_string()),
+            RunsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<livos_core::StoreError> for Problem {
+    fn from(error: livos_core::StoreError) -> Self {
+        use livos_core::StoreError;
+        match &error {
+            StoreError::NotFound { what, id } => Self::not_found(what, id),
+            StoreError::Full(_) | StoreError::ReadOnly(_) => {
+                tracing::error!(error = %crate::http::Causes(&error), "the store does not keep anything");
+                Self::new(ProblemKind::StorageFailed, format!("nothing was kept: {error}"))
+            }
+            StoreError::Unavailable { .. } => {
+                tracing::error!(error = %crate::http::Causes(&error), "the store does not answer");
+                Self::new(ProblemKind::Unavailable, error.to_string())
+            }
+            _ => Self::internal(&error),
+        }
+    }
+}

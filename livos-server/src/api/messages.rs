@@ -1,0 +1,252 @@
+//! What is said in a session: send, and read back.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use livos_core::AgentEvent;
+use livos_core::ContentBlock;
+use livos_core::Document;
+use livos_core::EventKind;
+use livos_core::Image;
+use livos_core::MediaSource;
+use livos_core::Message;
+use livos_core::Origin;
+use livos_core::Role;
+use livos_core::RunId;
+use livos_core::SessionId;
+use livos_core::ToolResult;
+use livos_core::ToolStatus;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+
+use super::page;
+use super::sessions;
+use super::sessions::Checked;
+use crate::app::App;
+use crate::http::Answer;
+use crate::http::Call;
+use crate::http::Caller;
+use crate::http::Problem;
+use crate::http::ProblemKind;
+use crate::http::Reply;
+use crate::openapi::Operation;
+use crate::openapi::any_object;
+use crate::runs::QueueMode;
+use crate::runs::Submission;
+
+/// The longest idempotency key, in bytes.
+const MAX_KEY: usize = 200;
+/// How many files a message may bring.
+const MAX_ATTACHMENTS: usize = 16;
+/// How many entries are read back at a time to find messages.
+const HISTORY_WINDOW: u64 = 256;
+
+/// A message for a session.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMessage {
+    /// What is said. May be empty only when something is attached.
+    #[serde(default)]
+    text: String,
+    /// Pictures and files to go with it.
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+    /// The model to ask this time, as `provider/model` or a tier.
+    model: Option<String>,
+    /// The same key again gets the same answer and no second run; at most 200 bytes.
+    idempotency_key: Option<String>,
+    /// What happens when a run is under way.
+    #[serde(default)]
+    mode: QueueMode,
+}
+
+/// A picture or file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Attachment {
+    /// Its MIME type: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `application/pdf` or `text/plain`.
+    media_type: String,
+    /// Its bytes in base64.
+    base64: String,
+    /// What to call it.
+    name: Option<String>,
+}
+
+/// A message that is safe.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AcceptedMessage {
+    /// The run that answers it.
+    #[schemars(with = "String", extend("format" = "uuid"))]
+    run_id: RunId,
+    /// Events after this number tell what comes of it.
+    seq: u64,
+}
+
+/// Part of what was said.
+#[derive(Debug, Serialize, JsonSchema)]
+struct History {
+    /// Oldest first.
+    items: Vec<HistoryItem>,
+    /// Give this as `before` to get what was said earlier; absent at the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_before: Option<u64>,
+}
+
+/// One message as the journal has it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HistoryItem {
+    /// The number of its journal entry.
+    seq: u64,
+    /// The run it belongs to.
+    #[schemars(with = "String", extend("format" = "uuid"))]
+    run_id: RunId,
+    /// When, RFC 3339.
+    at: String,
+    /// `{role, content: [...]}`; the results of tools are messages of the user.
+    #[schemars(schema_with = "any_object")]
+    message: Arc<Message>,
+}
+
+pub(super) async fn send(call: Call) -> Answer {
+    let session = sessions::find(&call).await?;
+    let app = Arc::clone(&call.app);
+    let origin = origin(call.caller);
+    let new: NewMessage = call.json_with_uploads().await?;
+    let mut submission = read(new, origin)?;
+    submission.model = submission.model.or(session.model);
+    let accepted = app.engine().await.runs.submit(session.id, submission).await?;
+    let body = AcceptedMessage { run_id: accepted.run_id, seq: accepted.seq };
+    Reply::json(StatusCode::ACCEPTED, &body)
+}
+
+pub(super) fn describe_send(operation: Operation) -> Operation {
+    operation
+        .named("send_message", "Say something; a run answers it.")
+        .body::<NewMessage>()
+        .answers::<AcceptedMessage>(202, "It is safe and will be answered.")
+        .problem(ProblemKind::StorageFailed)
+}
+
+fn origin(caller: Caller) -> Origin {
+    Origin::owner(match caller {
+        Caller::Console => "console",
+        Caller::KeyHolder | Caller::Anonymous => "api",
+    })
+}
+
+fn read(new: NewMessage, origin: Origin) -> Result<Submission, Problem> {
+    let mut checked = Checked::default();
+    let model = checked.model("model", new.model);
+    if new.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
+        checked.fault("idempotency_key", format!("must have 1 to {MAX_KEY} bytes"));
+    }
+    if new.text.trim().is_empty() && new.attachments.is_empty() {
+        checked.fault("text", "must not be empty");
+    }
+    if new.attachments.len() > MAX_ATTACHMENTS {
+        checked.fault("attachments", format!("may be {MAX_ATTACHMENTS} at most"));
+    }
+    let files = new.attachments.into_iter().enumerate();
+    let mut content: Vec<ContentBlock> =
+        files.filter_map(|(index, file)| block(index, file, &mut checked)).collect();
+    if !new.text.trim().is_empty() {
+        content.push(ContentBlock::text(new.text));
+    }
+    checked.finish()?;
+    Ok(Submission {
+        message: Message::new(Role::User, content),
+        mode: new.mode,
+        model,
+        origin,
+        idempotency_key: new.idempotency_key,
+    })
+}
+
+fn block(index: usize, file: Attachment, checked: &mut Checked) -> Option<ContentBlock> {
+    let is_base64 = file.base64.len() % 4 == 0
+        && file.base64.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    if file.base64.is_empty() || !is_base64 {
+        checked.fault(&format!("attachments[{index}].base64"), "must be base64 with padding");
+        return None;
+    }
+    let (media_type, source) = (file.media_type, MediaSource::Base64(file.base64));
+    match media_type.as_str() {
+        "image/png" | "image/jpeg" | "image/webp" | "image/gif" => {
+            Some(ContentBlock::Image(Image { media_type, source }))
+        }
+        "application/pdf" | "text/plain" => {
+            Some(ContentBlock::Document(Document { media_type, source, title: file.name }))
+        }
+        _ => {
+            checked.fault(
+                &format!("attachments[{index}].media_type"),
+                "must be image/png, image/jpeg, image/webp, image/gif, application/pdf or text/plain",
+            );
+            None
+        }
+    }
+}
+
+pub(super) async fn history(call: Call) -> Answer {
+    let session = sessions::find(&call).await?;
+    let mut query = call.query();
+    let before: Option<u64> = query.value("before", "the number of a journal entry");
+    let limit = page::limit(&mut query);
+    query.finish()?;
+    Reply::ok(&read_back(&call.app, session.id, before, limit).await?)
+}
+
+pub(super) fn describe_history(operation: Operation) -> Operation {
+    let schema = json!({"type": "integer", "minimum": 0});
+    let text = "Only what was said before this entry; the `next_before` of the answer before.";
+    let operation = operation.named("list_messages", "What was said in a session, oldest first.");
+    page::describe_limit(operation.query("before", &schema, text))
+        .answers::<History>(200, "The newest of it.")
+}
+
+/// The newest messages before an entry: the journal is read in windows from there towards its beginning.
+async fn read_back(
+    app: &App,
+    session: SessionId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<History, Problem> {
+    let last = app.store.last_seq(session).await?;
+    let mut end = before.map_or(last, |before| before.saturating_sub(1).min(last));
+    let mut items = Vec::new();
+    while items.len() < limit && end > 0 {
+        let start = end.saturating_sub(HISTORY_WINDOW);
+        let size = usize::try_from(end - start).unwrap_or(usize::MAX);
+        let entries = app.store.read(session, start, size).await?;
+        let mut window: Vec<_> = entries.into_iter().filter_map(item).collect();
+        window.append(&mut items);
+        items = window;
+        end = start;
+    }
+    let surplus = items.len().saturating_sub(limit);
+    items.drain(..surplus);
+    let has_earlier = surplus > 0 || end > 0;
+    let next_before = items.first().map(|item| item.seq).filter(|_| has_earlier);
+    Ok(History { items, next_before })
+}
+
+fn item(event: AgentEvent) -> Option<HistoryItem> {
+    let seq = event.seq()?;
+    let message = match event.kind {
+        EventKind::RunAdmitted { input, .. } => input,
+        EventKind::InputJoined { message } | EventKind::AssistantMessage { message, .. } => message,
+        EventKind::ToolFinished { call_id, name, status, content, .. } => {
+            let result = ToolResult {
+                call_id,
+                name,
+                content: content.to_vec(),
+                is_error: status != ToolStatus::Ok,
+            };
+            Arc::new(Message::new(Role::User, vec![ContentBlock::ToolResult(result)]))
+        }
+        _ => return None,
+    };
+    Some(HistoryItem { seq, run_id: event.run_id, at: event.at.to_string(), message })
+}

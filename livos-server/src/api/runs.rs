@@ -1,0 +1,188 @@
+//! Runs: list, look at, cancel.
+
+use std::time::Duration;
+
+use livos_core::RunError;
+use livos_core::RunFilter;
+use livos_core::RunId;
+use livos_core::RunRecord;
+use livos_core::RunState;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
+
+use super::page;
+use super::page::List;
+use crate::app::App;
+use crate::http::Answer;
+use crate::http::Call;
+use crate::http::Problem;
+use crate::http::ProblemKind;
+use crate::http::Reply;
+use crate::openapi::Operation;
+use crate::openapi::any_object;
+use crate::runs::AtEnd;
+
+/// How long a cancel waits for the run to have stopped before it answers.
+const CANCEL_PATIENCE: Duration = Duration::from_millis(900);
+/// Where a run can stand, as the API writes it.
+const STATES: [(&str, RunState); 6] = [
+    ("queued", RunState::Queued),
+    ("running", RunState::Running),
+    ("completed", RunState::Completed),
+    ("failed", RunState::Failed),
+    ("cancelled", RunState::Cancelled),
+    ("exhausted", RunState::Exhausted),
+];
+
+/// One trigger's work in a session.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Run {
+    /// Its id.
+    #[schemars(with = "String", extend("format" = "uuid"))]
+    id: RunId,
+    /// Its session.
+    session_id: String,
+    /// Where it stands: `queued`, `running`, `completed`, `failed`, `cancelled` or `exhausted`.
+    status: &'static str,
+    /// What admitted it: `message`, `api`, `schedule`, `webhook` or `subagent`.
+    #[schemars(with = "String")]
+    trigger: Value,
+    /// Who asked, from where, and how far they are trusted.
+    #[schemars(schema_with = "any_object")]
+    origin: Value,
+    /// The run that asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_run_id: Option<String>,
+    /// The model asked last.
+    model: Option<String>,
+    /// When it was accepted, RFC 3339.
+    admitted_at: String,
+    /// When it ended, RFC 3339.
+    finished_at: Option<String>,
+    /// The last text of the assistant, once it ended.
+    text: Option<String>,
+    /// Why it did not complete.
+    #[schemars(with = "Option<Failure>")]
+    error: Option<RunError>,
+    /// What its model calls used so far, in tokens.
+    #[schemars(schema_with = "any_object")]
+    usage: Value,
+    /// What they cost in millionths of a US dollar, where prices are known.
+    cost_micro_usd: Option<u64>,
+    /// How many model calls it began.
+    turns: u32,
+    /// How many tool calls it began.
+    tool_calls: u32,
+}
+
+/// Why a run did not complete.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Failure {
+    /// The kind in one word.
+    kind: String,
+    /// What happened.
+    message: String,
+}
+
+impl From<RunRecord> for Run {
+    fn from(run: RunRecord) -> Self {
+        let name =
+            STATES.iter().find(|(_, state)| *state == run.state).map_or("", |(name, _)| name);
+        Self {
+            id: run.id,
+            session_id: run.session_id.to_string(),
+            status: name,
+            trigger: json!(run.trigger),
+            origin: json!(run.origin),
+            parent_run_id: run.parent_run_id.map(|id| id.to_string()),
+            model: run.model.map(|model| model.to_string()),
+            admitted_at: run.admitted_at.to_string(),
+            finished_at: run.finished_at.map(|at| at.to_string()),
+            text: run.text,
+            error: run.error,
+            usage: json!(run.usage),
+            cost_micro_usd: run.cost_micro_usd.map(|cost| cost.0),
+            turns: run.turns,
+            tool_calls: run.tool_calls,
+        }
+    }
+}
+
+pub(super) async fn list(call: Call) -> Answer {
+    let mut query = call.query();
+    let filter = RunFilter {
+        session_id: query.value("session", "the id of a session"),
+        state: state(&mut query),
+        before: page::cursor(&mut query),
+    };
+    let limit = page::limit(&mut query);
+    query.finish()?;
+    let page = call.app.store.runs(filter, limit).await?;
+    let last = page.items.last().map(|run| run.id.to_string());
+    let next_cursor = last.filter(|_| page.has_more);
+    Reply::ok(&List { items: page.items.into_iter().map(Run::from).collect(), next_cursor })
+}
+
+fn state(query: &mut crate::http::Query<'_>) -> Option<RunState> {
+    let text = query.text("status")?;
+    let known = STATES.iter().find(|(name, _)| *name == text).map(|(_, state)| *state);
+    if known.is_none() {
+        let names = STATES.map(|(name, _)| name).join(", ");
+        query.fault("status", format!("must be one of {names}"));
+    }
+    known
+}
+
+pub(super) fn describe_list(operation: Operation) -> Operation {
+    let states = json!({"type": "string", "enum": STATES.map(|(name, _)| name)});
+    let id = json!({"type": "string", "format": "uuid"});
+    let operation = operation
+        .named("list_runs", "List the runs, newest first.")
+        .query("status", &states, "Only those that stand here.")
+        .query("session", &id, "Only those of this session.");
+    page::describe_paging(operation).answers::<List<Run>>(200, "Some of them.")
+}
+
+pub(super) async fn show(call: Call) -> Answer {
+    Reply::ok(&Run::from(find(&call.app, call.id("run")?).await?))
+}
+
+pub(super) fn describe_show(operation: Operation) -> Operation {
+    operation.named("get_run", "One run.").answers::<Run>(200, "It.")
+}
+
+pub(super) async fn cancel(call: Call) -> Answer {
+    let run = find(&call.app, call.id("run")?).await?;
+    if run.state.is_final() {
+        return Reply::ok(&Run::from(run));
+    }
+    let runs = &call.app.engine().await.runs;
+    let after = call.app.store.last_seq(run.session_id).await?;
+    let events = runs.follow(run.session_id, after, AtEnd::Wait);
+    runs.cancel(run.session_id, run.id).await?;
+    let ended = async {
+        let mut events = std::pin::pin!(events);
+        while let Some(Ok(event)) = futures::StreamExt::next(&mut events).await {
+            let is_end = matches!(event.kind, livos_core::EventKind::RunFinished { .. });
+            if is_end && event.run_id == run.id {
+                return;
+            }
+        }
+    };
+    // If it takes longer the answer says `running`, and the stop is under way.
+    let _ = tokio::time::timeout(CANCEL_PATIENCE, ended).await;
+    Reply::ok(&Run::from(find(&call.app, run.id).await?))
+}
+
+pub(super) fn describe_cancel(operation: Operation) -> Operation {
+    operation
+        .named("cancel_run", "Stop a run; one that ended already stays as it is.")
+        .answers::<Run>(200, "As it is now.")
+        .problem(ProblemKind::StorageFailed)
+}
+
+async fn find(app: &App, id: RunId) -> Result<RunRecord, Problem> {
+    app.store.run(id).await?.ok_or_else(|| Problem::not_found("run", id))
+}

@@ -1,0 +1,53 @@
+//! What every request can reach.
+
+use std::fmt;
+use std::sync::Arc;
+
+use livos_core::Clock;
+use livos_core::Store;
+use tokio::sync::SetOnce;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::HttpSettings;
+use crate::config::WebAddress;
+use crate::engine::Engine;
+use crate::http::Authenticator;
+use crate::http::Gate;
+use crate::http::LoginTokens;
+use crate::http::Router;
+use crate::metrics::Metrics;
+
+/// What every request can reach. Made once by the composition root.
+pub(crate) struct App {
+    pub(crate) http: HttpSettings,
+    pub(crate) public_url: Option<WebAddress>,
+    pub(crate) gate: Gate,
+    pub(crate) router: Router,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) login_tokens: LoginTokens,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn Store>,
+    /// Set soon after the port is open: looking for local models must not delay that.
+    pub(crate) engine: SetOnce<Engine>,
+    /// Given when the server is asked to stop.
+    pub(crate) draining: CancellationToken,
+}
+
+impl App {
+    /// What runs agents, once it is there.
+    pub(crate) async fn engine(&self) -> &Engine {
+        self.engine.wait().await
+    }
+
+    /// The path the server is published under, without a slash at its end.
+    pub(crate) fn base_path(&self) -> &str {
+        self.public_url.as_ref().map_or("", WebAddress::base_path)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("router", &self.router).finish_non_exhaustive()
+    }
+}

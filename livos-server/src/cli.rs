@@ -1,0 +1,89 @@
+//! The `livos` command: a client of the server, like any other.
+//!
+//! Every command speaks HTTP to the server of this home. `chat` and `run`
+//! start one inside the process when none is running, on a port of its own, so
+//! that there is one way to do each thing and nothing to start first.
+
+mod chat;
+mod client;
+mod connection;
+mod doctor;
+mod follow;
+mod run;
+mod status;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::config::Environment;
+
+pub use self::client::ClientError;
+
+/// The exit codes of `livos`, as scripts see them.
+mod exit {
+    /// The run did not complete, or a check failed.
+    pub(super) const FAILED: u8 = 1;
+    /// The server could not be reached or used.
+    pub(super) const NO_SERVER: u8 = 3;
+    /// The run's budget is used up; what it printed is its summary.
+    pub(super) const EXHAUSTED: u8 = 4;
+    /// The run was stopped, as by Ctrl-C.
+    pub(super) const CANCELLED: u8 = 130;
+}
+
+/// What was typed after `livos`.
+#[derive(Debug, Parser)]
+#[command(name = "livos", version, about = "Talks to your LivOS agent from the terminal.")]
+pub struct Cli {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which server is meant.
+#[derive(Debug, Clone, clap::Args)]
+struct Target {
+    /// Directory of everything that is kept [default: ~/.livos]
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<std::path::PathBuf>,
+    /// Server to talk to instead of this home's; the key comes from LIVOS_API_KEY
+    #[arg(long, global = true, value_name = "URL", env = "LIVOS_URL")]
+    url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Chat with the agent
+    Chat(chat::ChatArgs),
+    /// Give the agent one task and print its answer
+    ///
+    /// Exit codes: 0 completed, 1 failed, 3 no server, 4 budget used up, 130 stopped.
+    Run(run::RunArgs),
+    /// Show what the server is doing
+    Status(status::StatusArgs),
+    /// Look for what is wrong with this installation
+    Doctor(doctor::DoctorArgs),
+}
+
+impl Cli {
+    /// Does what was asked. Errors are printed here; the code tells scripts.
+    pub async fn execute(self, environment: &Environment) -> ExitCode {
+        let outcome = match self.command {
+            Command::Chat(args) => chat::chat(&self.target, environment, args).await,
+            Command::Run(args) => run::run(&self.target, environment, args).await,
+            Command::Status(args) => status::status(&self.target, environment, &args).await,
+            Command::Doctor(args) => doctor::doctor(&self.target, environment, &args).await,
+        };
+        match outcome {
+            Ok(code) => code,
+            Err(error) => {
+                terminal::error(&error);
+                ExitCode::from(exit::NO_SERVER)
+            }
+        }
+    }
+}

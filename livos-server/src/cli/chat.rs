@@ -1,0 +1,174 @@
+//! `livos chat`: a conversation in the terminal.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
+
+use super::Target;
+use super::client::Client;
+use super::client::ClientError;
+use super::connection::Connection;
+use super::connection::load;
+use super::follow::Format;
+use super::follow::follow;
+use super::terminal::Style;
+use super::terminal::Terminal;
+use super::terminal::error;
+use crate::config::Environment;
+
+/// What can be typed besides messages.
+const HELP: &str = "\
+/new [model]   begin a new conversation
+/model NAME    ask another model from now on
+/help          show this
+/quit          leave (Ctrl-D does too)
+Ctrl-C         stop the answer under way";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ChatArgs {
+    /// Conversation to go on with [default: a new one]
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Model to ask, as provider/model or a tier (fast, balanced, best)
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+}
+
+/// What the next message belongs to.
+struct Talk {
+    session: Option<String>,
+    model: Option<String>,
+}
+
+/// What to do after a line.
+enum Next {
+    GoOn,
+    Leave,
+}
+
+pub(super) async fn chat(
+    target: &Target,
+    environment: &Environment,
+    args: ChatArgs,
+) -> Result<ExitCode, ClientError> {
+    let history = match target.url {
+        Some(_) => None,
+        None => Some(load(target, environment)?.home().join("history")),
+    };
+    let connection = Connection::to_any(target, environment).await?;
+    let mut terminal = Terminal::stdout();
+    terminal.line(
+        Style::Quiet,
+        format!("LivOS at {}. /help shows what can be typed.", connection.client.url()),
+    )?;
+    let mut lines = Lines::open(history)?;
+    let mut talk = Talk { session: args.session, model: args.model };
+    while let Some(line) = lines.next().await? {
+        match talk.take(&connection.client, &mut terminal, line.trim()).await {
+            Ok(Next::GoOn) => {}
+            Ok(Next::Leave) => break,
+            // A refused message does not end the conversation.
+            Err(problem @ ClientError::Refused { .. }) => error(&problem),
+            Err(problem) => return Err(problem),
+        }
+    }
+    connection.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Talk {
+    async fn take(
+        &mut self,
+        client: &Client,
+        terminal: &mut Terminal,
+        line: &str,
+    ) -> Result<Next, ClientError> {
+        let (command, argument) = line.split_once(' ').unwrap_or((line, ""));
+        let argument = Some(argument.trim()).filter(|argument| !argument.is_empty());
+        match command {
+            "" => {}
+            "/quit" | "/exit" => return Ok(Next::Leave),
+            "/help" => terminal.line(Style::Quiet, HELP)?,
+            "/new" => {
+                self.session = None;
+                self.model = argument.map(str::to_owned).or(self.model.take());
+                terminal.line(Style::Quiet, "A new conversation.")?;
+            }
+            "/model" => match argument {
+                Some(model) => self.model = Some(model.to_owned()),
+                None => {
+                    let model = self.model.as_deref().unwrap_or("the server's");
+                    terminal.line(Style::Quiet, format!("The model is {model}."))?;
+                }
+            },
+            unknown if unknown.starts_with('/') => {
+                terminal.line(Style::Bad, format!("There is no {unknown}; /help shows what is."))?;
+            }
+            _ => self.say(client, line).await?,
+        }
+        Ok(Next::GoOn)
+    }
+
+    async fn say(&mut self, client: &Client, text: &str) -> Result<(), ClientError> {
+        let session = match &self.session {
+            Some(session) => session.clone(),
+            None => client.create_session(self.model.as_deref()).await?,
+        };
+        self.session = Some(session.clone());
+        let accepted = client.say(&session, text, self.model.as_deref()).await?;
+        follow(client, &session, &accepted, Format::People).await.map(drop)
+    }
+}
+
+/// The lines that are typed, with editing and a history that is kept.
+struct Lines {
+    editor: Option<DefaultEditor>,
+    history: Option<PathBuf>,
+}
+
+impl Lines {
+    fn open(history: Option<PathBuf>) -> Result<Self, ClientError> {
+        let mut editor = DefaultEditor::new().map_err(|error| failed(&error))?;
+        if let Some(path) = &history
+            && let Err(problem) = editor.load_history(path)
+            && path.exists()
+        {
+            tracing::warn!(%problem, "the history cannot be read");
+        }
+        Ok(Self { editor: Some(editor), history })
+    }
+
+    /// The next line; none at the end of the input. Typing blocks a thread of its own.
+    async fn next(&mut self) -> Result<Option<String>, ClientError> {
+        let Some(mut editor) = self.editor.take() else { return Ok(None) };
+        let read = tokio::task::spawn_blocking(move || {
+            let line = editor.readline("› ");
+            (editor, line)
+        });
+        let (mut editor, line) =
+            read.await.map_err(|error| ClientError::Terminal(error.to_string()))?;
+        let line = match line {
+            Ok(line) => Some(line),
+            // Ctrl-C at the prompt drops the line.
+            Err(ReadlineError::Interrupted) => Some(String::new()),
+            Err(ReadlineError::Eof) => None,
+            Err(error) => return Err(failed(&error)),
+        };
+        if let Some(line) = line.as_deref().filter(|line| !line.trim().is_empty()) {
+            editor.add_history_entry(line).map_err(|error| failed(&error))?;
+            if let Some(path) = &self.history
+                && let Err(problem) = editor.append_history(path)
+            {
+                tracing::warn!(%problem, "the history cannot be kept");
+            }
+        }
+        self.editor = Some(editor);
+        Ok(line)
+    }
+}
+
+fn failed(error: &ReadlineError) -> ClientError {
+    ClientError::Terminal(error.to_string())
+}

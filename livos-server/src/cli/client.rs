@@ -1,0 +1,201 @@
+//! What the command says to the server.
+
+use std::time::Duration;
+
+use eventsource_stream::Eventsource;
+use futures::Stream;
+use futures::StreamExt;
+use livos_core::AgentEvent;
+use livos_core::Secret;
+use reqwest::Method;
+use reqwest::RequestBuilder;
+use reqwest::Response;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::json;
+
+/// How long the server may take to begin an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the server did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody answers there.
+    #[error("cannot reach the server at {url}: {reason}")]
+    Unreachable {
+        /// Where it was looked for.
+        url: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The server refused.
+    #[error("the server refused: {detail} (HTTP {status})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        detail: String,
+    },
+    /// The answer is not what a LivOS server says.
+    #[error("the answer of {url} cannot be understood: {reason}")]
+    Unexpected {
+        /// The server.
+        url: String,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// The server of this home could not be used or started.
+    #[error("{0}")]
+    NoServer(String),
+    /// The terminal does not take or give text.
+    #[error("the terminal failed: {0}")]
+    Terminal(String),
+}
+
+/// A connection to one server with its key.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    url: String,
+    key: Option<Secret>,
+}
+
+/// A run that the server has accepted.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub(super) struct Accepted {
+    pub(super) run_id: livos_core::RunId,
+    pub(super) seq: u64,
+}
+
+impl Client {
+    pub(super) fn new(url: &str, key: Option<Secret>) -> Result<Self, ClientError> {
+        let url = url.trim_end_matches('/').to_owned();
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| ClientError::NoServer(error.to_string()))?;
+        Ok(Self { http, url, key })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.read(self.send(self.request(Method::GET, path)).await?).await
+    }
+
+    /// As [`get`](Self::get), for an answer that also means something when its status is an error.
+    pub(super) async fn get_any(&self, path: &str) -> Result<(u16, Value), ClientError> {
+        let request = self.request(Method::GET, path).timeout(ANSWER_TIMEOUT);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        Ok((status, self.read(response).await?))
+    }
+
+    pub(super) async fn create_session(
+        &self,
+        model: Option<&str>,
+    ) -> Result<String, ClientError> {
+        let body = match model {
+            Some(model) => json!({ "model": model }),
+            None => json!({}),
+        };
+        let session: Value = self.post("/api/sessions", &body).await?;
+        let id = session.get("id").and_then(Value::as_str);
+        id.map(str::to_owned).ok_or_else(|| self.unexpected("the new session has no id"))
+    }
+
+    pub(super) async fn say(
+        &self,
+        session: &str,
+        text: &str,
+        model: Option<&str>,
+    ) -> Result<Accepted, ClientError> {
+        let mut body = json!({ "text": text });
+        if let (Some(model), Some(fields)) = (model, body.as_object_mut()) {
+            fields.insert("model".to_owned(), model.into());
+        }
+        self.post(&format!("/api/sessions/{session}/messages"), &body).await
+    }
+
+    pub(super) async fn cancel(&self, run: &livos_core::RunId) -> Result<(), ClientError> {
+        self.post::<Value>(&format!("/api/runs/{run}/cancel"), &json!({})).await.map(drop)
+    }
+
+    /// The events of a session after a number, as they happen.
+    pub(super) async fn events(
+        &self,
+        session: &str,
+        after: u64,
+    ) -> Result<impl Stream<Item = Result<AgentEvent, ClientError>> + Send + Unpin + use<>, ClientError>
+    {
+        let path = format!("/api/sessions/{session}/events?after={after}");
+        let response = self.send_unbounded(self.request(Method::GET, &path)).await?;
+        let url = self.url.clone();
+        let events = response.bytes_stream().eventsource().map(move |event| {
+            let unexpected =
+                |reason: String| ClientError::Unexpected { url: url.clone(), reason };
+            let event = event.map_err(|error| unexpected(error.to_string()))?;
+            serde_json::from_str(&event.data).map_err(|error| unexpected(error.to_string()))
+        });
+        Ok(Box::pin(events))
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
+        let request = self
+            .request(Method::POST, path)
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        self.read(self.send(request).await?).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.key {
+            Some(key) => request.bearer_auth(key.expose()),
+            None => request,
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        self.send_unbounded(request.timeout(ANSWER_TIMEOUT)).await
+    }
+
+    /// Sends a request whose answer may go on for as long as it likes.
+    async fn send_unbounded(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let problem: Value = self.read(response).await.unwrap_or_default();
+        let detail = ["detail", "title"].iter().find_map(|field| problem.get(*field)?.as_str());
+        let detail = detail.unwrap_or("it gave no reason").to_owned();
+        Err(ClientError::Refused { status: status.as_u16(), detail })
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| self.unexpected(&error.to_string()))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+        let mut reason = error.to_string();
+        let mut cause: &dyn std::error::Error = error;
+        // The innermost cause says what happened; those above repeat the address.
+        while let Some(source) = cause.source() {
+            cause = source;
+            reason = cause.to_string();
+        }
+        ClientError::Unreachable { url: self.url.clone(), reason }
+    }
+
+    fn unexpected(&self, reason: &str) -> ClientError {
+        ClientError::Unexpected { url: self.url.clone(), reason: reason.to_owned() }
+    }
+}

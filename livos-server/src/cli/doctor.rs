@@ -1,0 +1,199 @@
+//! `livos doctor`: what is wrong with this installation, and how to mend it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::Target;
+use super::client::Client;
+use super::client::ClientError;
+use super::connection::Connection;
+use super::exit;
+use super::status::items;
+use super::status::text;
+use super::terminal::Style;
+use super::terminal::Terminal;
+use crate::config::Config;
+use crate::config::Environment;
+use crate::config::ServeFlags;
+use crate::home::RunningServer;
+use crate::home::api_key_path;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    /// Print the checks as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Health {
+    Ok,
+    Warning,
+    Failing,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    status: Health,
+    message: String,
+}
+
+impl Check {
+    fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, status: Health::Ok, message: message.into() }
+    }
+
+    fn warning(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, status: Health::Warning, message: message.into() }
+    }
+
+    fn failing(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, status: Health::Failing, message: message.into() }
+    }
+}
+
+pub(super) async fn doctor(
+    target: &Target,
+    environment: &Environment,
+    args: &DoctorArgs,
+) -> Result<ExitCode, ClientError> {
+    let checks = examine(target, environment).await;
+    let mut terminal = Terminal::stdout();
+    if args.json {
+        let json = serde_json::to_string(&checks)
+            .map_err(|error| ClientError::Terminal(error.to_string()))?;
+        terminal.line(Style::Plain, json)?;
+    } else {
+        for check in &checks {
+            let (style, mark) = match check.status {
+                Health::Ok => (Style::Good, "✓"),
+                Health::Warning => (Style::Name, "!"),
+                Health::Failing => (Style::Bad, "✗"),
+            };
+            terminal.line(style, format!("{mark} {}: {}", check.name, check.message))?;
+        }
+    }
+    let is_failing = checks.iter().any(|check| check.status == Health::Failing);
+    Ok(if is_failing { ExitCode::from(exit::FAILED) } else { ExitCode::SUCCESS })
+}
+
+async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
+    let flags = ServeFlags { home: target.home.clone(), ..ServeFlags::default() };
+    let config = match Config::load(flags, environment) {
+        Ok(config) => config,
+        Err(error) => return vec![Check::failing("configuration", error.to_string())],
+    };
+    let mut checks = vec![Check::ok("configuration", "every setting can be used")];
+    checks.push(home(config.home()));
+    checks.push(key_file(&config));
+    checks.push(disk(config.home()));
+    match RunningServer::find(config.home()) {
+        Some(_) => checks.extend(server(target, environment).await),
+        None => checks.push(Check::warning(
+            "server",
+            "not running; start it with `livos-server` (chat and run start one by themselves)",
+        )),
+    }
+    checks
+}
+
+fn home(path: &Path) -> Check {
+    const NAME: &str = "home";
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("{} will be made at the first start", path.display());
+            return Check::ok(NAME, message);
+        }
+        Err(error) => return Check::failing(NAME, format!("{}: {error}", path.display())),
+    };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let message = format!("others may read {0}; run `chmod 700 {0}`", path.display());
+        return Check::warning(NAME, message);
+    }
+    match tempfile_in(path) {
+        Ok(()) => Check::ok(NAME, path.display().to_string()),
+        Err(error) => Check::failing(NAME, format!("{} is not writable: {error}", path.display())),
+    }
+}
+
+/// Whether a file can be made there.
+fn tempfile_in(directory: &Path) -> std::io::Result<()> {
+    let probe = directory.join(format!(".doctor-{}", std::process::id()));
+    std::fs::write(&probe, b"probe")?;
+    std::fs::remove_file(probe)
+}
+
+fn key_file(config: &Config) -> Check {
+    const NAME: &str = "api key";
+    if config.api_key().is_some() {
+        return Check::ok(NAME, "set by the configuration");
+    }
+    let path = api_key_path(config.home());
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Check::failing(
+            NAME,
+            format!("others may read {0}; run `chmod 600 {0}`", path.display()),
+        ),
+        Ok(_) => Check::ok(NAME, path.display().to_string()),
+        Err(_) => Check::ok(NAME, "one is made at the first start"),
+    }
+}
+
+fn disk(home: &Path) -> Check {
+    const NAME: &str = "disk";
+    /// Below this much free space a warning is given, in MiB.
+    const LOW_MIB: u64 = 512;
+    let existing = home.ancestors().find(|path| path.exists()).unwrap_or(home);
+    match nix::sys::statvfs::statvfs(existing) {
+        Ok(figures) => {
+            let free = figures.blocks_available() * figures.fragment_size() / (1024 * 1024);
+            match free < LOW_MIB {
+                true => Check::warning(NAME, format!("only {free} MiB are free")),
+                false => Check::ok(NAME, format!("{free} MiB free")),
+            }
+        }
+        Err(error) => Check::warning(NAME, format!("free space cannot be read: {error}")),
+    }
+}
+
+async fn server(target: &Target, environment: &Environment) -> Vec<Check> {
+    const NAME: &str = "server";
+    let connection = match Connection::to_running(target, environment) {
+        Ok(connection) => connection,
+        Err(error) => return vec![Check::failing(NAME, error.to_string())],
+    };
+    match readiness(&connection.client).await {
+        Ok(checks) => checks,
+        Err(error) => vec![Check::failing(NAME, error.to_string())],
+    }
+}
+
+async fn readiness(client: &Client) -> Result<Vec<Check>, ClientError> {
+    let (_, ready) = client.get_any("/readyz").await?;
+    let mut checks = vec![Check::ok("server", format!("answers at {}", client.url()))];
+    for check in items(&ready, "checks") {
+        let message = format!("{} {}", text(check, "name"), text(check, "message"));
+        checks.push(match text(check, "status") {
+            "ok" => Check::ok("readiness", message.trim_end()),
+            _ => Check::failing("readiness", message),
+        });
+    }
+    let providers: serde_json::Value = client.get("/api/providers").await?;
+    let names: Vec<_> = items(&providers, "items").map(|provider| text(provider, "id")).collect();
+    checks.push(match names.as_slice() {
+        [] | ["demo"] => Check::warning(
+            "providers",
+            "only the demo model; set ANTHROPIC_API_KEY, GEMINI_API_KEY or OPENAI_API_KEY, or start Ollama",
+        ),
+        names => Check::ok("providers", names.join(", ")),
+    });
+    Ok(checks)
+}

@@ -1,0 +1,184 @@
+//! Shows a run while it happens.
+
+use std::process::ExitCode;
+
+use futures::StreamExt;
+use livos_core::AgentEvent;
+use livos_core::ContentBlock;
+use livos_core::EventKind;
+use livos_core::RunStatus;
+use livos_core::ToolInput;
+use livos_core::ToolStatus;
+
+use super::client::Accepted;
+use super::client::Client;
+use super::client::ClientError;
+use super::exit;
+use super::terminal::Style;
+use super::terminal::Terminal;
+
+/// How many times the connection may break before a run is given up.
+const MAX_RECONNECTS: u32 = 5;
+/// How much of a tool's arguments or result is shown on its line.
+const LINE_WIDTH: usize = 100;
+
+/// How events are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For people: text as it comes, a line a tool.
+    People,
+    /// For programs: one event a line, as JSON.
+    JsonLines,
+}
+
+/// Shows a run until it ends. Ctrl-C stops the run, and not this program.
+pub(super) async fn follow(
+    client: &Client,
+    session: &str,
+    accepted: &Accepted,
+    format: Format,
+) -> Result<RunStatus, ClientError> {
+    let mut view = View { terminal: Terminal::stdout(), format, showing: Showing::Nothing };
+    // The event before the admission is the last one known.
+    let mut after = accepted.seq.saturating_sub(1);
+    let mut reconnects = 0;
+    loop {
+        let mut events = client.events(session, after).await?;
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                _ = tokio::signal::ctrl_c() => {
+                    client.cancel(&accepted.run_id).await?;
+                    continue;
+                }
+            };
+            let Some(Ok(event)) = event else { break };
+            reconnects = 0;
+            after = event.seq().unwrap_or(after);
+            if event.run_id != accepted.run_id {
+                continue;
+            }
+            view.show(&event)?;
+            if let EventKind::RunFinished { status, .. } = event.kind {
+                return Ok(status);
+            }
+        }
+        reconnects += 1;
+        if reconnects > MAX_RECONNECTS {
+            let reason = "the connection broke and could not be taken up again".to_owned();
+            return Err(ClientError::Unreachable { url: client.url().to_owned(), reason });
+        }
+    }
+}
+
+/// The exit code that tells how a run ended.
+pub(super) fn exit_code(status: RunStatus) -> ExitCode {
+    match status {
+        RunStatus::Completed => ExitCode::SUCCESS,
+        RunStatus::Failed => ExitCode::from(exit::FAILED),
+        RunStatus::Cancelled => ExitCode::from(exit::CANCELLED),
+        RunStatus::Exhausted => ExitCode::from(exit::EXHAUSTED),
+    }
+}
+
+/// What was written last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Showing {
+    Nothing,
+    Text,
+    Thinking,
+}
+
+struct View {
+    terminal: Terminal,
+    format: Format,
+    showing: Showing,
+}
+
+impl View {
+    fn show(&mut self, event: &AgentEvent) -> Result<(), ClientError> {
+        match self.format {
+            Format::People => self.show_people(&event.kind),
+            Format::JsonLines => {
+                let json = serde_json::to_string(event)
+                    .map_err(|error| ClientError::Terminal(error.to_string()))?;
+                self.terminal.line(Style::Plain, json)
+            }
+        }
+    }
+
+    fn show_people(&mut self, event: &EventKind) -> Result<(), ClientError> {
+        match event {
+            EventKind::ThinkingDelta { text } => self.piece(Showing::Thinking, Style::Quiet, text),
+            EventKind::TextDelta { text } => self.piece(Showing::Text, Style::Plain, text),
+            EventKind::ToolStarted { name, input, .. } => {
+                self.aside(Style::Name, format!("→ {name} {}", arguments(input)))
+            }
+            EventKind::ToolProgress { text, .. } => {
+                self.aside(Style::Quiet, format!("  … {}", shortened(text)))
+            }
+            EventKind::ToolFinished { name, status, content, duration_ms, .. } => {
+                let (style, mark) = match status {
+                    ToolStatus::Ok => (Style::Good, "✓"),
+                    _ => (Style::Bad, "✗"),
+                };
+                let text: String = content.iter().filter_map(ContentBlock::as_text).collect();
+                let result = shortened(&text);
+                self.aside(style, format!("{mark} {name} ({duration_ms} ms) {result}"))
+            }
+            EventKind::ProviderRetry { provider, reason, delay_ms } => self.aside(
+                Style::Quiet,
+                format!("{provider} failed ({reason}); asking again in {delay_ms} ms"),
+            ),
+            EventKind::ProviderSwitched { from, to, reason, discarded_chars } => {
+                let void = match discarded_chars {
+                    0 => "",
+                    _ => "; what it said so far is void",
+                };
+                self.aside(Style::Quiet, format!("{from} failed ({reason}); {to} goes on{void}"))
+            }
+            EventKind::RunFinished { status, error, .. } => {
+                self.terminal.end_line()?;
+                match (status, error) {
+                    (RunStatus::Completed, _) => Ok(()),
+                    (RunStatus::Cancelled, _) => self.aside(Style::Quiet, "stopped".to_owned()),
+                    (_, Some(error)) => {
+                        self.aside(Style::Bad, format!("{}: {}", error.kind, error.message))
+                    }
+                    (_, None) => self.aside(Style::Bad, "the run did not complete".to_owned()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn piece(&mut self, showing: Showing, style: Style, text: &str) -> Result<(), ClientError> {
+        if self.showing != showing {
+            self.terminal.end_line()?;
+            self.showing = showing;
+        }
+        self.terminal.write(style, text)
+    }
+
+    fn aside(&mut self, style: Style, text: String) -> Result<(), ClientError> {
+        self.showing = Showing::Nothing;
+        self.terminal.line(style, text)
+    }
+}
+
+fn arguments(input: &ToolInput) -> String {
+    match input {
+        ToolInput::Object(object) if object.is_empty() => String::new(),
+        input => shortened(&input.to_json()),
+    }
+}
+
+/// The first line of a text, as far as it fits.
+fn shortened(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    match line.char_indices().nth(LINE_WIDTH) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(line)),
+        None if line.len() < text.trim().len() => format!("{line} …"),
+        None => line.to_owned(),
+    }
+}

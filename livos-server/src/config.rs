@@ -1,0 +1,176 @@
+//! What the server is told, and what it means.
+//!
+//! Two kinds of type, never mixed: a [`Layer`] holds what was typed (flags,
+//! environment, `livos.toml`), a [`Config`] holds what it means. A value comes
+//! from the first layer that has it: flag, environment, file, default. Every
+//! problem of every layer is collected, so that one start shows them all.
+
+mod env;
+mod file;
+mod flags;
+mod key;
+mod resolve;
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use livos_core::Budget;
+use livos_core::ModelName;
+use livos_core::Secret;
+
+pub use self::env::Environment;
+pub use self::flags::ServeFlags;
+pub(crate) use self::value::MIN_API_KEY_BYTES;
+pub(crate) use self::value::WebAddress;
+pub(crate) use self::value::host_of;
+
+/// The name of the configuration file in the home directory.
+pub(crate) const FILE_NAME: &str = "livos.toml";
+
+/// Everything a server can be told, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) home: PathBuf,
+    pub(crate) listen: SocketAddr,
+    /// The key the owner chose; without one the home's own key is used.
+    pub(crate) api_key: Option<Secret>,
+    pub(crate) store: StoreLocation,
+    pub(crate) model: Option<ModelName>,
+    pub(crate) log: LogSettings,
+    pub(crate) public_url: Option<WebAddress>,
+    pub(crate) agent: AgentSettings,
+    pub(crate) http: HttpSettings,
+}
+
+/// Where journals and sessions are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StoreLocation {
+    Sqlite(PathBuf),
+    Memory,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    /// In `tracing_subscriber::EnvFilter` syntax.
+    pub(crate) filter: String,
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// What every run of this server gets.
+#[derive(Debug, Clone)]
+pub(crate) struct AgentSettings {
+    pub(crate) system_prompt: String,
+    pub(crate) workspace: PathBuf,
+    pub(crate) shell: ShellAccess,
+    pub(crate) budget: Budget,
+    pub(crate) max_concurrent_runs: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShellAccess {
+    Off,
+    On,
+}
+
+/// The bounds of the listener, and who may call it from a browser.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpSettings {
+    pub(crate) max_connections: usize,
+    pub(crate) max_body_bytes: usize,
+    /// For bodies that bring pictures and files.
+    pub(crate) max_upload_bytes: usize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    /// Host names beside loopback, IP addresses and the public URL's.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Origins beside the server's own and the public URL's.
+    pub(crate) allowed_origins: Vec<WebAddress>,
+}
+
+impl Config {
+    /// Reads flags, environment and `livos.toml` together.
+    ///
+    /// Only the file of the home directory is read; nothing is created.
+    ///
+    /// # Errors
+    /// With every problem of every layer, each with its fix.
+    pub fn load(flags: ServeFlags, environment: &Environment) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let home = resolve::home(flags.home.as_deref(), environment, &mut problems);
+        let mut layers = vec![flags.into_layer(), environment.layer()];
+        layers.extend(file::read(&home.join(FILE_NAME), &mut problems));
+        resolve::config(home, &layers, problems)
+    }
+
+    /// The directory that everything of this server lives in.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The same, but listening on a free loopback port that nobody was told of.
+    pub(crate) fn on_free_port(self) -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..self }
+    }
+
+    /// The address it is to listen on; port 0 lets the system choose.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// The key the owner chose by flag, environment or file.
+    pub fn api_key(&self) -> Option<&Secret> {
+        self.api_key.as_ref()
+    }
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    problems: Vec<ConfigProblem>,
+}
+
+/// One setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} ({origin}): {message}")]
+#[non_exhaustive]
+pub struct ConfigProblem {
+    /// The setting as `livos.toml` names it, such as `agent.max_turns`.
+    pub field: String,
+    /// Where the value was typed: a flag, a variable, a file.
+    pub origin: String,
+    /// What is wrong and what would be right. Never the value of a secret.
+    pub message: String,
+}
+
+impl ConfigError {
+    /// Every problem, in the order of the layers.
+    pub fn problems(&self) -> &[ConfigProblem] {
+        &self.problems
+    }
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = self.problems.len();
+        write!(f, "invalid configuration, {count} problem{}", if count == 1 { "" } else { "s" })?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+type Values = BTreeMap<&'static str, toml::Value>;
+
+#[cfg(test)]
+mod tests;

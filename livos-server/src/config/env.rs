@@ -1,0 +1,56 @@
+//! The environment layer.
+
+use std::collections::BTreeMap;
+
+use super::key;
+use super::key::Layer;
+use super::key::Source;
+
+/// The variable that names the home directory.
+pub(super) const HOME: &str = "LIVOS_HOME";
+
+/// Environment variables, taken once at the start, so that nothing below reads the process's own.
+///
+/// ```
+/// use livos_server::Environment;
+///
+/// let environment = Environment::from_iter([("LIVOS_LISTEN", "127.0.0.1:0")]);
+/// assert_eq!(environment.get("LIVOS_LISTEN"), Some("127.0.0.1:0"));
+/// ```
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The variables of this process; those that are no UTF-8 are left out.
+    pub fn of_process() -> Self {
+        let text = |part: std::ffi::OsString| part.into_string().ok();
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+                .collect(),
+        )
+    }
+
+    /// A variable that is set to something. An empty one counts as not set.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn layer(&self) -> Layer {
+        let typed = |key: &key::Key| Some((key.name, self.get(key.variable)?.into()));
+        Layer { source: Source::Environment, values: key::ALL.iter().filter_map(typed).collect() }
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    /// Names only: the values hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,107 @@
+//! The settings there are, by name.
+
+use super::ConfigProblem;
+use super::Values;
+
+/// One setting.
+pub(crate) struct Key {
+    /// Its place in `livos.toml`.
+    pub(crate) name: &'static str,
+    /// The variable that sets it.
+    pub(crate) variable: &'static str,
+}
+
+pub(crate) const LISTEN: Key = Key { name: "listen", variable: "LIVOS_LISTEN" };
+pub(crate) const API_KEY: Key = Key { name: "api_key", variable: "LIVOS_API_KEY" };
+pub(crate) const STORE: Key = Key { name: "store", variable: "LIVOS_STORE" };
+pub(crate) const MODEL: Key = Key { name: "model", variable: "LIVOS_MODEL" };
+pub(crate) const LOG: Key = Key { name: "log", variable: "LIVOS_LOG" };
+pub(crate) const LOG_FORMAT: Key = Key { name: "log_format", variable: "LIVOS_LOG_FORMAT" };
+pub(crate) const PUBLIC_URL: Key = Key { name: "public_url", variable: "LIVOS_PUBLIC_URL" };
+
+pub(crate) const SYSTEM_PROMPT: Key =
+    Key { name: "agent.system_prompt", variable: "LIVOS_AGENT_SYSTEM_PROMPT" };
+pub(crate) const WORKSPACE: Key =
+    Key { name: "agent.workspace", variable: "LIVOS_AGENT_WORKSPACE" };
+pub(crate) const SHELL: Key = Key { name: "agent.shell", variable: "LIVOS_AGENT_SHELL" };
+pub(crate) const MAX_TURNS: Key =
+    Key { name: "agent.max_turns", variable: "LIVOS_AGENT_MAX_TURNS" };
+pub(crate) const MAX_TOKENS: Key =
+    Key { name: "agent.max_tokens", variable: "LIVOS_AGENT_MAX_TOKENS" };
+pub(crate) const MAX_SECONDS: Key =
+    Key { name: "agent.max_seconds", variable: "LIVOS_AGENT_MAX_SECONDS" };
+pub(crate) const MAX_COST: Key =
+    Key { name: "agent.max_cost_micro_usd", variable: "LIVOS_AGENT_MAX_COST_MICRO_USD" };
+pub(crate) const MAX_CONCURRENT_RUNS: Key =
+    Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
+
+pub(crate) const MAX_CONNECTIONS: Key =
+    Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
+pub(crate) const MAX_BODY_BYTES: Key =
+    Key { name: "http.max_body_bytes", variable: "LIVOS_HTTP_MAX_BODY_BYTES" };
+pub(crate) const MAX_UPLOAD_BYTES: Key =
+    Key { name: "http.max_upload_bytes", variable: "LIVOS_HTTP_MAX_UPLOAD_BYTES" };
+pub(crate) const HEADER_SECONDS: Key =
+    Key { name: "http.header_timeout_seconds", variable: "LIVOS_HTTP_HEADER_TIMEOUT_SECONDS" };
+pub(crate) const BODY_SECONDS: Key =
+    Key { name: "http.body_timeout_seconds", variable: "LIVOS_HTTP_BODY_TIMEOUT_SECONDS" };
+pub(crate) const SHUTDOWN_SECONDS: Key =
+    Key { name: "http.shutdown_timeout_seconds", variable: "LIVOS_HTTP_SHUTDOWN_TIMEOUT_SECONDS" };
+pub(crate) const ALLOWED_HOSTS: Key =
+    Key { name: "http.allowed_hosts", variable: "LIVOS_HTTP_ALLOWED_HOSTS" };
+pub(crate) const ALLOWED_ORIGINS: Key =
+    Key { name: "http.allowed_origins", variable: "LIVOS_HTTP_ALLOWED_ORIGINS" };
+
+/// Every setting, in the order the documentation lists them.
+pub(crate) const ALL: &[Key] = &[
+    LISTEN,
+    API_KEY,
+    STORE,
+    MODEL,
+    LOG,
+    LOG_FORMAT,
+    PUBLIC_URL,
+    SYSTEM_PROMPT,
+    WORKSPACE,
+    SHELL,
+    MAX_TURNS,
+    MAX_TOKENS,
+    MAX_SECONDS,
+    MAX_COST,
+    MAX_CONCURRENT_RUNS,
+    MAX_CONNECTIONS,
+    MAX_BODY_BYTES,
+    MAX_UPLOAD_BYTES,
+    HEADER_SECONDS,
+    BODY_SECONDS,
+    SHUTDOWN_SECONDS,
+    ALLOWED_HOSTS,
+    ALLOWED_ORIGINS,
+];
+
+/// What was typed in one place.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) source: Source,
+    pub(crate) values: Values,
+}
+
+/// The place where values were typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Flags,
+    Environment,
+    File(String),
+}
+
+impl Layer {
+    /// A problem with one setting of this layer, named as the one who typed it knows it.
+    pub(crate) fn problem(&self, key: &Key, message: impl Into<String>) -> ConfigProblem {
+        let origin = match &self.source {
+            Source::Flags => "flag".to_owned(),
+            Source::Environment => format!("environment variable {}", key.variable),
+            Source::File(path) => path.clone(),
+        };
+        ConfigProblem { field: key.name.to_owned(), origin, message: message.into() }
+    }
+}

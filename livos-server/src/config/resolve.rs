@@ -1,0 +1,191 @@
+//! Layers to meaning: the first layer that has a value wins, and every problem is kept.
+
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use livos_core::Budget;
+use livos_core::MicroUsd;
+use livos_core::ModelName;
+use toml::Value;
+
+use super::AgentSettings;
+use super::Config;
+use super::ConfigError;
+use super::ConfigProblem;
+use super::HttpSettings;
+use super::LogFormat;
+use super::LogSettings;
+use super::ShellAccess;
+use super::StoreLocation;
+use super::env;
+use super::env::Environment;
+use super::key;
+use super::key::Key;
+use super::key::Layer;
+use super::value;
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3200);
+const DEFAULT_LOG: &str = "info";
+const DEFAULT_SYSTEM_PROMPT: &str = include_str!("system_prompt.md");
+const DEFAULT_CONCURRENT_RUNS: u64 = 16;
+const DEFAULT_CONNECTIONS: u64 = 512;
+const DEFAULT_BODY_BYTES: u64 = 1024 * 1024;
+const DEFAULT_UPLOAD_BYTES: u64 = 25 * 1024 * 1024;
+const DEFAULT_HEADER_SECONDS: u64 = 10;
+const DEFAULT_BODY_SECONDS: u64 = 30;
+const DEFAULT_SHUTDOWN_SECONDS: u64 = 10;
+
+/// The home directory: flag, environment, `~/.livos`.
+pub(super) fn home(
+    flag: Option<&Path>,
+    environment: &Environment,
+    problems: &mut Vec<ConfigProblem>,
+) -> PathBuf {
+    let typed = flag.map(Path::to_owned).or_else(|| environment.get(env::HOME).map(PathBuf::from));
+    let home = typed.or_else(|| std::env::home_dir().map(|user| user.join(".livos")));
+    match home.map(std::path::absolute) {
+        Some(Ok(home)) => home,
+        _ => {
+            problems.push(ConfigProblem {
+                field: "home".to_owned(),
+                origin: "default".to_owned(),
+                message: format!("there is no home directory; set {} or --home", env::HOME),
+            });
+            PathBuf::new()
+        }
+    }
+}
+
+/// Everything but the home.
+pub(super) fn config(
+    home: PathBuf,
+    layers: &[Layer],
+    problems: Vec<ConfigProblem>,
+) -> Result<Config, ConfigError> {
+    let mut typed = Typed { layers, problems };
+    let config = Config {
+        listen: typed.get(&key::LISTEN, value::listen).unwrap_or(DEFAULT_LISTEN),
+        api_key: typed.get(&key::API_KEY, value::api_key),
+        store: typed
+            .get(&key::STORE, |typed| value::store(typed, &home))
+            .unwrap_or_else(|| StoreLocation::Sqlite(home.join("livos.db"))),
+        model: typed.get(&key::MODEL, value::text).map(ModelName::from),
+        log: log(&mut typed),
+        public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
+        agent: agent(&mut typed, &home),
+        http: http(&mut typed),
+        home,
+    };
+    typed.refuse_open_door(&config);
+    if typed.problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError { problems: typed.problems })
+    }
+}
+
+fn log(typed: &mut Typed<'_>) -> LogSettings {
+    LogSettings {
+        filter: typed.get(&key::LOG, value::log_filter).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+        format: typed.get(&key::LOG_FORMAT, value::log_format).unwrap_or(LogFormat::Text),
+    }
+}
+
+fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
+    let usual = Budget::default();
+    let turns = typed.number(&key::MAX_TURNS, 1..=1_000, usual.turns.into());
+    let tokens = typed.number(&key::MAX_TOKENS, 1..=1_000_000_000, usual.tokens);
+    let seconds = typed.number(&key::MAX_SECONDS, 1..=604_800, usual.wall_clock.as_secs());
+    let mut budget = usual
+        .with_turns(u32::try_from(turns).unwrap_or(usual.turns))
+        .with_tokens(tokens)
+        .with_wall_clock(Duration::from_secs(seconds));
+    budget.cost = typed
+        .get(&key::MAX_COST, |typed| value::number(typed, 1..=1_000_000_000_000))
+        .map(MicroUsd);
+    AgentSettings {
+        system_prompt: typed
+            .get(&key::SYSTEM_PROMPT, value::text)
+            .unwrap_or_else(|| DEFAULT_SYSTEM_PROMPT.to_owned()),
+        workspace: typed
+            .get(&key::WORKSPACE, |typed| Ok(value::below(home, &value::text(typed)?)))
+            .unwrap_or_else(|| home.join("workspace")),
+        shell: typed.get(&key::SHELL, value::shell).unwrap_or(ShellAccess::Off),
+        budget,
+        max_concurrent_runs: typed.size(
+            &key::MAX_CONCURRENT_RUNS,
+            1..=10_000,
+            DEFAULT_CONCURRENT_RUNS,
+        ),
+    }
+}
+
+fn http(typed: &mut Typed<'_>) -> HttpSettings {
+    let hosts = |typed: &Value| value::list(typed)?.iter().map(|host| value::host(host)).collect();
+    let origins = |typed: &Value| {
+        value::list(typed)?.iter().map(|origin| value::web_address(origin)).collect()
+    };
+    HttpSettings {
+        max_connections: typed.size(&key::MAX_CONNECTIONS, 1..=100_000, DEFAULT_CONNECTIONS),
+        max_body_bytes: typed.size(&key::MAX_BODY_BYTES, 1_024..=104_857_600, DEFAULT_BODY_BYTES),
+        max_upload_bytes: typed.size(
+            &key::MAX_UPLOAD_BYTES,
+            1_024..=104_857_600,
+            DEFAULT_UPLOAD_BYTES,
+        ),
+        header_timeout: typed.seconds(&key::HEADER_SECONDS, DEFAULT_HEADER_SECONDS),
+        body_timeout: typed.seconds(&key::BODY_SECONDS, DEFAULT_BODY_SECONDS),
+        shutdown_timeout: typed.seconds(&key::SHUTDOWN_SECONDS, DEFAULT_SHUTDOWN_SECONDS),
+        allowed_hosts: typed.get(&key::ALLOWED_HOSTS, hosts).unwrap_or_default(),
+        allowed_origins: typed.get(&key::ALLOWED_ORIGINS, origins).unwrap_or_default(),
+    }
+}
+
+struct Typed<'a> {
+    layers: &'a [Layer],
+    problems: Vec<ConfigProblem>,
+}
+
+impl<'a> Typed<'a> {
+    fn get<T>(&mut self, key: &Key, parse: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
+        let find = |layer: &'a Layer| Some((layer, layer.values.get(key.name)?));
+        let (layer, value) = self.layers.iter().find_map(find)?;
+        match parse(value) {
+            Ok(meaning) => Some(meaning),
+            Err(message) => {
+                self.problems.push(layer.problem(key, message));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, key: &Key, range: std::ops::RangeInclusive<u64>, default: u64) -> u64 {
+        self.get(key, |typed| value::number(typed, range)).unwrap_or(default)
+    }
+
+    fn size(&mut self, key: &Key, range: std::ops::RangeInclusive<u64>, default: u64) -> usize {
+        usize::try_from(self.number(key, range, default)).unwrap_or(usize::MAX)
+    }
+
+    fn seconds(&mut self, key: &Key, default: u64) -> Duration {
+        Duration::from_secs(self.number(key, 1..=3_600, default))
+    }
+
+    /// Who can reach the port from elsewhere must have been given a key on purpose (SEC-05).
+    fn refuse_open_door(&mut self, config: &Config) {
+        if config.listen.ip().is_loopback() || config.api_key.is_some() {
+            return;
+        }
+        self.problems.push(ConfigProblem {
+            field: key::LISTEN.name.to_owned(),
+            origin: config.listen.to_string(),
+            message: format!(
+                "can be reached from other machines and needs a key of your own; set {}, or listen on 127.0.0.1",
+                key::API_KEY.variable
+            ),
+        });
+    }
+}

@@ -1,0 +1,207 @@
+//! How single values are read. Each parser's error says what would be right.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::path::PathBuf;
+
+use hyper::Uri;
+use livos_core::Secret;
+use toml::Value;
+
+use super::LogFormat;
+use super::ShellAccess;
+use super::StoreLocation;
+
+/// A configured key must have this many bytes at least: shorter ones can be guessed.
+pub(crate) const MIN_API_KEY_BYTES: usize = 16;
+
+/// An http or https address with an optional path: `https://example.org/livos`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WebAddress {
+    scheme: String,
+    authority: String,
+    path: String,
+}
+
+impl WebAddress {
+    /// `https://example.org`, as browsers write it in `Origin`.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+
+    /// The host name without the port.
+    pub(crate) fn host(&self) -> &str {
+        host_of(&self.authority)
+    }
+
+    /// The path without a slash at its end; empty for the root.
+    pub(crate) fn base_path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+}
+
+impl std::fmt::Display for WebAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+    }
+}
+
+/// The host of `host`, `host:port`, `[v6]` or `[v6]:port`.
+pub(crate) fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+pub(super) fn text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Ok(text.clone()),
+        _ => Err("must be a text that is not empty".to_owned()),
+    }
+}
+
+/// A whole number; the environment and flags have it as text.
+pub(super) fn number(value: &Value, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let number = match value {
+        Value::Integer(number) => u64::try_from(*number).ok(),
+        Value::String(text) => text.trim().replace('_', "").parse().ok(),
+        _ => None,
+    };
+    let wrong = || format!("must be a whole number from {} to {}", range.start(), range.end());
+    number.filter(|number| range.contains(number)).ok_or_else(wrong)
+}
+
+/// A list of texts; the environment has it separated by commas.
+pub(super) fn list(value: &Value) -> Result<Vec<String>, String> {
+    let wrong = || "must be a list of texts".to_owned();
+    let items: Vec<String> = match value {
+        Value::String(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().map(|text| text.trim().to_owned()).ok_or_else(wrong))
+            .collect::<Result<_, _>>()?,
+        _ => return Err(wrong()),
+    };
+    Ok(items.into_iter().filter(|item| !item.is_empty()).collect())
+}
+
+pub(super) fn listen(value: &Value) -> Result<SocketAddr, String> {
+    let text = text(value)?;
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => {
+            port.parse().ok().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+        }
+        None => text.parse().ok(),
+    };
+    address.ok_or_else(|| {
+        format!(
+            "'{text}' is no address with a port; write one such as 127.0.0.1:3200 or [::1]:3200"
+        )
+    })
+}
+
+pub(super) fn api_key(value: &Value) -> Result<Secret, String> {
+    let key = Secret::new(text(value)?);
+    let is_header_text = key.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    if key.expose().len() < MIN_API_KEY_BYTES || !is_header_text {
+        return Err(format!(
+            "must have {MIN_API_KEY_BYTES} or more visible ASCII characters; `openssl rand -hex 32` makes one"
+        ));
+    }
+    Ok(key)
+}
+
+pub(super) fn store(value: &Value, home: &Path) -> Result<StoreLocation, String> {
+    let text = text(value)?;
+    if text == "memory:" {
+        return Ok(StoreLocation::Memory);
+    }
+    if text.starts_with("redis://") || text.starts_with("rediss://") {
+        return Err("redis is not in this version; write sqlite:PATH or memory:".to_owned());
+    }
+    match text.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(StoreLocation::Sqlite(below(home, path))),
+        _ => Err(format!("'{text}' is no store; write sqlite:PATH or memory:")),
+    }
+}
+
+/// A path; a relative one is below the home, and `~/` is the user's own directory.
+pub(super) fn below(home: &Path, path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(user)) => user.join(rest),
+        _ => home.join(path),
+    }
+}
+
+pub(super) fn web_address(text: &str) -> Result<WebAddress, String> {
+    let wrong = || {
+        format!(
+            "'{text}' is no web address; write one such as https://livos.example.org, without query"
+        )
+    };
+    let uri: Uri = text.trim().parse().map_err(|_| wrong())?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(wrong());
+    };
+    let is_plain = !authority.as_str().contains('@') && uri.query().is_none();
+    if !matches!(scheme, "http" | "https") || !is_plain {
+        return Err(wrong());
+    }
+    Ok(WebAddress {
+        scheme: scheme.to_owned(),
+        authority: authority.as_str().to_ascii_lowercase(),
+        path: uri.path().trim_end_matches('/').to_owned(),
+    })
+}
+
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let is_host = |host: &str| {
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    };
+    if is_host(text) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!(
+            "'{text}' is no host name; write one such as livos.example.org, without scheme and port"
+        ))
+    }
+}
+
+pub(super) fn log_filter(value: &Value) -> Result<String, String> {
+    let text = text(value)?;
+    match tracing_subscriber::EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => {
+            Err(format!("is no log filter ({error}); write one such as info or livos_server=debug"))
+        }
+    }
+}
+
+pub(super) fn log_format(value: &Value) -> Result<LogFormat, String> {
+    match text(value)?.as_str() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(format!("'{other}' is no log format; write text or json")),
+    }
+}
+
+pub(super) fn shell(value: &Value) -> Result<ShellAccess, String> {
+    match value {
+        Value::Boolean(false) => Ok(ShellAccess::Off),
+        Value::Boolean(true) => Ok(ShellAccess::On),
+        Value::String(text) if text == "off" => Ok(ShellAccess::Off),
+        Value::String(text) if text == "on" => Ok(ShellAccess::On),
+        _ => Err("must be off or on".to_owned()),
+    }
+}

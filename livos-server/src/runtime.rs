@@ -1,0 +1,259 @@
+//! The composition root: the one place that knows what the server is made of.
+
+mod assemble;
+pub(crate) mod telemetry;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use livos_core::MemoryStore;
+use livos_core::ProviderId;
+use livos_core::ProviderManager;
+use livos_core::SqliteStore;
+use livos_core::Store;
+use livos_core::StoreError;
+use livos_core::SystemClock;
+use tokio::sync::SetOnce;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::app::App;
+use crate::config::Config;
+use crate::config::Environment;
+use crate::config::StoreLocation;
+use crate::home;
+use crate::home::Home;
+use crate::home::HomeError;
+use crate::home::KeySource;
+use crate::http::Authenticator;
+use crate::http::Gate;
+use crate::http::Listener;
+use crate::http::LoginTokens;
+use crate::http::Router;
+use crate::metrics::Metrics;
+
+/// A running server. Dropping it leaves it running until the runtime ends; [`stop`](Self::stop) ends it in order.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    address: SocketAddr,
+    url: String,
+    login_url: Option<String>,
+    key: KeySource,
+    listening: JoinHandle<()>,
+    shutdown_timeout: Duration,
+    // Held until the end: it keeps other servers out of the home.
+    home: Home,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The home directory cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The store cannot be used.
+    #[error("cannot open the store {location}")]
+    Store {
+        /// Where it is.
+        location: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The port cannot be opened.
+    #[error("cannot listen on {address}; choose another address with --listen or LIVOS_LISTEN")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gives no random bytes for a login link.
+    #[error("the system gives no random bytes")]
+    Random(#[source] io::Error),
+    /// Two routes have the same path: a mistake in this program.
+    #[error("the routes collide")]
+    Routes(#[source] matchit::InsertError),
+}
+
+/// What answers, for those who bring their own instead of what the environment names.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Models {
+    /// Asked for everything.
+    pub manager: ProviderManager,
+    /// The providers that have a key, for people to see.
+    pub with_key: BTreeSet<ProviderId>,
+}
+
+impl Models {
+    /// The providers of a manager, none of which needs a key.
+    pub fn new(manager: ProviderManager) -> Self {
+        Self { manager, with_key: BTreeSet::new() }
+    }
+
+    /// Says which providers have a key.
+    pub fn with_keys(mut self, providers: impl IntoIterator<Item = ProviderId>) -> Self {
+        self.with_key = providers.into_iter().collect();
+        self
+    }
+}
+
+impl Server {
+    /// Starts a server whose providers are those the environment has keys for.
+    ///
+    /// # Errors
+    /// When the home, the store or the port cannot be used.
+    pub async fn start(config: Config, environment: &Environment) -> Result<Self, StartError> {
+        let choice = assemble::Choice::Environment(environment.clone());
+        Self::start_choosing(config, choice).await
+    }
+
+    /// Starts a server that asks these models, whatever the environment says.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(config: Config, models: Models) -> Result<Self, StartError> {
+        Self::start_choosing(config, assemble::Choice::Given(models)).await
+    }
+
+    async fn start_choosing(config: Config, choice: assemble::Choice) -> Result<Self, StartError> {
+        let mut home = Home::open(&config.home)?;
+        let key = home.api_key(config.api_key.as_ref())?;
+        home::create_private_directory(&config.agent.workspace)?;
+        let store = open_store(&config.store).await?;
+        let bound = Listener::bind(config.listen).await;
+        let listener =
+            bound.map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let address = listener.address();
+        let key_source = key.source();
+        let app = Arc::new(App {
+            http: config.http.clone(),
+            public_url: config.public_url.clone(),
+            gate: Gate::new(
+                &config.http.allowed_hosts,
+                &config.http.allowed_origins,
+                config.public_url.as_ref(),
+            ),
+            router: Router::new(api::routes()).map_err(StartError::Routes)?,
+            authenticator: Authenticator::new(key),
+            login_tokens: LoginTokens::default(),
+            metrics: Arc::new(Metrics::new()),
+            clock: Arc::new(SystemClock),
+            store,
+            engine: SetOnce::new(),
+            draining: CancellationToken::new(),
+        });
+        let url = reachable_url(address);
+        home.announce(&url)?;
+        let base = config.public_url.as_ref().map_or_else(|| url.clone(), ToString::to_string);
+        let login_url = match key_source {
+            KeySource::Configured => None,
+            KeySource::Home | KeySource::Generated => {
+                let token = app.login_tokens.issue(app.clock.now()).map_err(StartError::Random)?;
+                Some(format!("{base}/login?token={token}"))
+            }
+        };
+        let listening = tokio::spawn(listener.run(Arc::clone(&app)));
+        tokio::spawn(assemble::engine(
+            Arc::clone(&app),
+            config.agent.clone(),
+            config.model.clone(),
+            choice,
+        ));
+        tracing::info!(%url, home = %config.home.display(), "listening");
+        Ok(Self {
+            app,
+            address,
+            url,
+            login_url,
+            key: key_source,
+            listening,
+            shutdown_timeout: config.http.shutdown_timeout,
+            home,
+        })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it answers on this machine, such as `http://127.0.0.1:3200`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A link that logs a browser in once; none when the owner brought a key of their own.
+    pub fn login_url(&self) -> Option<&str> {
+        self.login_url.as_deref()
+    }
+
+    /// Whether this start made the home's key.
+    pub fn is_first_start(&self) -> bool {
+        self.key == KeySource::Generated
+    }
+
+    /// The file of the home's key; none when the owner brought one.
+    pub fn key_file(&self) -> Option<PathBuf> {
+        (self.key != KeySource::Configured).then(|| home::api_key_path(self.home.path()))
+    }
+
+    /// Takes no more requests, lets open ones and runs finish within the
+    /// shutdown time-out, and closes. What did not finish is taken up by the next start.
+    pub async fn stop(self) {
+        self.app.draining.cancel();
+        let runs = async {
+            if let Some(engine) = self.app.engine.get() {
+                engine.runs.stop(self.shutdown_timeout).await;
+            }
+        };
+        let (listened, ()) = tokio::join!(self.listening, runs);
+        if let Err(error) = listened {
+            tracing::error!(%error, "the listener failed");
+        }
+    }
+}
+
+async fn open_store(location: &StoreLocation) -> Result<Arc<dyn Store>, StartError> {
+    let StoreLocation::Sqlite(path) = location else { return Ok(Arc::new(MemoryStore::new())) };
+    let failed = |source| StartError::Store { location: path.display().to_string(), source };
+    let opened = tokio::task::spawn_blocking({
+        let path = path.clone();
+        move || open_private(&path)
+    });
+    match opened.await {
+        Ok(store) => Ok(Arc::new(store.map_err(failed)?)),
+        Err(error) => Err(failed(StoreError::unavailable(error.to_string()))),
+    }
+}
+
+/// Makes the file for the owner only before anything is written to it.
+fn open_private(path: &Path) -> Result<SqliteStore, StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let made = options.append(true).create(true).mode(0o600).open(path);
+    if let Err(error) = made {
+        tracing::debug!(%error, "the store file could not be made beforehand");
+    }
+    SqliteStore::open(path)
+}
+
+/// An address that can be called from this machine; "all interfaces" is none.
+fn reachable_url(address: SocketAddr) -> String {
+    let mut reachable = address;
+    if address.ip().is_unspecified() {
+        reachable.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{reachable}")
+}

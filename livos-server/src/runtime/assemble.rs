@@ -1,0 +1,102 @@
+//! Providers, tools and the agent, after the port is open.
+
+use std::sync::Arc;
+
+use livos_core::AgentLoop;
+use livos_core::Journal;
+use livos_core::ModelName;
+use livos_core::ProviderManager;
+use livos_core::ToolRegistry;
+use livos_tools::WorkspaceRoot;
+use livos_tools::shell::ShellSettings;
+
+use super::Models;
+use crate::app::App;
+use crate::config::AgentSettings;
+use crate::config::Environment;
+use crate::config::ShellAccess;
+use crate::engine::Engine;
+use crate::engine::Providers;
+use crate::runs::Runs;
+
+/// Where the models come from.
+pub(super) enum Choice {
+    Environment(Environment),
+    Given(Models),
+}
+
+/// Makes the engine, gives it to the app, and takes up what was left unfinished.
+pub(super) async fn engine(
+    app: Arc<App>,
+    settings: AgentSettings,
+    model: Option<ModelName>,
+    choice: Choice,
+) {
+    let providers = providers(choice, model).await;
+    let tools = tools(&settings);
+    let journal: Arc<dyn Journal> = Arc::clone(&app.store) as Arc<dyn Journal>;
+    let agent = AgentLoop::builder(providers.manager.clone())
+        .model(providers.default_model.clone())
+        .system_prompt(settings.system_prompt)
+        .tools(tools.clone())
+        .journal(journal)
+        .budget(settings.budget)
+        .workspace(settings.workspace)
+        .clock(Arc::clone(&app.clock))
+        .build();
+    let runs = Runs::new(
+        agent,
+        Arc::clone(&app.store),
+        Arc::clone(&app.metrics),
+        Arc::clone(&app.clock),
+        settings.max_concurrent_runs,
+    );
+    let recovering = runs.clone();
+    if app.engine.set(Engine { runs, tools, providers }).is_err() {
+        tracing::error!("the engine was made twice");
+        return;
+    }
+    if let Err(error) = recovering.recover().await {
+        tracing::error!(%error, "unfinished runs could not be looked up");
+    }
+}
+
+async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
+    let Models { manager, with_key } = match choice {
+        Choice::Given(models) => models,
+        Choice::Environment(_) => Models::new(ProviderManager::builder().build()),
+    };
+    let default_model = model.unwrap_or_else(|| default_model(&manager));
+    Providers { manager, default_model, with_key: Arc::new(with_key) }
+}
+
+/// The everyday model of the first provider.
+fn default_model(manager: &ProviderManager) -> ModelName {
+    const TIER: &str = "balanced";
+    let first = manager.health().into_iter().next();
+    first
+        .and_then(|first| Some(format!("{}/{}", first.id, first.models.get(TIER)?)))
+        .map_or_else(|| ModelName::from(TIER), ModelName::from)
+}
+
+/// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
+fn tools(settings: &AgentSettings) -> ToolRegistry {
+    let tools = ToolRegistry::new();
+    let root = match WorkspaceRoot::create(&settings.workspace) {
+        Ok(root) => root,
+        Err(error) => {
+            tracing::error!(%error, "the workspace cannot be used; there are no file tools");
+            return tools;
+        }
+    };
+    let shell = match settings.shell {
+        ShellAccess::Off => Ok(()),
+        ShellAccess::On => livos_tools::shell::register(&tools, &root, ShellSettings::default()),
+    };
+    let registered =
+        [livos_tools::files::register(&tools, &root), livos_tools::time::register(&tools), shell];
+    for error in registered.into_iter().filter_map(Result::err) {
+        tracing::error!(%error, "a tool is missing");
+    }
+    tools
+}

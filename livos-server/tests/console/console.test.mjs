@@ -1,0 +1,342 @@
+// Drives the console in a real browser against a real server with the demo model.
+//
+//   NODE_PATH=…/node_modules node --test livos-server/tests/console/console.test.mjs
+//
+// `playwright-core` is found through NODE_PATH, the browser through CHROMIUM
+// (default /usr/bin/chromium). The server is the one at LIVOS_CONSOLE_URL with
+// the key LIVOS_CONSOLE_KEY; without these, LIVOS_SERVER_BIN (default
+// target/debug/livos-server) is started on a free port with a home of its own.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const { chromium } = createRequire(import.meta.url)('playwright-core');
+
+/** What the demo model answers with a tool call. */
+const ASK_FOR_A_TOOL = 'What time is it?';
+/** The demo model repeats word by word what it shall think about, so this takes it seconds or minutes. */
+const ASK_FOR_SOME_SECONDS = `think about ${'green tea '.repeat(150)}`;
+const ASK_FOR_LONG_WORK = `think about ${'nothing much '.repeat(3000)}`;
+/** Every way in that a message could try. */
+const ATTACK = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script> [x](javascript:window.pwned=1)';
+
+const START_PATIENCE_MS = 30_000;
+const PATIENCE_MS = 20_000;
+
+let server;
+let wire;
+let browser;
+let page;
+let problems;
+
+before(async () => {
+  server = await reachServer();
+  wire = await openWire(new URL(server.url).port);
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync'],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  wire?.close();
+  await server?.stop();
+});
+
+beforeEach(async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  problems = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) problems.push(message.text());
+  });
+});
+
+afterEach(async () => {
+  await page.context().close();
+  assert.deepEqual(problems, [], 'the page had errors');
+});
+
+test('a wrong key is refused, the right one opens the console', async () => {
+  await page.goto(wire.url);
+  await page.fill('#key', 'not the key');
+  await page.click('#login-button');
+  await page.getByText('That key is not right.').waitFor();
+  await page.fill('#key', server.key);
+  await page.click('#login-button');
+  await page.locator('#empty').waitFor();
+  await page.reload();
+  await page.locator('#empty').waitFor();
+});
+
+test('reasoning and text stream in', async () => {
+  await enter();
+  await say(ASK_FOR_SOME_SECONDS);
+  const thinking = page.locator('.thinking.streaming .thinking-body');
+  await thinking.waitFor();
+  const early = (await thinking.textContent()).length;
+  await page.waitForFunction((length) => document.querySelector('.thinking-body').textContent.length > length, early);
+  await page.locator('.prose.streaming').waitFor();
+  await finished(1);
+  assert.equal(await page.locator('.thinking').evaluate((details) => details.open), false, 'reasoning folds when it is done');
+});
+
+test('an answer brings a tool card with arguments and result', async () => {
+  await enter();
+  await say(ASK_FOR_A_TOOL);
+  const card = page.locator('.tool[data-status="ok"]').first();
+  await card.waitFor();
+  await finished(1);
+  await card.locator('summary').click();
+  await card.getByText('Arguments').waitFor();
+  await card.getByText('Result').waitFor();
+  assert.notEqual((await page.locator('.prose').last().textContent()).trim(), '');
+  assert.match(await page.locator('.run-status').textContent(), /demo/);
+  assert.equal(await page.locator('#demo').isVisible(), true, 'the demo model must say that it is one');
+});
+
+test('a reload shows the same transcript', async () => {
+  await enter();
+  await say(ASK_FOR_A_TOOL);
+  await finished(1);
+  await say('**bold** and `code`');
+  await finished(2);
+  const before = await transcript();
+  await page.reload();
+  await finished(2);
+  assert.deepEqual(await transcript(), before);
+});
+
+test('stop ends a run at once', async () => {
+  await enter();
+  await say(ASK_FOR_LONG_WORK);
+  await page.locator('#stop').waitFor();
+  const asked = Date.now();
+  await page.click('#stop');
+  await page.getByText('Stopped', { exact: true }).waitFor();
+  assert.ok(Date.now() - asked < 3_000, 'a stop is answered within a second, and shown soon after');
+  await page.locator('#stop').waitFor({ state: 'hidden' });
+  await say(ASK_FOR_A_TOOL);
+  await finished(2);
+});
+
+test('sessions keep apart, and can be renamed and deleted', async () => {
+  await enter();
+  await say('first conversation');
+  await finished(1);
+  await page.keyboard.press('Control+k');
+  await page.locator('#empty').waitFor();
+  await say('second conversation');
+  await finished(1);
+  assert.equal(await page.locator('.bubble').count(), 1);
+  const first = page.locator('.session', { hasText: 'first conversation' }).first();
+  await first.locator('.session-link').click();
+  await page.locator('.bubble', { hasText: 'first conversation' }).waitFor();
+  assert.equal(await page.locator('.bubble').count(), 1);
+
+  await first.hover();
+  await first.locator('.session-menu').click();
+  await page.getByRole('menuitem', { name: 'Rename' }).click();
+  await page.keyboard.type('renamed conversation');
+  await page.keyboard.press('Enter');
+  await page.locator('#title', { hasText: 'renamed conversation' }).waitFor();
+  await page.reload();
+  const renamed = page.locator('.session', { hasText: 'renamed conversation' });
+  await renamed.waitFor();
+
+  await renamed.hover();
+  await renamed.locator('.session-menu').click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await renamed.waitFor({ state: 'detached' });
+  await page.locator('#empty').waitFor();
+});
+
+test('what is written stays text', async () => {
+  await enter();
+  await say(ATTACK);
+  await finished(1);
+  assert.ok((await page.locator('.bubble').textContent()).includes(ATTACK));
+  await page.reload();
+  await finished(1);
+  assert.equal(await page.evaluate(() => window.pwned), undefined);
+  assert.equal(await page.locator('.transcript :is(img, script, iframe)').count(), 0);
+  assert.equal(await page.locator('.transcript a:not([href^="http"])').count(), 0);
+});
+
+test('markdown that streams in reads like markdown that is whole', async () => {
+  await page.goto(wire.url);
+  const differing = await page.evaluate(async (pieces) => {
+    const { MarkdownStream, renderMarkdown } = await import('./markdown.js');
+    const whole = document.createElement('div');
+    const random = (below) => { seed = (seed * 1103515245 + 12345) % 2147483648; return seed % below; };
+    let seed = 42;
+    for (let round = 0; round < 500; round += 1) {
+      const text = Array.from({ length: 5 + random(40) }, () => pieces[random(pieces.length)]).join('');
+      whole.replaceChildren();
+      renderMarkdown(whole, text);
+      const streamed = document.createElement('div');
+      const stream = new MarkdownStream(streamed);
+      for (let end = 0; end < text.length;) stream.update(text.slice(0, end += 1 + random(4)));
+      if (!streamed.isEqualNode(whole)) return text;
+    }
+    return null;
+  }, ['**', '*', '_', '`', '```', '\n', '\n\n', '- ', '1. ', '  ', '> ', '| a | b |\n', '|---|---|\n', '# ', '[a](http://x.y)', '[', '](',
+    'http://a.b/c', '~~', 'text', 'word ', '\\', '<b>', '[x] ', '---']);
+  assert.equal(differing, null);
+});
+
+test('a lost connection is resumed without gap or repeat', async () => {
+  await enter();
+  await say(ASK_FOR_SOME_SECONDS);
+  await page.locator('.thinking.streaming').waitFor();
+  wire.cut();
+  await page.locator('#connection').waitFor();
+  wire.mend();
+  await page.locator('#connection').waitFor({ state: 'hidden' });
+  await finished(1);
+  const shown = await transcript();
+  await page.reload();
+  await finished(1);
+  assert.deepEqual(await transcript(), shown);
+});
+
+test('a session that ended elsewhere leads to the login screen', async () => {
+  await enter();
+  await page.context().clearCookies();
+  await say('anybody there?');
+  await page.locator('#key').waitFor();
+});
+
+test('a narrow screen has no sideways scrolling and a drawer', async () => {
+  await enter();
+  await page.setViewportSize({ width: 360, height: 700 });
+  await say(ASK_FOR_A_TOOL);
+  await finished(1);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 360);
+  await page.click('#drawer-open');
+  await page.locator('#new-chat').click();
+  await page.locator('#empty').waitFor();
+});
+
+async function enter() {
+  await page.goto(wire.url);
+  await page.fill('#key', server.key);
+  await page.click('#login-button');
+  await page.locator('#empty').waitFor();
+}
+
+async function say(text) {
+  await page.fill('#message', text);
+  await page.press('#message', 'Enter');
+}
+
+async function finished(runs) {
+  await page.waitForFunction((count) => document.querySelectorAll('.run.finished').length === count, runs);
+}
+
+// How long the reasoning took is only known to who watched it.
+async function transcript() {
+  const runs = await page.locator('.run').evaluateAll((elements) => elements.map((element) => element.textContent));
+  return runs.map((text) => text.replace(/Thought for [\d.]+ m?s|Thoughts/g, 'Thoughts'));
+}
+
+// The browser talks through this, so that its connections can be cut like a cable.
+async function openWire(port) {
+  const sockets = new Set();
+  let whole = true;
+  const relay = createServer((near) => {
+    if (!whole) {
+      near.destroy();
+      return;
+    }
+    const far = connect(port, '127.0.0.1');
+    for (const [one, other] of [[near, far], [far, near]]) {
+      sockets.add(one);
+      one.on('error', () => other.destroy());
+      one.on('close', () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const cut = () => {
+    whole = false;
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    url: `http://127.0.0.1:${relay.address().port}/`,
+    cut,
+    mend: () => { whole = true; },
+    close: () => {
+      cut();
+      relay.close();
+    },
+  };
+}
+
+async function reachServer() {
+  const { LIVOS_CONSOLE_URL: url, LIVOS_CONSOLE_KEY: key } = process.env;
+  if (url && key) return { url, key, stop: async () => {} };
+  return startServer();
+}
+
+async function startServer() {
+  const binary = process.env.LIVOS_SERVER_BIN
+    ?? fileURLToPath(new URL('../../../target/debug/livos-server', import.meta.url));
+  const home = await mkdtemp(join(tmpdir(), 'livos-console-'));
+  const key = 'console-test-key-0123456789abcdef';
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/`;
+  const inherited = Object.entries(process.env).filter(([name]) => ['PATH', 'HOME', 'TMPDIR', 'LANG'].includes(name));
+  const child = spawn(binary, [], {
+    env: { ...Object.fromEntries(inherited), LIVOS_HOME: home, LIVOS_LISTEN: `127.0.0.1:${port}`, LIVOS_API_KEY: key, LIVOS_MODEL: 'demo/demo' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const gone = once(child, 'exit');
+  const stop = async () => {
+    child.kill();
+    await gone;
+    await rm(home, { recursive: true, force: true });
+  };
+  const deadline = Date.now() + START_PATIENCE_MS;
+  while (!(await answers(`${url}readyz`))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await stop();
+      throw new Error(`${binary} did not become ready`);
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+  return { url, key, stop };
+}
+
+async function answers(url) {
+  try {
+    return (await fetch(url)).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}

@@ -1,0 +1,20 @@
+//! livos-server from outside: over its socket, and as a process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
+
+mod access;
+mod completions;
+mod description;
+mod edge;
+mod events;
+mod gated_provider;
+mod process;
+mod queueing;
+mod recovery;
+mod sessions;
+mod test_server;
