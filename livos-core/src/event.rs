@@ -82,6 +82,9 @@ pub enum EventKind {
         origin: Origin,
         /// What was asked.
         input: Arc<Message>,
+        /// The model asked for instead of the agent's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
         /// The run that asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent_run_id: Option<RunId>,

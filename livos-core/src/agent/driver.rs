@@ -70,13 +70,14 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         trigger: request.trigger,
         origin: request.origin.clone(),
         input: Arc::new(request.input),
+        model: request.model.clone(),
         parent_run_id: request.parent.as_ref().map(|(run_id, _)| *run_id),
     };
     let entry = NewEntry { run_id, at: admitted_at, kind: kind.clone() };
     let seq = shared.journal.append(session_id, vec![entry]).await?;
     let mut run = AgentRun::new();
     run.apply(&kind);
-    transcript.apply(&kind);
+    transcript.apply(run_id, &kind);
     Ok(Admitted {
         run_id,
         session_id,
@@ -117,13 +118,14 @@ pub(super) async fn resume(
         let entries = shared.journal.read(session_id, last_seq, READ_BATCH).await?;
         let Some(last) = entries.last().and_then(AgentEvent::seq) else { break };
         for entry in &entries {
-            transcript.apply(&entry.kind);
+            transcript.apply(entry.run_id, &entry.kind);
             if entry.run_id != run_id {
                 continue;
             }
             run.apply(&entry.kind);
             match &entry.kind {
-                EventKind::RunAdmitted { origin, .. } => {
+                EventKind::RunAdmitted { origin, model: asked, .. } => {
+                    model = asked.clone().unwrap_or(model);
                     admission = Some((entry.seq().unwrap_or_default(), entry.at, origin.clone()));
                 }
                 EventKind::RunStarted { model: asked, .. } => model = asked.clone(),
@@ -167,7 +169,7 @@ async fn recall(shared: &Shared, session_id: SessionId) -> Result<Transcript, St
         let entries = shared.journal.read(session_id, seq, READ_BATCH).await?;
         let Some(last) = entries.last().and_then(AgentEvent::seq) else { break };
         for entry in &entries {
-            transcript.apply(&entry.kind);
+            transcript.apply(entry.run_id, &entry.kind);
         }
         seq = last;
     }
@@ -312,7 +314,7 @@ impl Driver {
             .map_err(JournalFailed)?;
         for (seq, kind) in (first..).zip(kinds) {
             self.run.apply(&kind);
-            self.transcript.apply(&kind);
+            self.transcript.apply(run_id, &kind);
             self.last_seq = seq;
             self.show(Position::Seq(seq), at, kind);
         }

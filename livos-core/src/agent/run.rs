@@ -89,6 +89,7 @@ impl Ending {
 ///     trigger: Trigger::Message,
 ///     origin: Origin::default(),
 ///     input: Message::user("Hello").into(),
+///     model: None,
 ///     parent_run_id: None,
 /// });
 /// assert_eq!(run.next_step(None), Step::CallModel(1, ToolAccess::Offered));

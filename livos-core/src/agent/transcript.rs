@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::event::EventKind;
 use crate::event::ToolStatus;
+use crate::id::RunId;
 use crate::message::ContentBlock;
 use crate::message::Conversation;
 use crate::message::Message;
@@ -19,6 +20,10 @@ use crate::message::ToolResult;
 #[derive(Debug, Clone, Default)]
 pub struct Transcript {
     conversation: Conversation,
+    /// What was asked of runs that have not begun: it follows the answers of those before.
+    waiting: Vec<(RunId, Arc<Message>)>,
+    /// The run whose calls are open.
+    answering: Option<RunId>,
     open_calls: Vec<OpenCall>,
     /// What was said while calls were open; it follows their results.
     held_back: Vec<Arc<Message>>,
@@ -41,13 +46,19 @@ impl Transcript {
         &self.conversation
     }
 
-    /// Takes in what happened.
-    pub fn apply(&mut self, event: &EventKind) {
+    /// Takes in what happened in a run of the session.
+    pub fn apply(&mut self, run_id: RunId, event: &EventKind) {
         match event {
-            EventKind::RunAdmitted { input, .. } => self.said(Arc::clone(input)),
+            EventKind::RunAdmitted { input, .. } => self.waiting.push((run_id, Arc::clone(input))),
+            EventKind::RunStarted { .. } => {
+                if let Some(input) = self.take_waiting(run_id) {
+                    self.said(input);
+                }
+            }
             EventKind::InputJoined { message } => self.said(Arc::clone(message)),
             EventKind::AssistantMessage { message, .. } => {
                 self.close_calls();
+                self.answering = Some(run_id);
                 self.open_calls = message
                     .tool_calls()
                     .map(|call| OpenCall { call: call.clone(), result: None })
@@ -70,9 +81,20 @@ impl Transcript {
                     }
                 }
             }
-            EventKind::RunFinished { .. } => self.close_calls(),
+            EventKind::RunFinished { .. } => {
+                // A run that ends before it began leaves no trace in the conversation.
+                self.take_waiting(run_id);
+                if self.answering == Some(run_id) {
+                    self.close_calls();
+                }
+            }
             _ => {}
         }
+    }
+
+    fn take_waiting(&mut self, run_id: RunId) -> Option<Arc<Message>> {
+        let place = self.waiting.iter().position(|(waiting, _)| *waiting == run_id)?;
+        Some(self.waiting.remove(place).1)
     }
 
     fn said(&mut self, message: Arc<Message>) {

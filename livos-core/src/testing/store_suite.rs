@@ -51,6 +51,7 @@ fn admission(run_id: RunId, text: &str) -> NewEntry {
             trigger: Trigger::Message,
             origin: Origin::default(),
             input: Arc::new(Message::user(text)),
+            model: None,
             parent_run_id: None,
         },
     }

@@ -10,6 +10,7 @@ use livos_core::EventKind;
 use livos_core::Message;
 use livos_core::Origin;
 use livos_core::Role;
+use livos_core::RunId;
 use livos_core::RunStatus;
 use livos_core::Step;
 use livos_core::StopReason;
@@ -24,6 +25,7 @@ use serde_json::json;
 #[derive(Debug, Clone)]
 enum Happening {
     Admitted,
+    Started,
     Joined,
     Answered { calls: u8 },
     Finished { call: u8 },
@@ -33,11 +35,16 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         Just(Happening::Admitted),
+        Just(Happening::Started),
         Just(Happening::Joined),
         (0..4_u8).prop_map(|calls| Happening::Answered { calls }),
         (0..6_u8).prop_map(|call| Happening::Finished { call }),
         Just(Happening::RunOver),
     ]
+}
+
+fn started() -> EventKind {
+    EventKind::RunStarted { model: "m".into(), provider: "p".into(), attempt: 1 }
 }
 
 /// Call ids are made unique by the number of the answer they belong to.
@@ -48,8 +55,10 @@ fn events(happenings: &[Happening]) -> Vec<EventKind> {
             trigger: Trigger::Message,
             origin: Origin::default(),
             input: Arc::new(Message::user("go")),
+            model: None,
             parent_run_id: None,
         },
+        Happening::Started => started(),
         Happening::Joined => EventKind::InputJoined { message: Arc::new(Message::user("and")) },
         Happening::Answered { calls } => {
             answers += 1;
@@ -99,16 +108,42 @@ fn results(message: &Message) -> Vec<&str> {
     results.collect()
 }
 
+#[test]
+fn a_run_that_waits_is_heard_after_the_answers_before_it() {
+    let (first, second, third) = (RunId::from_u128(1), RunId::from_u128(2), RunId::from_u128(3));
+    let [admitted, answered, over] =
+        [Happening::Admitted, Happening::Answered { calls: 1 }, Happening::RunOver]
+            .map(|happening| events(&[happening]).remove(0));
+    let mut transcript = Transcript::new();
+    for (run, event) in [
+        (first, &admitted),
+        (first, &started()),
+        (second, &admitted),
+        (third, &admitted),
+        (first, &answered),
+        (third, &over),
+        (first, &over),
+        (second, &started()),
+    ] {
+        transcript.apply(run, event);
+    }
+    let roles: Vec<Role> = transcript.conversation().iter().map(|message| message.role).collect();
+    // Asked, answered, the open call closed, asked again; the third run never began.
+    assert_eq!(roles, [Role::User, Role::Assistant, Role::User, Role::User]);
+    assert_eq!(results(&transcript.conversation()[2]), ["1-0"], "closed by its own run's end");
+}
+
 proptest! {
     #[test]
     fn every_call_is_answered_once_and_at_once(
         happenings in prop::collection::vec(happening(), 0..40)
     ) {
+        let run = RunId::from_u128(1);
         let mut transcript = Transcript::new();
         for event in events(&happenings) {
-            transcript.apply(&event);
+            transcript.apply(run, &event);
         }
-        transcript.apply(&events(&[Happening::RunOver])[0]);
+        transcript.apply(run, &events(&[Happening::RunOver])[0]);
         let messages = transcript.conversation();
         let mut answered = HashSet::new();
         for (index, message) in messages.iter().enumerate() {
@@ -126,10 +161,11 @@ proptest! {
 
     #[test]
     fn a_conversation_only_grows(happenings in prop::collection::vec(happening(), 0..40)) {
+        let run = RunId::from_u128(1);
         let mut transcript = Transcript::new();
         let mut before: Vec<Arc<Message>> = Vec::new();
         for event in events(&happenings) {
-            transcript.apply(&event);
+            transcript.apply(run, &event);
             let now = transcript.conversation();
             prop_assert!(now.iter().zip(&before).all(|(new, old)| Arc::ptr_eq(new, old)));
             prop_assert!(now.len() >= before.len());

@@ -15,6 +15,7 @@ fn admitted() -> AgentRun {
         trigger: Trigger::Message,
         origin: Origin::default(),
         input: Arc::new(Message::user("go")),
+        model: None,
         parent_run_id: None,
     });
     run
