@@ -80,9 +80,9 @@ fn browser() -> String {
         return named;
     }
     let folders = std::env::var("PATH").unwrap_or_default();
-    let candidates = folders.split(':').flat_map(|folder| {
-        BROWSERS.iter().map(move |name| format!("{folder}/{name}"))
-    });
+    let candidates = folders
+        .split(':')
+        .flat_map(|folder| BROWSERS.iter().map(move |name| format!("{folder}/{name}")));
     let mut found = candidates.filter(|path| Path::new(path).is_file());
     found.next().expect("no Chromium on PATH; run `cargo xtask third-party`")
 }
