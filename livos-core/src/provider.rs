@@ -6,9 +6,9 @@
 //! `AIProvider` itself.
 
 mod capabilities;
+mod chain;
 mod chunk;
 mod error;
-mod manager;
 mod request;
 mod response;
 
@@ -24,15 +24,15 @@ use crate::id::ProviderId;
 pub use self::capabilities::Capabilities;
 pub use self::capabilities::ModelInfo;
 pub use self::capabilities::ToolSupport;
+pub use self::chain::CircuitState;
+pub use self::chain::ProviderHealth;
+pub use self::chain::ProviderManager;
+pub use self::chain::ProviderManagerBuilder;
+pub use self::chain::RetryPolicy;
+pub use self::chain::Tiers;
 pub use self::chunk::ChatChunk;
 pub use self::error::ProviderError;
 pub use self::error::ProviderFailure;
-pub use self::manager::CircuitState;
-pub use self::manager::ProviderHealth;
-pub use self::manager::ProviderManager;
-pub use self::manager::ProviderManagerBuilder;
-pub use self::manager::RetryPolicy;
-pub use self::manager::Tiers;
 pub use self::request::ChatRequest;
 pub use self::request::Delivery;
 pub use self::request::OutputFormat;

@@ -1,6 +1,8 @@
 //! The project's own chores: `cargo xtask test`, `cargo xtask ci`, `cargo xtask tidy`.
 
 mod ci;
+mod demo_server;
+mod environment;
 mod process;
 mod source;
 mod test;

@@ -8,6 +8,8 @@ use std::process::Command;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::environment::EXAMPLE;
+use crate::environment::documented_variables;
 use crate::process;
 use crate::process::Failure;
 
@@ -63,6 +65,19 @@ impl Workspace {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
         command
+    }
+
+    /// A program that starts in the root and knows none of the variables that `.env.example`
+    /// names, so that nobody's keys are used.
+    pub(crate) fn offline_command(&self, program: &Path) -> Result<Command, Failure> {
+        let path = self.root.join(EXAMPLE);
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+        let mut command = self.command(&program.to_string_lossy());
+        for name in documented_variables(&text) {
+            command.env_remove(name);
+        }
+        Ok(command)
     }
 
     /// Cargo, the same that runs this.

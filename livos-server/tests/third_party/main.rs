@@ -1,8 +1,10 @@
-//! LivOS against programs that others wrote: mocks of the three model APIs.
+//! LivOS against programs that others wrote: mocks of the three model APIs, the official OpenAI client,
+//! a fuzzer of described APIs, a browser.
 //!
 //! `cargo xtask third-party` installs them and `cargo xtask test` runs these
 //! tests. One whose program is missing fails and says so.
 
+mod clients;
 mod conversations;
 mod faults;
 mod program;

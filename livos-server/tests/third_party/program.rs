@@ -62,6 +62,11 @@ impl Server {
         format!("{}{path}", self.url)
     }
 
+    /// A folder of its own, gone with it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let response = self.client.get(self.url(path)).send().await.unwrap();
         serde_json::from_str(&response.text().await.unwrap()).unwrap()

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::Findings;
+use crate::environment::EXAMPLE;
+use crate::environment::documented_variables;
+use crate::environment::is_variable_name;
 use crate::source::Source;
 use crate::workspace::File;
 
-/// Where each variable of the programs is documented.
-const EXAMPLE: &str = ".env.example";
 /// Where those are that only tests and chores read.
 const GUIDE: &str = "CONTRIBUTING.md";
 
@@ -24,7 +25,7 @@ pub(super) fn check(files: &[File], findings: &mut Findings) {
         .iter()
         .find(|file| file.path == EXAMPLE)
         .and_then(|file| file.text.as_deref())
-        .map(documented)
+        .map(documented_variables)
         .unwrap_or_default();
     let read = read_by(files, is_program);
     for (name, path) in &read {
@@ -71,23 +72,11 @@ fn read_by(files: &[File], wanted: impl Fn(&str) -> bool) -> BTreeMap<String, &s
 }
 
 fn is_variable(literal: &str) -> bool {
-    let is_name =
-        literal.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let is_name = is_variable_name(literal);
     let has_body = |affix: &str| literal.len() > affix.len();
     let is_ours = literal.starts_with("LIVOS_") && has_body("LIVOS_");
     let is_vendors = VENDOR_ENDINGS.iter().any(|end| literal.ends_with(end) && has_body(end));
     is_name && (is_ours || is_vendors) && !SET_FOR_OTHERS.contains(&literal)
-}
-
-/// The names in lines such as `NAME=value`, commented out or not.
-fn documented(text: &str) -> BTreeSet<String> {
-    let names = text.lines().filter_map(|line| {
-        let name = line.trim_start_matches('#').trim_start().split_once('=')?.0;
-        let is_name = !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-        is_name.then(|| name.to_owned())
-    });
-    names.collect()
 }
 
 #[cfg(test)]
