@@ -6,8 +6,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
+use std::task::Wake;
+use std::task::Waker;
 
 use futures::task::AtomicWaker;
 
@@ -18,32 +22,56 @@ const CAPACITY: usize = 1024;
 
 /// A bounded queue between a run and its handle, which live in one task; only
 /// progress reports of tools may come from elsewhere.
+///
+/// It also knows whether the run has anything to do: the run is polled with
+/// the queue's own waker, so that a reader who asks for the next event of a
+/// sleeping run does not poll all of it in vain, once for every event.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EventQueue(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    events: Mutex<VecDeque<AgentEvent>>,
+    queue: Mutex<Queue>,
     reader: AtomicWaker,
+    /// Whether the run was polled and has not been woken since.
+    asleep: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    unread: VecDeque<AgentEvent>,
+    /// Whether the run waits until the reader has caught up.
+    is_awaited: bool,
+}
+
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.asleep.store(false, Ordering::Release);
+        self.reader.wake();
+    }
 }
 
 impl EventQueue {
     /// Adds an event; the handle polls the run and so finds it.
     pub(super) fn push(&self, event: AgentEvent) {
-        self.events().push_back(event);
+        self.queue().unread.push_back(event);
     }
 
     /// Adds an event from another task and wakes the reader. Drops it when the queue is full: it is ephemeral.
     pub(super) fn push_from_outside(&self, event: AgentEvent) {
-        let mut events = self.events();
-        if events.len() < CAPACITY {
-            events.push_back(event);
-            drop(events);
+        let mut queue = self.queue();
+        if queue.unread.len() < CAPACITY {
+            queue.unread.push_back(event);
+            drop(queue);
             self.0.reader.wake();
         }
     }
 
-    /// Waits until there is room. Polled again by the handle whenever the queue is empty.
+    /// Waits until there is room.
     pub(super) async fn room(&self) {
         self.at_most(CAPACITY - 1).await;
     }
@@ -54,28 +82,54 @@ impl EventQueue {
     }
 
     async fn at_most(&self, unread: usize) {
-        poll_fn(|_| if self.events().len() <= unread { Poll::Ready(()) } else { Poll::Pending })
-            .await;
+        poll_fn(|_| {
+            let mut queue = self.queue();
+            queue.is_awaited = queue.unread.len() > unread;
+            if queue.is_awaited { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
     }
 
+    /// The next event. A run that waited for its reader has something to do once there is none.
     pub(super) fn pop(&self) -> Option<AgentEvent> {
-        self.events().pop_front()
+        let mut queue = self.queue();
+        let event = queue.unread.pop_front();
+        if event.is_none() && std::mem::take(&mut queue.is_awaited) {
+            self.0.asleep.store(false, Ordering::Release);
+        }
+        event
     }
 
     /// Drops everything unread. False when there was nothing.
     pub(super) fn discard(&self) -> bool {
-        let mut events = self.events();
-        let had_events = !events.is_empty();
-        events.clear();
+        let mut queue = self.queue();
+        let had_events = !queue.unread.is_empty();
+        queue.unread.clear();
+        queue.is_awaited = false;
         had_events
+    }
+
+    /// The waker to poll the run with.
+    pub(super) fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.0))
+    }
+
+    /// Whether the run has nothing to do until it is woken.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.0.asleep.load(Ordering::Acquire)
+    }
+
+    /// The run is about to be polled; whatever wakes it from now on counts.
+    pub(super) fn put_to_sleep(&self) {
+        self.0.asleep.store(true, Ordering::Release);
     }
 
     pub(super) fn register(&self, context: &Context<'_>) {
         self.0.reader.register(context.waker());
     }
 
-    fn events(&self) -> MutexGuard<'_, VecDeque<AgentEvent>> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         // Pushing and popping cannot leave the queue half-changed.
-        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

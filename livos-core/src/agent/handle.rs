@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::task::Context;
 use std::task::Poll;
+use std::task::Waker;
 
 use futures::Stream;
 use futures::future::BoxFuture;
@@ -35,6 +36,7 @@ pub struct RunHandle {
     admitted_seq: Option<u64>,
     progress: Progress,
     events: EventQueue,
+    waker: Waker,
     control: RunControl,
 }
 
@@ -53,7 +55,8 @@ impl RunHandle {
     ) -> Self {
         let (session_id, run_id) = ids;
         let progress = Progress::Driving(driver);
-        Self { run_id, session_id, admitted_seq, progress, events, control }
+        let waker = events.waker();
+        Self { run_id, session_id, admitted_seq, progress, events, waker, control }
     }
 
     /// The run.
@@ -86,11 +89,12 @@ impl RunHandle {
         self.control.steer(message)
     }
 
-    fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<RunOutcome> {
+    fn poll_progress(&mut self) -> Poll<RunOutcome> {
         match &mut self.progress {
             Progress::Ended(outcome) => Poll::Ready(outcome.clone()),
             Progress::Driving(driver) => {
-                let poll = driver.as_mut().poll(context);
+                self.events.put_to_sleep();
+                let poll = driver.as_mut().poll(&mut Context::from_waker(&self.waker));
                 if let Poll::Ready(outcome) = &poll {
                     self.progress = Progress::Ended(outcome.clone());
                 }
@@ -108,7 +112,10 @@ impl Stream for RunHandle {
             return Poll::Ready(Some(event));
         }
         self.events.register(context);
-        let progress = self.poll_progress(context);
+        if matches!(self.progress, Progress::Driving(_)) && self.events.is_asleep() {
+            return Poll::Pending;
+        }
+        let progress = self.poll_progress();
         match (self.events.pop(), progress) {
             (Some(event), _) => Poll::Ready(Some(event)),
             (None, Poll::Ready(_)) => Poll::Ready(None),
@@ -123,7 +130,7 @@ impl Future for RunHandle {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RunOutcome> {
         self.events.register(context);
         loop {
-            let progress = self.poll_progress(context);
+            let progress = self.poll_progress();
             // A run that waits for its reader goes on once the unread events are gone.
             let made_room = self.events.discard();
             if progress.is_ready() || !made_room {

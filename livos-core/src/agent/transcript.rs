@@ -108,7 +108,8 @@ impl Transcript {
     /// Answers what is open: calls without result get one that says so.
     fn close_calls(&mut self) {
         if !self.open_calls.is_empty() {
-            let results = std::mem::take(&mut self.open_calls).into_iter().map(|open| {
+            let open_calls = std::mem::take(&mut self.open_calls).into_iter();
+            let results = open_calls.map(|open| {
                 let OpenCall { call, result } = open;
                 ContentBlock::ToolResult(result.unwrap_or_else(|| ToolResult {
                     call_id: call.call_id,
@@ -117,7 +118,10 @@ impl Transcript {
                     is_error: true,
                 }))
             });
-            self.conversation.push(Message::new(Role::User, results.collect()));
+            let mut results: Vec<ContentBlock> = results.collect();
+            // They would keep the room of the calls they were made of as long as the conversation.
+            results.shrink_to_fit();
+            self.conversation.push(Message::new(Role::User, results));
         }
         for message in self.held_back.drain(..) {
             self.conversation.push(message);

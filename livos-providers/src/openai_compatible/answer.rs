@@ -256,7 +256,7 @@ impl Answer {
     pub(super) fn into_response(self) -> ChatResponse {
         let cost = usage::cost(&self.asked, self.model.as_ref(), &self.usage);
         let stop_reason = self.stop_reason();
-        let mut content = Vec::with_capacity(3);
+        let mut content = Vec::new();
         push_thinking(&mut content, self.reasoning, self.carrier, self.details, self.asked.dialect);
         if !self.text.is_empty() {
             let text = Text { text: self.text, signature: None, citations: self.citations };
@@ -264,6 +264,8 @@ impl Answer {
         }
         content.extend(self.images.into_iter().map(ContentBlock::Image));
         content.extend(self.calls.into_blocks(self.asked.dialect));
+        // Kept as long as the conversation.
+        content.shrink_to_fit();
         let model = self.model.unwrap_or(self.asked.model);
         let message = Message::new(Role::Assistant, content);
         let mut response = ChatResponse::new(self.asked.provider, model, message);
