@@ -68,6 +68,8 @@ fn drive<S, M: StreamMachine>(
         machine,
         ready: VecDeque::new(),
         failed: None,
+        finished: None,
+        rest: Rest::Unread,
         watch,
     }
 }
@@ -81,7 +83,18 @@ struct Driver<S, M> {
     ready: VecDeque<ChatChunk>,
     /// Given after everything in `ready`.
     failed: Option<ProviderError>,
+    /// The whole answer, held back until the rest of its body had one turn to arrive.
+    finished: Option<ChatChunk>,
+    rest: Rest,
     watch: IdleWatch,
+}
+
+/// What stands behind a finished answer: usually nothing but the end of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Unread,
+    /// The connection's task was given a turn to bring it.
+    Awaited,
 }
 
 impl<S, M> Stream for Driver<S, M>
@@ -99,6 +112,9 @@ where
             }
             if let Some(error) = this.failed.take() {
                 return Poll::Ready(Some(Err(error)));
+            }
+            if this.finished.is_some() {
+                return this.poll_finished(context);
             }
             let Some(bytes) = &mut this.bytes else {
                 return Poll::Ready(None);
@@ -131,7 +147,7 @@ where
         });
         match fed {
             Ok(Flow::Continue) => {}
-            Ok(Flow::Stop) => self.finish(),
+            Ok(Flow::Stop) => self.finished = self.ready.pop_back(),
             Err(Stopped::Machine(error)) => self.fail(error),
             Err(Stopped::Sse(error)) => {
                 let failure = ProviderFailure::new(provider.clone(), error.to_string());
@@ -152,18 +168,35 @@ where
         }
     }
 
-    /// Reads what is left behind a finished answer (usually nothing but the
-    /// end of the body): a connection that is not read to its end is closed,
-    /// and the next turn would pay for a new one.
-    fn finish(&mut self) {
-        let Some(mut bytes) = self.bytes.take() else { return };
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        if bytes.poll_next_unpin(&mut context).is_pending()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let rest = async move { while let Some(Ok(_)) = bytes.next().await {} };
-            runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, rest));
+    /// Gives the whole answer once the rest of its body is read. A connection that is not read to
+    /// its end is closed, and one that is not back in its pool when the next turn asks makes that
+    /// turn open another. So the connection's task gets one turn to bring the end, which has nearly
+    /// always arrived; a slow one is read by a task of its own.
+    fn poll_finished(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<ChatChunk, ProviderError>>> {
+        while let Some(mut bytes) = self.bytes.take() {
+            match (bytes.poll_next_unpin(context), self.rest) {
+                (Poll::Ready(Some(Ok(_))), _) => self.bytes = Some(bytes),
+                (Poll::Ready(_), _) => {}
+                (Poll::Pending, Rest::Unread) => {
+                    self.bytes = Some(bytes);
+                    self.rest = Rest::Awaited;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                (Poll::Pending, Rest::Awaited) => read_to_end(bytes),
+            }
         }
+        Poll::Ready(self.finished.take().map(Ok))
+    }
+}
+
+fn read_to_end(mut bytes: impl Stream<Item = reqwest::Result<Bytes>> + Send + Unpin + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let rest = async move { while let Some(Ok(_)) = bytes.next().await {} };
+        runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, rest));
     }
 }
 

@@ -4,6 +4,8 @@ mod body;
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use livos_core::Delivery;
@@ -14,6 +16,7 @@ use reqwest::Client;
 use reqwest::Method;
 use reqwest::RequestBuilder;
 use reqwest::Response;
+use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderValue;
@@ -85,6 +88,27 @@ fn client_builder() -> reqwest::ClientBuilder {
 pub(crate) struct Transport {
     config: ProviderConfig,
     clients: HttpClients,
+    last_url: LastUrl,
+}
+
+/// The URL asked last and the path it was made of. Most providers ask one
+/// address over and over, and reading a URL costs as much as encoding a turn.
+#[derive(Default)]
+struct LastUrl(Mutex<Option<(Box<str>, Url)>>);
+
+impl LastUrl {
+    fn get(&self, base_url: &str, path: &str) -> Option<Url> {
+        // A panic cannot leave the pair half-written.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, url)) = &*last
+            && **known == *path
+        {
+            return Some(url.clone());
+        }
+        let url = Url::parse(&format!("{base_url}{path}")).ok()?;
+        *last = Some((path.into(), url.clone()));
+        Some(url)
+    }
 }
 
 /// What kind of content an answer says it has.
@@ -119,7 +143,7 @@ impl Transport {
     }
 
     pub(crate) fn new(config: ProviderConfig, clients: HttpClients) -> Self {
-        Self { config, clients }
+        Self { config, clients, last_url: LastUrl::default() }
     }
 
     pub(crate) fn config(&self) -> &ProviderConfig {
@@ -139,6 +163,9 @@ impl Transport {
         body: RequestBody,
         timeout: Duration,
     ) -> Result<Response, ProviderError> {
+        // The connection of the answer before goes back to the pool in a task of its own. Without
+        // this turn for it, the second request of every run would open a second connection.
+        tokio::task::yield_now().await;
         let request = self.request(Method::POST, path, headers).await?;
         let json = HeaderValue::from_static("application/json");
         let request = request.header(CONTENT_TYPE, json).body(reqwest::Body::wrap(body));
@@ -208,7 +235,10 @@ impl Transport {
             let failure = self.failure("the HTTP client could not be set up");
             ProviderError::Unavailable(failure.with_source(error))
         })?;
-        Ok(client.request(method, format!("{base_url}{path}")).headers(headers))
+        let url = self.last_url.get(base_url, path).ok_or_else(|| {
+            ProviderError::Unavailable(self.failure("the address of the request is not a URL"))
+        })?;
+        Ok(client.request(method, url).headers(headers))
     }
 
     async fn send(

@@ -14,7 +14,7 @@ import { PAGE_ENTRIES, Transcript } from './transcript.js';
 const SUGGESTIONS = [
   ['clock', 'What time is it?', 'Asks the clock'],
   ['file', 'List the files in the workspace', 'Looks around in its folder'],
-  ['terminal', 'Run uname -a', 'Starts a command'],
+  ['pencil', 'Write notes.md: buy oat milk', 'Makes a file'],
   ['spark', 'Think about names for a robot', 'Shows its reasoning'],
 ];
 

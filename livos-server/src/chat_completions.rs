@@ -34,11 +34,16 @@ pub(crate) async fn complete(call: Call) -> Answer {
     let envelope = Envelope::new(&request.model, app.clock.now());
     match delivery {
         Delivery::Whole => {
-            let answer = providers.manager.chat(request).await.map_err(failure::problem)?;
+            let answer =
+                providers.manager.chat(request).await.map_err(|error| failure::problem(&error))?;
             Reply::ok(&response::whole(&envelope, &answer))
         }
         Delivery::Stream(usage) => {
-            let pieces = providers.manager.chat_stream(request).await.map_err(failure::problem)?;
+            let pieces = providers
+                .manager
+                .chat_stream(request)
+                .await
+                .map_err(|error| failure::problem(&error))?;
             Ok(event_stream(stream::frames(envelope, usage, pieces), app.draining.clone()))
         }
     }

@@ -7,6 +7,7 @@ use hyper::header::HeaderValue;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::hex::hex;
 use crate::http::Access;
 use crate::http::Answer;
 use crate::http::Call;
@@ -100,8 +101,8 @@ fn serve(asset: &'static Asset, tag: &str, call: &Call) -> Answer {
 
 fn entity_tag(content: &[u8]) -> String {
     let digest = Sha256::digest(content);
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{digits}\"")
+    let digits = hex(&digest);
+    format!("\"{}\"", digits.get(..16).unwrap_or(&digits))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub struct Home {
 #[non_exhaustive]
 pub enum HomeError {
     /// Another server uses it.
-    #[error("{} is in use by another livos-server{}; stop that one, or give this one another home with --home", path.display(), at(running))]
+    #[error("{} is in use by another livos-server{}; stop that one, or give this one another home with --home", path.display(), at(running.as_ref()))]
     InUse {
         /// The home directory.
         path: PathBuf,
@@ -180,7 +180,7 @@ fn read_lock(file: &mut File) -> Option<RunningServer> {
     serde_json::from_slice(&text).ok()
 }
 
-fn at(running: &Option<RunningServer>) -> String {
+fn at(running: Option<&RunningServer>) -> String {
     match running {
         Some(server) => format!(" (process {}, {})", server.pid, server.url),
         None => String::new(),

@@ -32,6 +32,7 @@ mod cli;
 mod config;
 mod console;
 mod engine;
+mod hex;
 mod home;
 mod http;
 mod metrics;

@@ -1,6 +1,7 @@
 //! The composition root: the one place that knows what the server is made of.
 
 mod assemble;
+mod models;
 pub(crate) mod telemetry;
 
 use std::collections::BTreeSet;
@@ -75,6 +76,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A provider's key or address cannot be used.
+    #[error("cannot set up the providers; correct the variable that is named")]
+    Providers(#[from] livos_providers::ConfigError),
     /// The system gives no random bytes for a login link.
     #[error("the system gives no random bytes")]
     Random(#[source] io::Error),
@@ -112,7 +116,7 @@ impl Server {
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(config: Config, environment: &Environment) -> Result<Self, StartError> {
-        let choice = assemble::Choice::Environment(environment.clone());
+        let choice = models::configured(environment, config.model.as_ref())?;
         Self::start_choosing(config, choice).await
     }
 
@@ -121,10 +125,10 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: Config, models: Models) -> Result<Self, StartError> {
-        Self::start_choosing(config, assemble::Choice::Given(models)).await
+        Self::start_choosing(config, models::Choice::Configured(models)).await
     }
 
-    async fn start_choosing(config: Config, choice: assemble::Choice) -> Result<Self, StartError> {
+    async fn start_choosing(config: Config, choice: models::Choice) -> Result<Self, StartError> {
         let mut home = Home::open(&config.home)?;
         let key = home.api_key(config.api_key.as_ref())?;
         home::create_private_directory(&config.agent.workspace)?;

@@ -145,7 +145,13 @@ fn system_prompt(system: Option<&str>, tools: &[ToolSpec], form: Form) -> Option
 }
 
 fn describe(tool: &ToolSpec) -> String {
-    format!("## {}\n{}\nArguments: {}", tool.name, tool.description.trim(), tool.input_schema)
+    let mut arguments = Value::clone(&tool.input_schema);
+    if let Value::Object(schema) = &mut arguments {
+        // They tell a model nothing, and small models have small windows.
+        schema.remove("$schema");
+        schema.remove("title");
+    }
+    format!("## {}\n{}\nArguments: {arguments}", tool.name, tool.description.trim())
 }
 
 /// What must be done now, for the end of the request; it changes from turn to turn.

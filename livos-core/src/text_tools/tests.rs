@@ -216,3 +216,62 @@ fn fuzz_entry_holds_its_own_promises() {
         fuzz_text_tools(data);
     }
 }
+
+struct Weather;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct WeatherArgs {
+    city: String,
+}
+
+impl crate::tool::Tool for Weather {
+    type Args = WeatherArgs;
+
+    fn name(&self) -> &'static str {
+        "weather"
+    }
+
+    fn description(&self) -> &'static str {
+        "Tells the weather."
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::ReadOnly
+    }
+
+    async fn call(
+        &self,
+        args: WeatherArgs,
+        _: &crate::tool::ToolContext,
+    ) -> Result<crate::tool::ToolOutput, crate::tool::ToolError> {
+        Ok(format!("It is cold in {}.", args.city).into())
+    }
+}
+
+#[tokio::test]
+async fn an_agent_in_text_mode_runs_tools_and_recovers_from_a_broken_call() {
+    let model = model(
+        [
+            Script::text("{\"tool\": \"weather\", \"arguments\": {\"city\": \"Os"),
+            Script::text("{\"tool\": \"weather\", \"arguments\": {\"city\": \"Oslo\"}}"),
+            Script::text("Take a coat."),
+        ],
+        false,
+    );
+    let tools = crate::tool::ToolRegistry::new();
+    tools.register(Weather).unwrap();
+    let agent = crate::AgentLoop::builder_shared(Arc::clone(&model) as Arc<dyn AIProvider>)
+        .tools(tools)
+        .tool_mode(crate::ToolMode::JsonInText)
+        .build();
+    let outcome = agent.run("Do I need a coat in Oslo?").await;
+    assert_eq!(outcome.into_text().unwrap(), "Take a coat.");
+    let requests = model.requests();
+    let last = |index: usize| requests[index].conversation.last().unwrap().text();
+    assert!(
+        last(1).contains("error=\"true\"") && last(1).contains("not valid JSON"),
+        "{}",
+        last(1)
+    );
+    assert!(last(2).contains("It is cold in Oslo."), "{}", last(2));
+}

@@ -117,13 +117,13 @@ impl Answer {
             }
             usage = usage.or(choice.usage);
             if let Some(part) = choice.delta.or(choice.message) {
-                self.take(part, out);
+                self.take(*part, out);
             }
             if let Some(reason) = choice.finish_reason {
                 self.take_finish_reason(&reason.0)?;
             }
         }
-        self.usage = usage.unwrap_or(self.usage);
+        self.usage = usage.map_or(self.usage, |usage| *usage);
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl Answer {
             self.calls.take(fragment, out);
         }
         if let Some(function) = part.function_call {
-            self.calls.take_function(function, out);
+            self.calls.take_function(*function, out);
         }
         self.citations.extend(part.annotations.into_iter().flatten());
         for image in part.images.into_iter().flatten() {

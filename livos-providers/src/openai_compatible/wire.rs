@@ -3,6 +3,8 @@
 //! Whole answers and stream frames share their shape but for one name
 //! (`message`, `delta`), so they share these types. Everything may be absent
 //! or null, unknown fields are skipped, and text is borrowed from the frame.
+//! Large parts that a frame seldom has are boxed: a frame is moved several
+//! times while it is read, for each piece of an answer.
 
 mod lenient;
 
@@ -25,7 +27,7 @@ pub(super) struct Frame<'a> {
     #[serde(borrow, default)]
     pub(super) model: Option<WireText<'a>>,
     #[serde(default)]
-    pub(super) usage: Option<WireUsage>,
+    pub(super) usage: Option<Box<WireUsage>>,
     /// Groq's extras: its usage may be here only.
     #[serde(default)]
     pub(super) x_groq: Option<GroqExtras>,
@@ -40,7 +42,7 @@ pub(super) struct Frame<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct GroqExtras {
     #[serde(default)]
-    pub(super) usage: Option<WireUsage>,
+    pub(super) usage: Option<Box<WireUsage>>,
 }
 
 /// The candidate of index 0; we never ask for others.
@@ -52,14 +54,14 @@ pub(super) struct Choice<'a> {
     #[serde(default)]
     pub(super) index: Option<u64>,
     #[serde(borrow, default)]
-    pub(super) delta: Option<Part<'a>>,
+    pub(super) delta: Option<Box<Part<'a>>>,
     #[serde(borrow, default)]
-    pub(super) message: Option<Part<'a>>,
+    pub(super) message: Option<Box<Part<'a>>>,
     #[serde(borrow, default)]
     pub(super) finish_reason: Option<WireText<'a>>,
     /// Moonshot puts it here.
     #[serde(default)]
-    pub(super) usage: Option<WireUsage>,
+    pub(super) usage: Option<Box<WireUsage>>,
     /// OpenRouter's failure of the upstream.
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
@@ -82,7 +84,7 @@ pub(super) struct Part<'a> {
     pub(super) tool_calls: Option<Vec<ToolCallPart<'a>>>,
     /// The form before there were tool calls.
     #[serde(borrow, default)]
-    pub(super) function_call: Option<FunctionPart<'a>>,
+    pub(super) function_call: Option<Box<FunctionPart<'a>>>,
     #[serde(default)]
     pub(super) annotations: Option<Vec<Value>>,
     #[serde(borrow, default)]

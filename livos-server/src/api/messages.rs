@@ -165,7 +165,7 @@ fn read(new: NewMessage, origin: Origin) -> Result<Submission, Problem> {
 }
 
 fn block(index: usize, file: Attachment, checked: &mut Checked) -> Option<ContentBlock> {
-    let is_base64 = file.base64.len() % 4 == 0
+    let is_base64 = file.base64.len().is_multiple_of(4)
         && file.base64.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
     if file.base64.is_empty() || !is_base64 {
         checked.fault(&format!("attachments[{index}].base64"), "must be base64 with padding");

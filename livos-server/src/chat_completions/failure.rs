@@ -6,8 +6,8 @@ use crate::http::Problem;
 use crate::http::ProblemKind;
 
 /// What the client is told. A provider's refusal of our key is our fault, not the client's.
-pub(super) fn problem(error: ProviderError) -> Problem {
-    let kind = match &error {
+pub(super) fn problem(error: &ProviderError) -> Problem {
+    let kind = match error {
         ProviderError::RateLimited(_) => ProblemKind::TooManyRequests,
         ProviderError::Overloaded(_) | ProviderError::Unavailable(_) => ProblemKind::Unavailable,
         ProviderError::UnknownModel(_) => ProblemKind::NotFound,

@@ -91,7 +91,7 @@ impl Encoder {
             }
             Some(Ok(ChatChunk::Finished(answer))) => self.finish(&answer),
             Some(Ok(_)) => {}
-            Some(Err(error)) => self.fail(&failure::problem(error)),
+            Some(Err(error)) => self.fail(&failure::problem(&error)),
             None => {
                 let detail = "the answer broke off before its end";
                 self.fail(&Problem::new(ProblemKind::ProviderFailed, detail));

@@ -104,7 +104,8 @@ impl Talk {
                 }
             },
             unknown if unknown.starts_with('/') => {
-                terminal.line(Style::Bad, format!("There is no {unknown}; /help shows what is."))?;
+                terminal
+                    .line(Style::Bad, format!("There is no {unknown}; /help shows what is."))?;
             }
             _ => self.say(client, line).await?,
         }

@@ -97,10 +97,7 @@ impl Client {
         Ok((status, self.read(response).await?))
     }
 
-    pub(super) async fn create_session(
-        &self,
-        model: Option<&str>,
-    ) -> Result<String, ClientError> {
+    pub(super) async fn create_session(&self, model: Option<&str>) -> Result<String, ClientError> {
         let body = match model {
             Some(model) => json!({ "model": model }),
             None => json!({}),
@@ -132,14 +129,15 @@ impl Client {
         &self,
         session: &str,
         after: u64,
-    ) -> Result<impl Stream<Item = Result<AgentEvent, ClientError>> + Send + Unpin + use<>, ClientError>
-    {
+    ) -> Result<
+        impl Stream<Item = Result<AgentEvent, ClientError>> + Send + Unpin + use<>,
+        ClientError,
+    > {
         let path = format!("/api/sessions/{session}/events?after={after}");
         let response = self.send_unbounded(self.request(Method::GET, &path)).await?;
         let url = self.url.clone();
         let events = response.bytes_stream().eventsource().map(move |event| {
-            let unexpected =
-                |reason: String| ClientError::Unexpected { url: url.clone(), reason };
+            let unexpected = |reason: String| ClientError::Unexpected { url: url.clone(), reason };
             let event = event.map_err(|error| unexpected(error.to_string()))?;
             serde_json::from_str(&event.data).map_err(|error| unexpected(error.to_string()))
         });

@@ -54,8 +54,7 @@ pub(super) async fn status(
         let names: Vec<_> =
             items(&providers, "items").map(|provider| text(provider, "id")).collect();
         terminal.line(Style::Plain, format!("providers: {}", names.join(", ")))?;
-        let (running, queued) =
-            (items(&running, "items").count(), items(&queued, "items").count());
+        let (running, queued) = (items(&running, "items").count(), items(&queued, "items").count());
         terminal.line(Style::Plain, format!("runs: {running} running, {queued} queued"))?;
     }
     let is_ready = ready == 200;

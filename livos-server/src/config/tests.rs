@@ -15,7 +15,7 @@ fn load_with(
     std::fs::write(home.path().join(FILE_NAME), file).unwrap();
     let variables =
         variables.iter().copied().chain([("LIVOS_HOME", home.path().to_str().unwrap())]);
-    let environment = Environment::from_iter(variables);
+    let environment: Environment = variables.collect();
     let loaded = Config::load(flags, &environment);
     // The home differs from call to call; everything else must be comparable.
     loaded.map(|config| relocate(config, home.path()))

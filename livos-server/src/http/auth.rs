@@ -21,6 +21,7 @@ use super::hmac::hmac_sha256;
 use super::problem::Problem;
 use super::problem::ProblemKind;
 use super::rate_limit::FailureLimit;
+use crate::hex::hex;
 use crate::home::ApiKey;
 use crate::home::random_token;
 
@@ -153,8 +154,7 @@ impl Authenticator {
     }
 
     fn code(&self, claim: &str) -> String {
-        let code = hmac_sha256(&self.cookie_key, claim.as_bytes());
-        code.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hmac_sha256(&self.cookie_key, claim.as_bytes()))
     }
 }
 

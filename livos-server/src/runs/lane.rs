@@ -106,12 +106,11 @@ impl Lane {
         loop {
             match self.next().await {
                 Happening::Asked(Some(command)) => self.obey(command).await,
-                Happening::Asked(None) | Happening::Abandoned => return,
+                Happening::Asked(None) | Happening::Place(None) | Happening::Abandoned => return,
                 Happening::Published(Ok(Some(event))) => self.publish(event),
                 Happening::Published(Ok(None)) => self.ended().await,
                 Happening::Published(Err(panic)) => self.panicked(panic_text(&*panic)).await,
                 Happening::Place(Some(place)) => self.begin(place).await,
-                Happening::Place(None) => return,
             }
             if self.current.is_none() && (self.waiting.is_empty() || self.is_stopping()) {
                 self.closing.drain(..).for_each(|reply| {

@@ -2,6 +2,7 @@
 
 use livos_core::AgentEvent;
 use livos_core::EventKind;
+use livos_core::RunId;
 
 /// The deltas since the last journal entry that made them obsolete, joined
 /// where one follows another of its kind.
@@ -20,14 +21,14 @@ impl Partial {
             EventKind::TextDelta { .. }
             | EventKind::ThinkingDelta { .. }
             | EventKind::ToolCallDelta { .. } => self.append(event),
-            // Another run of the session (one that waits) says nothing about this answer.
-            kind if self.0.first().is_some_and(|first| first.run_id == event.run_id) => {
-                if ends_answer(kind) {
-                    self.0.clear();
-                }
-            }
+            kind if ends_answer(kind) && self.is_of(event.run_id) => self.0.clear(),
             _ => {}
         }
+    }
+
+    /// Another run of the session (one that waits) says nothing about this answer.
+    fn is_of(&self, run_id: RunId) -> bool {
+        self.0.first().is_some_and(|first| first.run_id == run_id)
     }
 
     fn append(&mut self, event: &AgentEvent) {

@@ -11,19 +11,13 @@ use livos_tools::WorkspaceRoot;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
+use super::models::Choice;
 use crate::app::App;
 use crate::config::AgentSettings;
-use crate::config::Environment;
 use crate::config::ShellAccess;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::runs::Runs;
-
-/// Where the models come from.
-pub(super) enum Choice {
-    Environment(Environment),
-    Given(Models),
-}
 
 /// Makes the engine, gives it to the app, and takes up what was left unfinished.
 pub(super) async fn engine(
@@ -62,10 +56,7 @@ pub(super) async fn engine(
 }
 
 async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
-    let Models { manager, with_key } = match choice {
-        Choice::Given(models) => models,
-        Choice::Environment(_) => Models::new(ProviderManager::builder().build()),
-    };
+    let Models { manager, with_key } = choice.resolve().await;
     let default_model = model.unwrap_or_else(|| default_model(&manager));
     Providers { manager, default_model, with_key: Arc::new(with_key) }
 }

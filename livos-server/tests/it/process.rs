@@ -36,7 +36,11 @@ fn command(home: &Path) -> Command {
 }
 
 async fn start(home: &Path) -> Process {
-    let mut child = command(home).spawn().unwrap();
+    started(command(home)).await
+}
+
+async fn started(mut command: Command) -> Process {
+    let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut greeting = Vec::new();
     while greeting.len() < 3 {
@@ -88,6 +92,35 @@ async fn it_starts_says_where_and_stops_when_told() {
     let again = start(home.path()).await;
     assert!(again.greeting[1].contains("Log in with the API key"), "{:?}", again.greeting);
     assert_eq!(again.signal(Signal::SIGINT).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_demo_model_needs_no_key() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = command(home.path());
+    // Without this a model server of the machine that runs the test would be found first.
+    command.env("LIVOS_MODEL", "demo/demo");
+    let server = started(command).await;
+    let key = std::fs::read_to_string(home.path().join("api.key")).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = client
+        .post(format!("{}/v1/chat/completions", server.url()))
+        .bearer_auth(key.trim())
+        .header("content-type", "application/json")
+        .body(r#"{"model":"default","messages":[{"role":"user","content":"12 * 7"}]}"#);
+    let answer = asked.send().await.unwrap().text().await.unwrap();
+    assert!(answer.contains("84"), "{answer}");
+    server.signal(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn an_address_of_a_provider_that_is_none_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = command(home.path());
+    command.env("ANTHROPIC_BASE_URL", "localhost");
+    let (code, said) = fails(command).await;
+    assert_eq!(code, 1);
+    assert!(said.contains("anthropic"), "{said}");
 }
 
 #[tokio::test]

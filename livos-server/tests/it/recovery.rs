@@ -1,12 +1,12 @@
 //! What a restart finds.
 
 use livos_core::testing::Script;
+use livos_core::testing::ScriptedProvider;
 use serde_json::json;
 
 use crate::gated_provider::GatedProvider;
 use crate::test_server::TestServer;
 use crate::test_server::models;
-use crate::test_server::scripted;
 
 const SHORT: [(&str, &str); 2] =
     [("LIVOS_STORE", "sqlite:livos.db"), ("LIVOS_HTTP_SHUTDOWN_TIMEOUT_SECONDS", "1")];
@@ -23,8 +23,9 @@ async fn a_restart_keeps_sessions_and_takes_up_unfinished_runs() {
     let (queued, _) = server.say_with(&session, &json!({"text": "second", "mode": "queue"})).await;
     server.stop().await;
 
-    let answers = scripted([Script::text("A whole answer."), Script::text("Another.")]);
-    let server = TestServer::in_home(home.path(), answers, &SHORT).await;
+    let answers = [Script::text("A whole answer."), Script::text("Another.")];
+    let provider = ScriptedProvider::new("gated", answers);
+    let server = TestServer::in_home(home.path(), models(provider), &SHORT).await;
     assert_eq!(server.finished(&session, &run).await["text"], "A whole answer.");
     assert_eq!(server.finished(&session, &queued).await["text"], "Another.");
     server.stop().await;
@@ -44,7 +45,9 @@ async fn a_run_may_finish_while_the_server_drains() {
     call.finish();
     stopping.await.unwrap();
 
-    let server = TestServer::in_home(home.path(), scripted([]), &patient).await;
+    let server =
+        TestServer::in_home(home.path(), models(ScriptedProvider::new("gated", [])), &patient)
+            .await;
     let ended = server.get(&format!("/api/runs/{run}")).await.json();
     assert_eq!((&ended["status"], &ended["text"]), (&json!("completed"), &json!("Just in time.")));
     server.stop().await;

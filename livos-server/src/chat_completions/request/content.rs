@@ -24,12 +24,12 @@ impl WireContent {
             Self::Parts(parts) => {
                 let parts = parts.iter().enumerate();
                 parts
-                    .filter_map(|(index, part)| {
-                        block(part)
-                            .map_err(|message| {
-                                faults.add(format!("{field}.content[{index}]"), message)
-                            })
-                            .ok()
+                    .filter_map(|(index, part)| match block(part) {
+                        Ok(block) => Some(block),
+                        Err(message) => {
+                            faults.add(format!("{field}.content[{index}]"), message);
+                            None
+                        }
                     })
                     .collect()
             }
