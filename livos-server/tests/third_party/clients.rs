@@ -22,12 +22,16 @@ async fn the_official_openai_client_is_content() {
 }
 
 /// Schemathesis asks what the description allows, and what it does not, and looks whether the answers
-/// are those described.
+/// are those described. Not asked: that everything a schema allows is accepted, because no schema tells
+/// which models and sessions there are.
 #[tokio::test]
 async fn the_api_is_what_its_description_says() {
     let livos = start().await;
     let mut fuzzer = Command::new(installed("venv/bin/schemathesis"));
     fuzzer.args(["run", "--no-color", "--max-examples=15", "--seed=1", "--request-timeout=20"]);
+    // Wrong keys make their address wait, as they should, and all that follows with it.
+    fuzzer
+        .args(["--exclude-path=/login", "--exclude-checks=ignored_auth,positive_data_acceptance"]);
     fuzzer.arg("--header").arg(format!("Authorization: Bearer {KEY}"));
     fuzzer.arg(livos.url("/openapi.json"));
     fuzzer.current_dir(livos.folder());
