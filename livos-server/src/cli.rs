@@ -80,6 +80,7 @@ impl Cli {
         };
         match outcome {
             Ok(code) => code,
+            Err(ClientError::ReaderGone) => ExitCode::SUCCESS,
             Err(error) => {
                 terminal::error(&error);
                 ExitCode::from(exit::NO_SERVER)

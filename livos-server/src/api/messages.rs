@@ -14,6 +14,7 @@ use livos_core::Origin;
 use livos_core::Role;
 use livos_core::RunId;
 use livos_core::SessionId;
+use livos_core::SessionPatch;
 use livos_core::ToolResult;
 use livos_core::ToolStatus;
 use schemars::JsonSchema;
@@ -37,6 +38,8 @@ use crate::runs::Submission;
 
 /// The longest idempotency key, in bytes.
 const MAX_KEY: usize = 200;
+/// How many characters a title has that nobody chose.
+const MAX_OWN_TITLE: usize = 60;
 /// How many files a message may bring.
 const MAX_ATTACHMENTS: usize = 16;
 /// How many entries are read back at a time to find messages.
@@ -126,7 +129,18 @@ pub(super) async fn send(call: Call) -> Answer {
     let new: NewMessage = call.json_with_uploads().await?;
     let mut submission = read(new, origin)?;
     submission.model = submission.model.or(session.model);
+    let title = match session.title {
+        Some(_) => None,
+        None => title_of(&submission.message),
+    };
     let accepted = app.engine().await.runs.submit(session.id, submission).await?;
+    if let Some(title) = title {
+        let patch = SessionPatch { title: Some(title), ..SessionPatch::default() };
+        // The message is safe; a title that could not be kept is no reason to refuse it.
+        if let Err(error) = app.store.update_session(session.id, patch).await {
+            tracing::warn!(%error, "the session got no title");
+        }
+    }
     let body = AcceptedMessage { run_id: accepted.run_id, seq: accepted.seq };
     Reply::json(StatusCode::ACCEPTED, &body)
 }
@@ -137,6 +151,14 @@ pub(super) fn describe_send(operation: Operation) -> Operation {
         .body::<NewMessage>()
         .answers::<AcceptedMessage>(202, "It is safe and will be answered.")
         .problem(ProblemKind::StorageFailed)
+}
+
+/// What a session is called until somebody names it: how its first message begins.
+fn title_of(message: &Message) -> Option<String> {
+    let text = message.text();
+    let line = text.trim().lines().next()?.trim();
+    let end = line.char_indices().nth(MAX_OWN_TITLE).map_or(line.len(), |(end, _)| end);
+    line.get(..end).filter(|title| !title.is_empty()).map(str::to_owned)
 }
 
 fn origin(caller: Caller) -> Origin {

@@ -50,6 +50,9 @@ pub enum ClientError {
     /// The server of this home could not be used or started.
     #[error("{0}")]
     NoServer(String),
+    /// Whoever read the output has gone, as `head` does; nothing is left to say.
+    #[error("nobody reads the output")]
+    ReaderGone,
     /// The terminal does not take or give text.
     #[error("the terminal failed: {0}")]
     Terminal(String),

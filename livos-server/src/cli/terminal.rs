@@ -28,7 +28,7 @@ impl Style {
     }
 }
 
-/// Writes to standard output. A reader that has gone away ends the program quietly, as a pipe does.
+/// Writes to standard output.
 #[derive(Debug)]
 pub(super) struct Terminal {
     has_colour: bool,
@@ -54,7 +54,10 @@ impl Terminal {
             true => write!(out, "{}{text}\x1b[0m", style.code()),
             false => out.write_all(text.as_bytes()),
         };
-        written.and_then(|()| out.flush()).map_err(|error| ClientError::Terminal(error.to_string()))
+        written.and_then(|()| out.flush()).map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => ClientError::ReaderGone,
+            _ => ClientError::Terminal(error.to_string()),
+        })
     }
 
     /// Writes a line of its own.
