@@ -102,7 +102,12 @@ impl Operation {
             self.responses.insert(status.to_string(), json!({"description": description}));
             return self;
         }
-        self.respond(status, description, media_type, &json!({"type": "string"}))
+        // OpenAPI 3.1 has no words for the items of a stream; a string they are not.
+        let schema = match media_type {
+            "text/event-stream" => json!({}),
+            _ => json!({"type": "string"}),
+        };
+        self.respond(status, description, media_type, &schema)
     }
 
     /// A problem it can have beside those that follow from what it takes.
