@@ -49,7 +49,7 @@ fn main() -> Result<ExitCode, Failure> {
     match server_binary(Path::new(probe)) {
         Some(binary) => measure_server(&binary, &mut report)?,
         None => {
-            println!("  no server binary; for its figures: cargo build --release -p livos-server")
+            println!("  no server binary; for its figures: cargo build --release -p livos-server");
         }
     }
     Ok(report.finish())

@@ -9,6 +9,7 @@ use divan::counter::ItemsCount;
 use livos_benches::in_process::InProcess;
 use livos_benches::mock::Script;
 use livos_benches::ours;
+use livos_core::Delivery;
 
 const ROUNDS: u32 = 10;
 
@@ -21,7 +22,8 @@ fn calls_per_round(bencher: divan::Bencher<'_, '_>, calls: u32) {
     let script = Script { rounds: ROUNDS, deltas: 1, ..Script::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let provider = InProcess::new(script).with_calls_per_round(calls);
-    let (Ok(runtime), Ok(agent)) = (runtime, ours::agent(Arc::new(provider))) else {
+    let (Ok(runtime), Ok(agent)) = (runtime, ours::agent(Arc::new(provider), Delivery::Streamed))
+    else {
         return;
     };
     bencher

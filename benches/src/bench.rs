@@ -93,22 +93,35 @@ impl Bench {
         Ok((many - few) / 200.0)
     }
 
-    /// The middle of several native runs.
+    /// Native runs of both, in turns, so that what else the machine does meets both alike.
     ///
     /// # Errors
-    /// When the probe fails.
-    pub fn native(
-        &self,
-        job: &Job,
-        times: u32,
-        figure: impl Fn(&Measured) -> u64,
-    ) -> Result<f64, Failure> {
-        let mut values = Vec::new();
+    /// When a probe fails.
+    pub fn in_turns(&self, ours: &Job, by_hand: &Job, times: u32) -> Result<Pair, Failure> {
+        let mut pair = Pair::default();
         for _ in 0..times {
-            let value = u32::try_from(figure(&job.run_in(&self.probe)?))?;
-            values.push(f64::from(value));
+            pair.ours.push(ours.run_in(&self.probe)?);
+            pair.by_hand.push(by_hand.run_in(&self.probe)?);
         }
-        Ok(median(values))
+        Ok(pair)
+    }
+}
+
+/// Native runs of both sides.
+#[derive(Debug, Default)]
+pub struct Pair {
+    ours: Vec<Measured>,
+    by_hand: Vec<Measured>,
+}
+
+impl Pair {
+    /// The middle of a figure, ours and by hand.
+    pub fn medians(&self, figure: impl Fn(&Measured) -> u64) -> (f64, f64) {
+        let middle = |runs: &[Measured]| {
+            #[expect(clippy::cast_precision_loss, reason = "figures stay far below 2^52")]
+            median(runs.iter().map(|run| figure(run) as f64).collect())
+        };
+        (middle(&self.ours), middle(&self.by_hand))
     }
 }
 

@@ -9,6 +9,7 @@ use livos_core::AgentLoop;
 use livos_core::Budget;
 use livos_core::ChatChunk;
 use livos_core::ChatRequest;
+use livos_core::Delivery;
 use livos_core::Effect;
 use livos_core::EventKind;
 use livos_core::Message;
@@ -59,7 +60,7 @@ impl Tool for Add {
 ///
 /// # Errors
 /// When the tool is refused.
-pub fn agent(provider: Arc<dyn AIProvider>) -> Result<AgentLoop, Failure> {
+pub fn agent(provider: Arc<dyn AIProvider>, delivery: Delivery) -> Result<AgentLoop, Failure> {
     let tools = ToolRegistry::new();
     tools.register(Add)?;
     let budget = Budget::default()
@@ -71,6 +72,7 @@ pub fn agent(provider: Arc<dyn AIProvider>) -> Result<AgentLoop, Failure> {
         .system_prompt(SYSTEM)
         .tools(tools)
         .budget(budget)
+        .delivery(delivery)
         .build())
 }
 

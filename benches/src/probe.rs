@@ -10,6 +10,7 @@ use std::time::Instant;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use livos_core::AIProvider;
+use livos_core::Delivery;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -32,20 +33,23 @@ pub enum Side {
     RawWhole,
     /// The loop by hand, streamed answers.
     Raw,
-    /// `AgentLoop` and a provider; it always streams.
+    /// `AgentLoop` and a provider, streamed answers.
     Ours(Wire),
+    /// `AgentLoop` over chat completions, whole answers.
+    OursWhole,
     /// `AgentLoop` with a provider in memory: no wire at all.
     Loop,
     /// A provider's stream read to its end, without a loop.
     Stream(Wire),
 }
 
-const SIDES: [(&str, Side); 9] = [
+const SIDES: [(&str, Side); 10] = [
     ("raw-whole", Side::RawWhole),
     ("raw", Side::Raw),
     ("ours", Side::Ours(Wire::OpenAi)),
     ("ours-anthropic", Side::Ours(Wire::Anthropic)),
     ("ours-gemini", Side::Ours(Wire::Gemini)),
+    ("ours-whole", Side::OursWhole),
     ("loop", Side::Loop),
     ("stream-openai", Side::Stream(Wire::OpenAi)),
     ("stream-anthropic", Side::Stream(Wire::Anthropic)),
@@ -164,8 +168,11 @@ impl Job {
         match self.side {
             Side::Raw => self.raw(script_url, Answers::Streamed).await,
             Side::RawWhole => self.raw(script_url, Answers::Whole).await,
-            Side::Ours(wire) => self.ours(wire.provider(script_url)?).await,
-            Side::Loop => self.ours(Arc::new(InProcess::new(self.script))).await,
+            Side::Ours(wire) => self.ours(wire.provider(script_url)?, Delivery::Streamed).await,
+            Side::OursWhole => self.ours(Wire::OpenAi.provider(script_url)?, Delivery::Whole).await,
+            Side::Loop => {
+                self.ours(Arc::new(InProcess::new(self.script)), Delivery::Streamed).await
+            }
             Side::Stream(wire) => self.stream(wire.provider(script_url)?).await,
         }
     }
@@ -187,8 +194,12 @@ impl Job {
         self.all_at_once(one).await
     }
 
-    async fn ours(&self, provider: Arc<dyn AIProvider>) -> Result<Vec<Outcome>, Failure> {
-        let agent = ours::agent(provider)?;
+    async fn ours(
+        &self,
+        provider: Arc<dyn AIProvider>,
+        delivery: Delivery,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let agent = ours::agent(provider, delivery)?;
         let one = move || {
             let agent = agent.clone();
             async move { ours::run(&agent).await }

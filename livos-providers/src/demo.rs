@@ -92,7 +92,7 @@ impl DemoProvider {
         content.push(ContentBlock::text(reply.text));
         for (index, (name, arguments)) in reply.calls.into_iter().enumerate() {
             let call_id = format!("demo_{}_{index}", request.conversation.len());
-            let call = ToolCall::new(call_id, name, ToolInput::Object(arguments));
+            let call = ToolCall::new(call_id, name, ToolInput::from(arguments));
             pieces.extend(call_pieces(&call));
             content.push(ContentBlock::ToolUse(call));
         }

@@ -321,12 +321,14 @@ impl std::fmt::Debug for Transport {
 fn answer_kind(response: &Response) -> AnswerKind {
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    match essence.to_ascii_lowercase().as_str() {
-        "text/event-stream" => AnswerKind::Events,
-        "text/html" => AnswerKind::Html,
-        "application/json" | "application/x-ndjson" => AnswerKind::Json,
-        _ => AnswerKind::Other,
-    }
+    let known = [
+        ("text/event-stream", AnswerKind::Events),
+        ("text/html", AnswerKind::Html),
+        ("application/json", AnswerKind::Json),
+        ("application/x-ndjson", AnswerKind::Json),
+    ];
+    let found = known.into_iter().find(|(name, _)| essence.eq_ignore_ascii_case(name));
+    found.map_or(AnswerKind::Other, |(_, kind)| kind)
 }
 
 /// A header's value that no log shows. Keys are checked when they are configured.

@@ -1,5 +1,7 @@
 //! Tool calls and their results: two halves that every request must pair.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
@@ -45,8 +47,8 @@ impl ToolCall {
 /// neither `{}` nor a guess (defect D26 of the earlier system).
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToolInput {
-    /// A JSON object.
-    Object(Map<String, Value>),
+    /// A JSON object. Shared, because events, journal and conversation all keep it.
+    Object(Arc<Map<String, Value>>),
     /// What the model wrote instead of a JSON object.
     Malformed(String),
 }
@@ -58,10 +60,10 @@ impl ToolInput {
     /// Reads the text a model wrote. No text at all means no arguments: `{}`.
     pub fn parse(text: &str) -> Self {
         if text.trim().is_empty() {
-            return Self::Object(Map::new());
+            return Self::from(Map::new());
         }
-        match serde_json::from_str(text) {
-            Ok(object) => Self::Object(object),
+        match serde_json::from_str::<Map<String, Value>>(text) {
+            Ok(object) => Self::from(object),
             Err(_) => Self::Malformed(text.to_owned()),
         }
     }
@@ -78,9 +80,15 @@ impl ToolInput {
 impl From<Value> for ToolInput {
     fn from(value: Value) -> Self {
         match value {
-            Value::Object(object) => Self::Object(object),
+            Value::Object(object) => Self::from(object),
             other => Self::Malformed(other.to_string()),
         }
+    }
+}
+
+impl From<Map<String, Value>> for ToolInput {
+    fn from(object: Map<String, Value>) -> Self {
+        Self::Object(Arc::new(object))
     }
 }
 
@@ -102,7 +110,7 @@ impl<'de> Deserialize<'de> for ToolInput {
         let object = Map::deserialize(deserializer)?;
         match object.get(MALFORMED_KEY) {
             Some(Value::String(text)) if object.len() == 1 => Ok(Self::Malformed(text.clone())),
-            _ => Ok(Self::Object(object)),
+            _ => Ok(Self::from(object)),
         }
     }
 }
@@ -136,7 +144,7 @@ mod tests {
     fn cut_json_is_kept_and_never_an_object() {
         assert_eq!(ToolInput::parse("{\"a\": 1"), ToolInput::Malformed("{\"a\": 1".into()));
         assert_eq!(ToolInput::parse("[1]"), ToolInput::Malformed("[1]".into()));
-        assert_eq!(ToolInput::parse(" "), ToolInput::Object(Map::new()));
+        assert_eq!(ToolInput::parse(" "), ToolInput::from(Map::new()));
     }
 
     #[test]

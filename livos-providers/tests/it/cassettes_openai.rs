@@ -214,7 +214,7 @@ fn check_answer(name: &str, plain: &Plain, answer: &ChatResponse) {
         );
         match (&call.input, serde_json::from_str::<Value>(arguments)) {
             (ToolInput::Object(object), Ok(plain)) => {
-                assert_eq!(Value::Object(object.clone()), plain, "{name}");
+                assert_eq!(Value::Object((**object).clone()), plain, "{name}");
             }
             (ToolInput::Object(object), Err(_)) => {
                 assert!(object.is_empty() && arguments.is_empty(), "{name}");

@@ -74,9 +74,9 @@ fn call(object: &Map<String, Value>, tools: &[ToolSpec]) -> Option<ToolCall> {
     })?;
     let input = match arguments {
         Some(Value::String(text)) => ToolInput::parse(text),
-        Some(Value::Null) => ToolInput::Object(Map::new()),
+        Some(Value::Null) => ToolInput::from(Map::new()),
         Some(value) => ToolInput::from(value.clone()),
-        None => ToolInput::Object(beside(object)),
+        None => ToolInput::from(beside(object)),
     };
     Some(ToolCall::new(ToolCallId::generate(), name, input))
 }

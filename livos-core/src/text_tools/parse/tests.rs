@@ -199,7 +199,7 @@ proptest! {
         let answer = read_whole(&format!("{prose}\n{json}"), tools());
         prop_assert_eq!(answer.text, prose.trim());
         prop_assert_eq!(answer.calls.len(), 1);
-        prop_assert_eq!(&answer.calls[0].input, &ToolInput::Object(arguments));
+        prop_assert_eq!(&answer.calls[0].input, &ToolInput::from(arguments));
     }
 
     #[test]
@@ -217,7 +217,7 @@ proptest! {
         let end = (count as f64 * cut) as usize;
         let text: String = whole.chars().take(end).collect();
         for call in read_whole(&text, tools()).calls {
-            let is_same = call.input == ToolInput::Object(arguments.clone());
+            let is_same = call.input == ToolInput::from(arguments.clone());
             prop_assert!(is_malformed(&call) || is_same, "{:?}", call);
         }
     }
