@@ -8,6 +8,8 @@ use crate::workspace::File;
 const FILE_WARNING: usize = 500;
 /// Above this many it is refused.
 const FILE_LIMIT: usize = 800;
+/// An example is read in one go: above this many lines of any kind it is refused.
+const EXAMPLE_LIMIT: usize = 80;
 /// Above this many lines of code a function is refused.
 const FUNCTION_LIMIT: usize = 80;
 
@@ -19,6 +21,11 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
         findings.error(format!("{path}: {lines} lines of code are more than {FILE_LIMIT}"));
     } else if lines > FILE_WARNING {
         findings.warning(format!("{path}: {lines} lines of code are more than {FILE_WARNING}"));
+    }
+    let length = text.lines().count();
+    if path.starts_with("examples/") && length > EXAMPLE_LIMIT {
+        findings
+            .error(format!("{path}: {length} lines are more than an example's {EXAMPLE_LIMIT}"));
     }
     for function in Source::new(text).functions() {
         if function.length > FUNCTION_LIMIT && !function.excused {
