@@ -293,3 +293,16 @@ fn item(event: AgentEvent) -> Option<HistoryItem> {
     };
     Some(HistoryItem { seq, run_id: event.run_id, at: event.at.to_string(), message })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_called_by_how_it_begins() {
+        let title = |text: &str| title_of(&Message::user(text));
+        assert_eq!(title("\n  Pack my bag  \nand go").as_deref(), Some("Pack my bag"));
+        assert_eq!(title(&"ä".repeat(99)), Some("ä".repeat(MAX_OWN_TITLE)));
+        assert_eq!(title(" \n"), None);
+    }
+}
