@@ -28,6 +28,7 @@ use crate::id::ProviderId;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::origin::Origin;
+use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::StoreError;
 use crate::tool::ToolContextParts;
@@ -74,7 +75,7 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         parent_run_id: request.parent.as_ref().map(|(run_id, _)| *run_id),
     };
     let entry = NewEntry { run_id, at: admitted_at, kind: kind.clone() };
-    let seq = shared.journal.append(session_id, vec![entry]).await?;
+    let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
     let mut run = AgentRun::new();
     run.apply(&kind);
     transcript.apply(run_id, &kind);
@@ -309,7 +310,7 @@ impl Driver {
         let first = self
             .shared
             .journal
-            .append(self.context.session_id, entries)
+            .append(Append::new(self.context.session_id, entries))
             .await
             .map_err(JournalFailed)?;
         for (seq, kind) in (first..).zip(kinds) {
