@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod cli;
 mod completions;
 mod description;
 mod edge;
