@@ -24,6 +24,12 @@ pub(crate) struct Process {
 
 pub(crate) fn command(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livos-server"));
+    prepare(&mut command, home);
+    command
+}
+
+/// Gives a command this home, a free port, and nothing from who runs the test.
+pub(crate) fn prepare(command: &mut Command, home: &Path) {
     command
         .env_clear()
         .env("LIVOS_HOME", home)
@@ -32,7 +38,6 @@ pub(crate) fn command(home: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    command
 }
 
 pub(crate) async fn start(home: &Path) -> Process {

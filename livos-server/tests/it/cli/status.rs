@@ -32,7 +32,7 @@ async fn the_server_of_the_home_is_found_and_used() {
     let status = tried(livos(home.path(), &["status"])).await;
     assert_eq!(status.code, Some(0), "{status:?}");
     let expected = format!(
-        "LivOS at {}\n✓ store\n✓ providers\n✓ shutdown\nproviders: demo\nruns: 0 running, 0 queued\n",
+        "LivOS at {}\n✓ store\n✓ disk\n✓ providers\n✓ shutdown\nproviders: demo\nruns: 0 running, 0 queued\n",
         server.url()
     );
     assert_eq!(status.out, expected);
