@@ -143,7 +143,7 @@ fn finish(headers: &mut HeaderMap, origin: &RequestOrigin) {
     }
     if let RequestOrigin::Allowed(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        set(headers, header::VARY, "Origin");
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
         set(
             headers,
             header::HeaderName::from_static("cross-origin-resource-policy"),
