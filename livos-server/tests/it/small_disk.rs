@@ -87,7 +87,7 @@ impl SmallDisk {
 
     pub(crate) async fn make_read_only(&self) {
         let mut mount = self.inside();
-        let done = mount.args(["mount", "-o", "remount,ro"]).arg(self.home()).status();
+        let done = mount.args(["mount", "-o", "remount,bind,ro"]).arg(self.home()).status();
         assert!(done.await.unwrap().success(), "{NEEDS}");
     }
 
