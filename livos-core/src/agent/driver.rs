@@ -319,9 +319,12 @@ impl Driver {
             self.last_seq = seq;
             self.show(Position::Seq(seq), at, kind);
         }
-        // A reader sees what is about to be done before it is done, and can still stop it.
-        self.events.drained().await;
         Ok(())
+    }
+
+    /// Waits until a reader has seen what is about to be done, and can still stop it.
+    pub(super) async fn announced(&self) {
+        self.events.drained().await;
     }
 
     /// Shows something ephemeral to observers.

@@ -1,5 +1,6 @@
 //! One model call of a run: asks, shows the pieces, writes the answer down.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ impl Driver {
     ) -> Result<(), JournalFailed> {
         self.context.budget.charge_turn();
         self.record(EventKind::TurnStarted { turn }).await?;
+        self.announced().await;
         let request = self.request(access);
         let span = tracing::info_span!("model_call", turn, model = %request.model);
         let cancel = self.control.cancel_signal().clone();
@@ -63,8 +65,11 @@ impl Driver {
             ToolAccess::Offered => time_left,
             ToolAccess::Withheld(_) => time_left.map(|left| left.max(LAST_WORDS_TIME)),
         };
-        let answer = self.ask(turn, request).instrument(span);
-        match interruptible(&cancel, time_left, answer).await {
+        let asked = {
+            let answer = pin!(self.ask(turn, request).instrument(span));
+            interruptible(&cancel, time_left, answer).await
+        };
+        match asked {
             // After a cancel the loop sees for itself that the signal was given.
             Ok(Ok(())) | Err(Interruption::Cancelled) => Ok(()),
             Ok(Err(CallFailed::Journal(error))) => Err(error),
