@@ -20,6 +20,16 @@ pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
     }
 }
 
+/// The same error for one more caller of a transaction that failed.
+pub(super) fn repeated(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => {
+            rusqlite::Error::SqliteFailure(*code, message.clone())
+        }
+        other => rusqlite::Error::ToSqlConversionFailure(other.to_string().into()),
+    }
+}
+
 /// A row that does not read back as what was written.
 pub(super) fn damaged(what: &str, error: &serde_json::Error) -> StoreError {
     StoreError::Corrupt { message: format!("a stored {what} cannot be read: {error}") }
