@@ -127,9 +127,8 @@ impl Anthropic {
     }
 
     fn stream(&self, model: &ModelName, response: Response) -> ChatStream {
-        let provider = self.transport.provider().clone();
-        let machine = AnthropicMachine::new(provider.clone(), model.as_str());
-        crate::stream::run(provider, response, machine, self.transport.config().idle_timeout())
+        let machine = AnthropicMachine::new(self.transport.provider().clone(), model.as_str());
+        self.transport.stream(response, machine)
     }
 }
 

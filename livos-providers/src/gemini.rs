@@ -36,7 +36,6 @@ use self::wire::ListedModel;
 use self::wire::ModelPage;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
-use crate::stream::run;
 use crate::transport::HttpClients;
 use crate::transport::Transport;
 use crate::transport::arrives_in_pieces;
@@ -178,9 +177,8 @@ impl AIProvider for Gemini {
         self.transport.refuse_html(&response)?;
         let provider = self.id().clone();
         if arrives_in_pieces(&response, request.delivery) {
-            let idle = self.transport.config().idle_timeout();
-            let machine = GeminiStream::new(provider.clone(), request.model);
-            return Ok(run(provider, response, machine, idle));
+            let machine = GeminiStream::new(provider, request.model);
+            return Ok(self.transport.stream(response, machine));
         }
         let body = self.read_text(response).await?;
         let mut pieces = stream::pieces(provider, request.model, &body)?;

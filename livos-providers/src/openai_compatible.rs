@@ -162,9 +162,7 @@ impl OpenAiCompatible {
     }
 
     fn stream(&self, model: &ModelName, response: Response) -> ChatStream {
-        let machine = stream::ChatMachine::new(self.asked(model));
-        let idle = self.transport.config().idle_timeout();
-        crate::stream::run(self.transport.provider().clone(), response, machine, idle)
+        self.transport.stream(response, stream::ChatMachine::new(self.asked(model)))
     }
 }
 

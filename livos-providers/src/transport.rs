@@ -1,6 +1,7 @@
 //! The one HTTP seam: everything that leaves for a provider leaves here.
 
 mod body;
+mod tails;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use livos_core::ChatStream;
 use livos_core::Delivery;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
@@ -25,8 +27,10 @@ use tokio::sync::OnceCell;
 
 use crate::config::ProviderConfig;
 use crate::failure;
+use crate::stream::StreamMachine;
 
 pub(crate) use self::body::RequestBody;
+pub(crate) use self::tails::Tails;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,6 +61,7 @@ pub(crate) struct HttpClients(Arc<Pools>);
 struct Pools {
     plain: OnceCell<Client>,
     tls: OnceCell<Client>,
+    tails: Tails,
 }
 
 impl HttpClients {
@@ -86,7 +91,7 @@ fn client_builder() -> reqwest::ClientBuilder {
 
 /// Sends requests to one provider.
 pub(crate) struct Transport {
-    config: ProviderConfig,
+    config: Arc<ProviderConfig>,
     clients: HttpClients,
     last_url: LastUrl,
 }
@@ -143,7 +148,7 @@ impl Transport {
     }
 
     pub(crate) fn new(config: ProviderConfig, clients: HttpClients) -> Self {
-        Self { config, clients, last_url: LastUrl::default() }
+        Self { config: Arc::new(config), clients, last_url: LastUrl::default() }
     }
 
     pub(crate) fn config(&self) -> &ProviderConfig {
@@ -180,6 +185,12 @@ impl Transport {
     ) -> Result<Response, ProviderError> {
         let request = self.request(Method::GET, path, headers).await?;
         self.send(request, self.config.header_timeout()).await
+    }
+
+    /// The pieces of the answer that this response streams, as the wire's machine reads them.
+    pub(crate) fn stream(&self, response: Response, machine: impl StreamMachine) -> ChatStream {
+        let tails = self.clients.0.tails.clone();
+        crate::stream::run(Arc::clone(&self.config), tails, response, machine)
     }
 
     /// The whole body as JSON.
