@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio::time::Sleep;
 
 use crate::config::ProviderConfig;
+use crate::failure;
 use crate::sse::Flow;
 use crate::sse::SseDecoder;
 use crate::sse::SseError;
@@ -160,13 +161,13 @@ where
 
     fn fail(&mut self, error: ProviderError) {
         self.bytes = None;
-        self.failed = Some(error);
+        self.failed = Some(failure::presentable(&self.config, error));
     }
 
     fn end(&mut self) {
         self.bytes = None;
         if let Err(error) = self.machine.on_end(&mut self.ready) {
-            self.failed = Some(error);
+            self.fail(error);
         }
     }
 

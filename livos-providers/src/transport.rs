@@ -199,21 +199,22 @@ impl Transport {
         response: Response,
     ) -> Result<T, ProviderError> {
         self.refuse_html(&response)?;
-        let body = self.read_whole(response).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            let failure = ProviderFailure::new(
-                self.provider().clone(),
-                "the answer is not the JSON expected",
-            );
-            ProviderError::MalformedResponse(failure.with_source(error))
-        })
+        let parse = |body: &[u8]| {
+            serde_json::from_slice(body).map_err(|error| {
+                let failure = self.failure("the answer is not the JSON expected");
+                ProviderError::MalformedResponse(failure.with_source(error))
+            })
+        };
+        self.read_whole(response, parse).await
     }
 
-    /// The whole body, at most [`MAX_BODY_BYTES`].
-    pub(crate) async fn read_whole(
+    /// What `parse` makes of the whole body, of at most [`MAX_BODY_BYTES`]. Its errors may repeat
+    /// what the service said: they are made presentable here.
+    pub(crate) async fn read_whole<T>(
         &self,
         mut response: Response,
-    ) -> Result<Vec<u8>, ProviderError> {
+        parse: impl FnOnce(&[u8]) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.next_chunk(&mut response).await? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
@@ -222,7 +223,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        parse(&body).map_err(|error| failure::presentable(&self.config, error))
     }
 
     /// An error when a page for people came instead of an API's answer.

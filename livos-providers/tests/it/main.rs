@@ -16,5 +16,7 @@ mod local;
 mod openai;
 mod prefix;
 mod raw_server;
+mod secrets;
 mod stop;
 mod wire_faults;
+mod wires;

@@ -1,86 +1,21 @@
 //! Stop means stop: who gives an answer up closes its connection, whatever the wire.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use livos_core::AIProvider;
 use livos_core::AgentLoop;
 use livos_core::ChatChunk;
-use livos_core::ChatRequest;
 use livos_core::ChatStream;
 use livos_core::EventKind;
-use livos_core::Message;
 use livos_core::RunStatus;
-use livos_providers::Anthropic;
-use livos_providers::Gemini;
-use livos_providers::OpenAiCompatible;
-use livos_providers::ProviderConfig;
-use livos_providers::openai_compatible::Dialect;
 
 use crate::raw_server::Act;
 use crate::raw_server::RawServer;
+use crate::wires::Wire;
+use crate::wires::question;
 
 /// How soon the server must see it. All time-outs of the providers are far longer.
 const PROMPTLY: Duration = Duration::from_secs(2);
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-#[derive(Debug, Clone, Copy)]
-enum Wire {
-    Anthropic,
-    Gemini,
-    OpenAi,
-}
-
-const WIRES: [Wire; 3] = [Wire::Anthropic, Wire::Gemini, Wire::OpenAi];
-
-impl Wire {
-    fn provider(self, server: &RawServer) -> Arc<dyn AIProvider> {
-        let config = ProviderConfig::new("stopped", &server.url)
-            .and_then(|config| config.with_api_key("sk-not-a-real-key"))
-            .and_then(|config| config.with_idle_timeout(PATIENCE))
-            .and_then(|config| config.with_header_timeout(PATIENCE))
-            .expect("a valid configuration");
-        match self {
-            Self::Anthropic => Arc::new(Anthropic::new(config)),
-            Self::Gemini => Arc::new(Gemini::new(config)),
-            Self::OpenAi => Arc::new(OpenAiCompatible::new(&Dialect::OPENAI, config)),
-        }
-    }
-
-    /// The beginning of an answer: its first words, and not its end.
-    fn beginning(self) -> &'static str {
-        match self {
-            Self::Anthropic => concat!(
-                r#"data: {"type":"message_start","message":{"content":[]}}"#,
-                "\n\n",
-                r#"data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":"Once"}}"#,
-                "\n\n",
-            ),
-            Self::Gemini => concat!(
-                r#"data: {"candidates":[{"content":{"role":"model","parts":[{"text":"Once"}]}}]}"#,
-                "\n\n",
-            ),
-            Self::OpenAi => concat!(
-                r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"Once"}}]}"#,
-                "\n\n",
-            ),
-        }
-    }
-
-    async fn server(self, falls_silent: Silence) -> RawServer {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
-        let chunk = self.beginning();
-        let body = format!("transfer-encoding: chunked\r\n\r\n{:x}\r\n{chunk}\r\n", chunk.len());
-        let sent = match falls_silent {
-            Silence::BeforeTheHead => String::new(),
-            Silence::AfterTheHead => format!("{head}content-length: 1000\r\n\r\n"),
-            Silence::InTheMiddle => format!("{head}{body}"),
-        };
-        RawServer::start(vec![Act::Send(sent.into_bytes()), Act::Hang]).await
-    }
-}
 
 /// Where the service stops answering.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +25,16 @@ enum Silence {
     InTheMiddle,
 }
 
-fn question() -> ChatRequest {
-    ChatRequest::new("a-model", [Message::user("Tell me a story.")])
+async fn server(wire: Wire, falls_silent: Silence) -> RawServer {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
+    let chunk = wire.beginning();
+    let body = format!("transfer-encoding: chunked\r\n\r\n{:x}\r\n{chunk}\r\n", chunk.len());
+    let sent = match falls_silent {
+        Silence::BeforeTheHead => String::new(),
+        Silence::AfterTheHead => format!("{head}content-length: 1000\r\n\r\n"),
+        Silence::InTheMiddle => format!("{head}{body}"),
+    };
+    RawServer::start(vec![Act::Send(sent.into_bytes()), Act::Hang]).await
 }
 
 async fn read_first_words(pieces: &mut ChatStream) {
@@ -108,8 +51,8 @@ async fn assert_closed_promptly(wire: Wire, server: &mut RawServer) {
 
 #[tokio::test]
 async fn before_the_head_of_the_answer() {
-    for wire in WIRES {
-        let mut server = wire.server(Silence::BeforeTheHead).await;
+    for wire in Wire::ALL {
+        let mut server = server(wire, Silence::BeforeTheHead).await;
         let provider = wire.provider(&server);
         tokio::select! {
             _ = provider.chat_stream(question()) => panic!("nothing was answered"),
@@ -121,8 +64,8 @@ async fn before_the_head_of_the_answer() {
 
 #[tokio::test]
 async fn before_the_first_word_of_the_answer() {
-    for wire in WIRES {
-        let mut server = wire.server(Silence::AfterTheHead).await;
+    for wire in Wire::ALL {
+        let mut server = server(wire, Silence::AfterTheHead).await;
         let provider = wire.provider(&server);
         let mut pieces = provider.chat_stream(question()).await.expect("a stream");
         assert!(futures::poll!(pieces.next()).is_pending());
@@ -133,8 +76,8 @@ async fn before_the_first_word_of_the_answer() {
 
 #[tokio::test]
 async fn in_the_middle_of_the_answer() {
-    for wire in WIRES {
-        let mut server = wire.server(Silence::InTheMiddle).await;
+    for wire in Wire::ALL {
+        let mut server = server(wire, Silence::InTheMiddle).await;
         let provider = wire.provider(&server);
         let mut pieces = provider.chat_stream(question()).await.expect("a stream");
         read_first_words(&mut pieces).await;
@@ -145,8 +88,8 @@ async fn in_the_middle_of_the_answer() {
 
 #[tokio::test]
 async fn by_the_stop_of_a_run() {
-    for wire in WIRES {
-        let mut server = wire.server(Silence::InTheMiddle).await;
+    for wire in Wire::ALL {
+        let mut server = server(wire, Silence::InTheMiddle).await;
         let agent = AgentLoop::builder_shared(wire.provider(&server)).model("a-model").build();
         let mut run = agent.run("Tell me a story.");
         while let Some(event) = run.next().await {
