@@ -32,9 +32,6 @@ use crate::stream::StreamMachine;
 pub(crate) use self::body::RequestBody;
 pub(crate) use self::tails::Tails;
 
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How many idle connections are kept for each host: enough for a thousand runs at once.
 const MAX_IDLE_CONNECTIONS: usize = 1024;
 
@@ -44,9 +41,6 @@ pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// How much of an error's body is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// How long an answer that comes whole may take: it begins only when it is complete.
-const WHOLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
-
 const USER_AGENT: &str = concat!("livos/", env!("CARGO_PKG_VERSION"));
 
 /// The connection pools, made at first use and shared by the providers of one process.
@@ -54,25 +48,52 @@ const USER_AGENT: &str = concat!("livos/", env!("CARGO_PKG_VERSION"));
 /// Addresses in plain `http` have a pool of their own that loads no
 /// certificates: loading them is nearly all of a cold start, and a local model
 /// needs none.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct HttpClients(Arc<Pools>);
 
-#[derive(Default)]
+impl Default for HttpClients {
+    fn default() -> Self {
+        Self::connecting_within(ProviderConfig::DEFAULT_CONNECT_TIMEOUT)
+    }
+}
+
 struct Pools {
+    connect_timeout: Duration,
     plain: OnceCell<Client>,
     tls: OnceCell<Client>,
     tails: Tails,
 }
 
 impl HttpClients {
+    fn connecting_within(connect_timeout: Duration) -> Self {
+        Self(Arc::new(Pools {
+            connect_timeout,
+            plain: OnceCell::new(),
+            tls: OnceCell::new(),
+            tails: Tails::default(),
+        }))
+    }
+
+    /// These, or others where they give a connection another time to be made.
+    fn for_timeout(self, connect_timeout: Duration) -> Self {
+        if self.0.connect_timeout == connect_timeout {
+            return self;
+        }
+        Self::connecting_within(connect_timeout)
+    }
+
     async fn client_for(&self, base_url: &str) -> Result<&Client, BuildError> {
+        let connect_timeout = self.0.connect_timeout;
         if base_url.starts_with("https:") {
             // Reads the certificates of the system from disk.
-            let build = || tokio::task::spawn_blocking(|| client_builder().build());
+            let build = move || {
+                tokio::task::spawn_blocking(move || client_builder(connect_timeout).build())
+            };
             let build = || async { Ok(build().await??) };
             self.0.tls.get_or_try_init(build).await
         } else {
-            let build = || async { Ok(client_builder().tls_certs_only([]).build()?) };
+            let build =
+                || async { Ok(client_builder(connect_timeout).tls_certs_only([]).build()?) };
             self.0.plain.get_or_try_init(build).await
         }
     }
@@ -80,10 +101,10 @@ impl HttpClients {
 
 type BuildError = Box<dyn Error + Send + Sync>;
 
-fn client_builder() -> reqwest::ClientBuilder {
+fn client_builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(connect_timeout)
         .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
         // A redirect would carry the key to another host.
         .redirect(reqwest::redirect::Policy::none())
@@ -143,11 +164,12 @@ impl Transport {
     pub(crate) fn head_timeout(&self, delivery: Delivery) -> Duration {
         match delivery {
             Delivery::Streamed => self.config.header_timeout(),
-            Delivery::Whole => WHOLE_ANSWER_TIMEOUT,
+            Delivery::Whole => self.config.whole_answer_timeout(),
         }
     }
 
     pub(crate) fn new(config: ProviderConfig, clients: HttpClients) -> Self {
+        let clients = clients.for_timeout(config.connect_timeout());
         Self { config: Arc::new(config), clients, last_url: LastUrl::default() }
     }
 
@@ -184,7 +206,9 @@ impl Transport {
         headers: HeaderMap,
     ) -> Result<Response, ProviderError> {
         let request = self.request(Method::GET, path, headers).await?;
-        self.send(request, self.config.header_timeout()).await
+        // Nothing has to be thought out for it, not even on a slow machine.
+        let timeout = self.config.header_timeout().min(ProviderConfig::DEFAULT_HEADER_TIMEOUT);
+        self.send(request, timeout).await
     }
 
     /// The pieces of the answer that this response streams, as the wire's machine reads them.

@@ -38,6 +38,30 @@ async fn a_refused_connection_is_unavailable_and_does_not_show_the_address() {
     assert!(!shown.contains("secret-path"), "{shown}");
 }
 
+#[tokio::test]
+async fn a_connection_that_is_not_made_in_time_is_given_up() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limit = Duration::from_millis(50);
+    // Nobody accepts: once the queue is full, connecting waits.
+    let mut queued = Vec::new();
+    while let Ok(connected) =
+        tokio::time::timeout(limit, tokio::net::TcpStream::connect(address)).await
+    {
+        queued.push(connected.unwrap());
+    }
+    let config = ProviderConfig::new("x", &format!("http://{address}")).unwrap();
+    let config = config.with_connect_timeout(limit).unwrap();
+    let transport = Transport::new(config, HttpClients::default());
+    let asked = transport.get("/models", HeaderMap::new());
+    let asked = tokio::time::timeout(Duration::from_secs(8), asked).await;
+    let error = asked.expect("sooner than the default").unwrap_err();
+    assert_eq!(error.kind(), "timed_out");
+    assert!(error.to_string().starts_with("x: no connection within the time allowed"), "{error}");
+}
+
 /// Answers every request of every connection with these bytes, the last of them only when told,
 /// and counts the connections.
 async fn serve_late_end(
