@@ -8,6 +8,7 @@
 )]
 
 mod anthropic;
+mod cassettes;
 mod cassettes_anthropic;
 mod cassettes_gemini;
 mod cassettes_openai;
