@@ -82,10 +82,12 @@ mod agent;
 mod budget;
 mod cancel;
 mod clock;
+mod delivery;
 mod event;
 mod id;
 mod message;
 mod origin;
+mod pause;
 mod provider;
 mod secret;
 mod store;
@@ -93,14 +95,19 @@ mod store;
 pub mod testing;
 mod text_tools;
 mod tool;
+mod worker;
 
 pub use self::agent::{
-    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, Ending, PendingCall, RunControl,
-    RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
+    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, EndRecord, Ending, PendingCall,
+    RunControl, RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
+pub use self::delivery::{
+    ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
+    Repetition, ReplySink, SinkAnswer,
+};
 pub use self::event::{AgentEvent, EventKind, Position, RunError, RunStatus, ToolStatus};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
@@ -138,4 +145,7 @@ pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
     Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
     ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+};
+pub use self::worker::{
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, RunObserver, TakeOver, Worker, WorkerSettings,
 };
