@@ -31,7 +31,6 @@ use crate::store::RunRecord;
 use crate::store::StoreError;
 use crate::store::WorkSignal;
 use crate::store::session_query::events;
-use crate::store::session_query::searchable;
 
 /// How many sessions' last numbers are remembered.
 const MAX_REMEMBERED: usize = 4096;
@@ -53,7 +52,7 @@ pub(super) struct EntryText {
 
 impl EntryText {
     pub(super) fn of(entry: &NewEntry) -> Result<Self, StoreError> {
-        let words = entry.kind.said().map(|text| searchable(&text));
+        let words = entry.kind.said().map(|text| sessions::searchable(&text));
         Ok(Self { kind: to_text("entry", &entry.kind)?, words })
     }
 }
