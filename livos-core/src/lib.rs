@@ -82,6 +82,8 @@ mod agent;
 mod budget;
 mod cancel;
 mod clock;
+mod compaction;
+mod context;
 mod event;
 mod id;
 mod message;
@@ -95,13 +97,21 @@ mod text_tools;
 mod tool;
 
 pub use self::agent::{
-    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, Ending, PendingCall, RunControl,
-    RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
+    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
+    CompactionRequest, Ending, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered,
+    Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
-pub use self::event::{AgentEvent, EventKind, Position, RunError, RunStatus, ToolStatus};
+pub use self::compaction::{CompactionPolicy, SummaryError};
+pub use self::context::{
+    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
+pub use self::event::{
+    AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
+    Position, RunError, RunStatus, ToolStatus,
+};
 pub use self::id::{
     ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName, UserId,
 };

@@ -4,6 +4,7 @@
 //! distinct enough, and OpenAI's words are spoken by a dozen vendors anyway.
 
 mod retry;
+mod window;
 
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
@@ -100,6 +101,9 @@ pub(crate) fn from_response(
     if let Some(pause) = retry::pause(headers).or_else(|| report.retry_delay()) {
         failure = failure.with_retry_after(pause);
     }
+    if let Some(window) = report.window() {
+        failure = failure.with_context_window(window);
+    }
     kind(failure)
 }
 
@@ -114,6 +118,9 @@ pub(crate) fn from_error_object(provider: &ProviderId, error: &Value) -> Provide
     }
     if let Some(pause) = report.retry_delay() {
         failure = failure.with_retry_after(pause);
+    }
+    if let Some(window) = report.window() {
+        failure = failure.with_context_window(window);
     }
     kind(failure)
 }
@@ -174,6 +181,12 @@ impl Report {
             _ => None,
         };
         text.filter(|text| !text.trim().is_empty())
+    }
+
+    /// The window, where the service says how long a conversation may be.
+    fn window(&self) -> Option<u64> {
+        let named = self.field("n_ctx").and_then(Value::as_u64);
+        named.or_else(|| window::told(self.text()?))
     }
 
     fn message(&self, status: u16) -> String {

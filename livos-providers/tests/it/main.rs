@@ -16,4 +16,5 @@ mod local;
 mod openai;
 mod prefix;
 mod raw_server;
+mod tokens;
 mod wire_faults;
