@@ -5,6 +5,7 @@
 
 use divan::counter::ItemsCount;
 use futures::future::join_all;
+use livos_core::Append;
 use livos_core::Durability;
 use livos_core::EventKind;
 use livos_core::Journal;
@@ -65,7 +66,7 @@ fn one(bencher: divan::Bencher<'_, '_>, backend: Backend) {
     let Some(bench) = Bench::new(backend) else { return };
     let (session, run) = (SessionId::generate(), RunId::generate());
     bencher.bench_local(|| {
-        bench.runtime.block_on(bench.journal.append(session, vec![tool_finished(run)]))
+        bench.runtime.block_on(bench.journal.append(Append::new(session, vec![tool_finished(run)])))
     });
 }
 
@@ -75,8 +76,9 @@ fn sixty_four_at_once(bencher: divan::Bencher<'_, '_>, backend: Backend) {
     let run = RunId::generate();
     let sessions: Vec<SessionId> = (0..TOGETHER).map(|_| SessionId::generate()).collect();
     bencher.counter(ItemsCount::new(TOGETHER)).bench_local(|| {
-        let appends =
-            sessions.iter().map(|session| bench.journal.append(*session, vec![tool_finished(run)]));
+        let appends = sessions
+            .iter()
+            .map(|session| bench.journal.append(Append::new(*session, vec![tool_finished(run)])));
         bench.runtime.block_on(join_all(appends))
     });
 }

@@ -264,6 +264,17 @@ impl EventKind {
         )
     }
 
+    /// What people or the assistant said with it, to be searched; none if nothing was said.
+    pub(crate) fn said(&self) -> Option<String> {
+        let (Self::RunAdmitted { input: message, .. }
+        | Self::InputJoined { message }
+        | Self::AssistantMessage { message, .. }) = self
+        else {
+            return None;
+        };
+        Some(message.text()).filter(|text| !text.is_empty())
+    }
+
     /// The value of the `type` field.
     pub fn name(&self) -> &'static str {
         match self {

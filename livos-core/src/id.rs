@@ -77,6 +77,11 @@ uuid_id!(
     RunId,
     "run id"
 );
+uuid_id!(
+    /// One reply owed to somebody. Sinks derive a platform's idempotency key from it.
+    DeliveryId,
+    "delivery id"
+);
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -140,6 +145,10 @@ name_id!(
 name_id!(
     /// The name a model calls a tool by.
     ToolName
+);
+name_id!(
+    /// A process that drives runs and delivers replies; unique among those that share a store.
+    WorkerId
 );
 name_id!(
     /// Who a run acts for. One user is one identity in every channel.

@@ -113,7 +113,8 @@ pub use self::event::{
     Position, RunError, RunStatus, ToolStatus,
 };
 pub use self::id::{
-    ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName, UserId,
+    DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
+    UserId, WorkerId,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
@@ -127,12 +128,19 @@ pub use self::provider::{
     ToolChoice, ToolSupport,
 };
 pub use self::secret::Secret;
+pub use self::store::{
+    Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
+    ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,
+    DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
+    Lease, LeaseToken, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page,
+    ParseCursorError, PendingInput, QueueMode, RenewRequest, Renewal, Reply, ReplyAddress,
+    RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch,
+    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
+    Settlement, Store, StoreError, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow,
+    UsageTotal, WorkSignal, WorkSignals,
+};
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore};
-pub use self::store::{
-    Journal, MemoryStore, NewEntry, Page, RunFilter, RunRecord, RunState, RunStore, SessionPatch,
-    SessionRecord, SessionStore, Store, StoreError,
-};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

@@ -1,50 +1,97 @@
 //! Where sessions live: the journal, and what is read off it.
 //!
 //! The [`Journal`] is the only truth; [`RunRecord`]s are projections of it
-//! that a store keeps up to date in the same transaction. Backends run the
+//! that a store keeps up to date in the same transaction. Around it stand what a
+//! durable run needs: the queue ([`RunQueue`], [`RunLeases`]), the replies owed
+//! ([`Outbox`]), what was used ([`UsageLog`]) and [`Settings`]. Backends run the
 //! suite in [`testing`](crate::testing) to prove that they behave alike.
 
+mod admission;
+mod append;
 mod error;
+mod lease;
 mod memory;
+mod outbox;
 mod page;
 mod run_record;
+mod session_query;
 mod session_record;
+mod settings;
+mod signals;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod usage_log;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::clock::Timestamp;
 use crate::event::AgentEvent;
-use crate::event::EventKind;
 use crate::id::RunId;
 use crate::id::SessionId;
 
+pub use self::admission::Admission;
+pub use self::admission::CancelRequest;
+pub use self::admission::Cancellation;
+pub use self::admission::IdempotencyKey;
+pub use self::admission::KEY_RETENTION;
+pub use self::admission::MAX_WAITING;
+pub use self::admission::NewRun;
+pub use self::admission::QueueMode;
+pub use self::admission::ReplyAddress;
+pub use self::admission::RunQueue;
+pub use self::append::Append;
+pub use self::append::NewEntry;
 pub use self::error::StoreError;
+pub use self::lease::Claim;
+pub use self::lease::ClaimRequest;
+pub use self::lease::Claimed;
+pub use self::lease::Lease;
+pub use self::lease::LeaseToken;
+pub use self::lease::MAX_LEASE;
+pub use self::lease::PendingInput;
+pub use self::lease::RenewRequest;
+pub use self::lease::Renewal;
+pub use self::lease::RunLeases;
+pub use self::lease::WorkSignal;
+pub use self::lease::WorkSignals;
 pub use self::memory::MemoryStore;
+pub use self::outbox::ClaimedDelivery;
+pub use self::outbox::DeliveryClaim;
+pub use self::outbox::DeliveryFilter;
+pub use self::outbox::DeliveryOutcome;
+pub use self::outbox::DeliveryRecord;
+pub use self::outbox::DeliveryState;
+pub use self::outbox::DueDeliveries;
+pub use self::outbox::Outbox;
+pub use self::outbox::Reply;
+pub use self::outbox::Settlement;
 pub use self::page::Page;
 pub use self::run_record::RunFilter;
 pub use self::run_record::RunRecord;
 pub use self::run_record::RunState;
+pub use self::session_query::Fork;
+pub use self::session_query::ImportedSession;
+pub use self::session_query::ParseCursorError;
+pub use self::session_query::SessionCursor;
+pub use self::session_query::SessionQuery;
 pub use self::session_record::SessionPatch;
 pub use self::session_record::SessionRecord;
+pub use self::settings::ExpectedVersion;
+pub use self::settings::Setting;
+pub use self::settings::SettingChange;
+pub use self::settings::Settings;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::Durability;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
-
-/// A fact to be written down.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewEntry {
-    /// The run it belongs to.
-    pub run_id: RunId,
-    /// When it happened.
-    pub at: Timestamp,
-    /// What happened; must be [durable](EventKind::is_durable).
-    pub kind: EventKind,
-}
+pub use self::usage_log::CallStatus;
+pub use self::usage_log::UsageGroup;
+pub use self::usage_log::UsageLog;
+pub use self::usage_log::UsagePurpose;
+pub use self::usage_log::UsageQuery;
+pub use self::usage_log::UsageRow;
+pub use self::usage_log::UsageTotal;
 
 /// The append-only log of all sessions.
 ///
@@ -52,19 +99,18 @@ pub struct NewEntry {
 /// - Entries of one session are numbered from 1 without gaps; a number is never used twice.
 /// - One `append` is atomic, and when it returns the entries survive the death of the process
 ///   (as far as the backend's durability level says).
-/// - Appending to a session that does not exist creates it.
+/// - Appending to a session that does not exist creates it, but not under a lease.
+/// - A `run_finished` entry of a queued run takes it out of the queue in the same transaction, with
+///   everything that [`RunLeases`] says of a run's end, under a lease or not.
 /// - Dropping a returned future may leave the entries written or not, never half.
 #[async_trait]
 pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// Writes entries down, in order, and gives the number of the first.
     ///
     /// # Errors
-    /// When they could not be written; then none was.
-    async fn append(
-        &self,
-        session_id: SessionId,
-        entries: Vec<NewEntry>,
-    ) -> Result<u64, StoreError>;
+    /// [`StoreError::LeaseLost`] when the lease is not the run's newest, [`StoreError::NotFound`] when an
+    /// input it joins does not wait for the run, or when they could not be written; then none was.
+    async fn append(&self, append: Append) -> Result<u64, StoreError>;
 
     /// The entries numbered above `after`, at most `limit`, in order.
     ///
@@ -99,13 +145,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot be read.
     async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError>;
 
-    /// Sessions created before `before` (all, if absent), newest first.
+    /// Sessions that fit the query, those with the newest activity first.
     ///
     /// # Errors
     /// When the store cannot be read.
     async fn sessions(
         &self,
-        before: Option<SessionId>,
+        query: SessionQuery,
         limit: usize,
     ) -> Result<Page<SessionRecord>, StoreError>;
 
@@ -119,11 +165,33 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         patch: SessionPatch,
     ) -> Result<SessionRecord, StoreError>;
 
-    /// Deletes a session with its journal and runs. False when there was none.
+    /// Deletes a session with its journal, runs, queue and replies. False when there was none.
+    ///
+    /// Its idempotency keys stay until they are old, so that a source which repeats itself is not
+    /// answered twice; so does what it used.
     ///
     /// # Errors
     /// When it could not be written.
     async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError>;
+}
+
+/// Sessions made out of what exists already.
+#[async_trait]
+pub trait SessionTransfer: fmt::Debug + Send + Sync + 'static {
+    /// Makes a session whose journal begins with entries of another.
+    ///
+    /// The copies keep their times and run ids: the runs they tell of stay the other session's.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such session or entry, [`StoreError::Conflict`] when the
+    /// new session exists, or when it could not be written.
+    async fn fork(&self, fork: Fork) -> Result<SessionRecord, StoreError>;
+
+    /// Takes over a session with its journal. Runs that ended in it are listed, unless their ids are known here.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the session exists, or when it could not be written.
+    async fn import(&self, session: ImportedSession) -> Result<(), StoreError>;
 }
 
 /// The runs there are, as the journal tells.
@@ -143,6 +211,30 @@ pub trait RunStore: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Everything a server keeps.
-pub trait Store: Journal + SessionStore + RunStore {}
+pub trait Store:
+    Journal
+    + SessionStore
+    + SessionTransfer
+    + RunStore
+    + RunQueue
+    + RunLeases
+    + WorkSignals
+    + Outbox
+    + UsageLog
+    + Settings
+{
+}
 
-impl<S: Journal + SessionStore + RunStore> Store for S {}
+impl<S> Store for S where
+    S: Journal
+        + SessionStore
+        + SessionTransfer
+        + RunStore
+        + RunQueue
+        + RunLeases
+        + WorkSignals
+        + Outbox
+        + UsageLog
+        + Settings
+{
+}

@@ -14,6 +14,7 @@ use crate::event::EventKind;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::StoreError;
 
@@ -161,7 +162,7 @@ impl AgentLoop {
             seq: None,
         };
         let entry = NewEntry { run_id, at: shared.clock.now(), kind: compacted.event };
-        let seq = shared.journal.append(session_id, vec![entry]).await?;
+        let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
         // The cached transcript is older than the journal now, and so is not used again.
         Ok(CompactionReport { seq: Some(seq), ..report })
     }

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,6 +158,7 @@ impl Driver {
             return Ok(());
         }
         self.record_all(starting).await?;
+        self.announced().await;
         let time_left = self.context.budget.time_left(self.shared.clock.now());
         let clock = Arc::clone(&self.shared.clock);
         let mut running: FuturesUnordered<_> = prepared
@@ -251,7 +253,7 @@ fn prepare(
 /// Makes one call, within its deadline, and survives its panic.
 async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished {
     let Execution { call, tool, work, cancel } = execution;
-    let work = AssertUnwindSafe(work).catch_unwind();
+    let work = pin!(AssertUnwindSafe(work).catch_unwind());
     let deadline = time_left.map_or(tool.spec.timeout, |left| left.min(tool.spec.timeout));
     let (status, output, fatal) = match interruptible(&cancel, Some(deadline), work).await {
         Ok(Ok(Ok(output))) => (ToolStatus::Ok, output, None),

@@ -29,6 +29,7 @@ use crate::id::ProviderId;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::origin::Origin;
+use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::StoreError;
 use crate::tool::ToolContextParts;
@@ -75,7 +76,7 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         parent_run_id: request.parent.as_ref().map(|(run_id, _)| *run_id),
     };
     let entry = NewEntry { run_id, at: admitted_at, kind: kind.clone() };
-    let seq = shared.journal.append(session_id, vec![entry]).await?;
+    let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
     let mut run = AgentRun::new();
     run.apply(&kind);
     transcript.apply(run_id, &kind);
@@ -318,7 +319,7 @@ impl Driver {
         let first = self
             .shared
             .journal
-            .append(self.context.session_id, entries)
+            .append(Append::new(self.context.session_id, entries))
             .await
             .map_err(JournalFailed)?;
         for (seq, kind) in (first..).zip(kinds) {
@@ -327,9 +328,12 @@ impl Driver {
             self.last_seq = seq;
             self.show(Position::Seq(seq), at, kind);
         }
-        // A reader sees what is about to be done before it is done, and can still stop it.
-        self.events.drained().await;
         Ok(())
+    }
+
+    /// Waits until a reader has seen what is about to be done, and can still stop it.
+    pub(super) async fn announced(&self) {
+        self.events.drained().await;
     }
 
     /// Shows something ephemeral to observers.

@@ -90,14 +90,14 @@ impl EventQueue {
         .await;
     }
 
-    /// The next event. A run that waited for its reader has something to do once there is none.
-    pub(super) fn pop(&self) -> Option<AgentEvent> {
+    /// Moves what is unread to the reader, who has nothing left.
+    /// A run that waited for its reader has something to do once there is nothing more.
+    pub(super) fn take(&self, unread: &mut VecDeque<AgentEvent>) {
         let mut queue = self.queue();
-        let event = queue.unread.pop_front();
-        if event.is_none() && std::mem::take(&mut queue.is_awaited) {
+        std::mem::swap(&mut queue.unread, unread);
+        if unread.is_empty() && std::mem::take(&mut queue.is_awaited) {
             self.0.asleep.store(false, Ordering::Release);
         }
-        event
     }
 
     /// Drops everything unread. False when there was nothing.

@@ -1,5 +1,6 @@
 //! What one holds of a run.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct RunHandle {
     admitted_seq: Option<u64>,
     progress: Progress,
     events: EventQueue,
+    /// Taken from the queue and not read yet.
+    unread: VecDeque<AgentEvent>,
     waker: Waker,
     control: RunControl,
 }
@@ -56,7 +59,8 @@ impl RunHandle {
         let (session_id, run_id) = ids;
         let progress = Progress::Driving(driver);
         let waker = events.waker();
-        Self { run_id, session_id, admitted_seq, progress, events, waker, control }
+        let unread = VecDeque::new();
+        Self { run_id, session_id, admitted_seq, progress, events, unread, waker, control }
     }
 
     /// The run.
@@ -89,18 +93,13 @@ impl RunHandle {
         self.control.steer(message)
     }
 
-    fn poll_progress(&mut self) -> Poll<RunOutcome> {
-        match &mut self.progress {
-            Progress::Ended(outcome) => Poll::Ready(outcome.clone()),
-            Progress::Driving(driver) => {
-                self.events.put_to_sleep();
-                let poll = driver.as_mut().poll(&mut Context::from_waker(&self.waker));
-                if let Poll::Ready(outcome) = &poll {
-                    self.progress = Progress::Ended(outcome.clone());
-                }
-                poll
-            }
-        }
+    fn poll_progress(&mut self) -> Poll<()> {
+        let Progress::Driving(driver) = &mut self.progress else { return Poll::Ready(()) };
+        self.events.put_to_sleep();
+        let outcome =
+            std::task::ready!(driver.as_mut().poll(&mut Context::from_waker(&self.waker)));
+        self.progress = Progress::Ended(outcome);
+        Poll::Ready(())
     }
 }
 
@@ -108,17 +107,25 @@ impl Stream for RunHandle {
     type Item = AgentEvent;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<AgentEvent>> {
-        if let Some(event) = self.events.pop() {
+        if let Some(event) = self.unread.pop_front() {
             return Poll::Ready(Some(event));
         }
         self.events.register(context);
-        if matches!(self.progress, Progress::Driving(_)) && self.events.is_asleep() {
-            return Poll::Pending;
+        let handle = &mut *self;
+        if matches!(handle.progress, Progress::Driving(_)) && handle.events.is_asleep() {
+            handle.events.take(&mut handle.unread);
+            if let Some(event) = handle.unread.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            if handle.events.is_asleep() {
+                return Poll::Pending;
+            }
         }
-        let progress = self.poll_progress();
-        match (self.events.pop(), progress) {
+        let progress = handle.poll_progress();
+        handle.events.take(&mut handle.unread);
+        match (handle.unread.pop_front(), progress) {
             (Some(event), _) => Poll::Ready(Some(event)),
-            (None, Poll::Ready(_)) => Poll::Ready(None),
+            (None, Poll::Ready(())) => Poll::Ready(None),
             (None, Poll::Pending) => Poll::Pending,
         }
     }
@@ -129,12 +136,16 @@ impl Future for RunHandle {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RunOutcome> {
         self.events.register(context);
+        self.unread.clear();
         loop {
             let progress = self.poll_progress();
             // A run that waits for its reader goes on once the unread events are gone.
             let made_room = self.events.discard();
-            if progress.is_ready() || !made_room {
-                return progress;
+            if let Progress::Ended(outcome) = &self.progress {
+                return Poll::Ready(outcome.clone());
+            }
+            if progress.is_pending() && !made_room {
+                return Poll::Pending;
             }
         }
     }

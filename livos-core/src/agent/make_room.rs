@@ -1,5 +1,6 @@
 //! Keeps the conversation of a run within the model's window, between its turns.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::event::CompactionReason;
 use crate::event::EventKind;
 use crate::id::ModelName;
 use crate::id::ProviderId;
-use crate::provider::ProviderError;
+use crate::provider::ProviderFailure;
 use crate::tool::ToolSpec;
 
 /// What is kept free for an answer whose length nobody limits.
@@ -134,7 +135,7 @@ impl Driver {
     /// Learns from a refusal, and makes the conversation short enough for another try.
     pub(super) async fn make_room_after(
         &mut self,
-        refusal: &ProviderError,
+        refusal: &ProviderFailure,
         tools: &Arc<[ToolSpec]>,
         time_left: Option<Duration>,
     ) -> Result<MadeRoom, JournalFailed> {
@@ -143,7 +144,7 @@ impl Driver {
         let answer = gauge.report.window.map_or(0, |_| gauge.report.output_reserve);
         let sent = room.prompt(counted) + answer;
         // The gauge is not put back: the window is another one now.
-        self.shared.windows.refused(&self.model, sent, refusal.failure().context_window);
+        self.shared.windows.refused(&self.model, sent, refusal.context_window);
         Box::pin(self.shorten(tools, CompactionReason::ContextTooLong, time_left)).await
     }
 
@@ -187,7 +188,7 @@ impl Driver {
         let compactor = shared.compactor(&gauge.report.model);
         let work = compactor.compact(&view, &room, (reason, urgency), "");
         let cancel = self.control.cancel_signal().clone();
-        let compacted = match interruptible(&cancel, time_left, work).await {
+        let compacted = match interruptible(&cancel, time_left, pin!(work)).await {
             Ok(Ok(None)) => return Ok(MadeRoom::Enough),
             Ok(Ok(Some(compacted))) => compacted,
             Ok(Err(error)) => return Ok(self.give_up(error.kind(), error.to_string())),

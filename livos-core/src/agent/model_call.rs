@@ -1,5 +1,6 @@
 //! One model call of a run: asks, shows the pieces, writes the answer down.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,14 +62,31 @@ impl Driver {
         }
         self.context.budget.charge_turn();
         self.record(EventKind::TurnStarted { turn }).await?;
-        let Some(error) = self.attempt(turn, access, &tools).await? else { return Ok(()) };
-        let ProviderError::ContextTooLong(_) = &error else {
-            self.fail(&error);
-            return Ok(());
-        };
+        self.announced().await;
+        match self.attempt(turn, access, &tools).await? {
+            None => Ok(()),
+            // What follows is rare; the future of a run shall not carry it along.
+            Some(ProviderError::ContextTooLong(refusal)) => {
+                Box::pin(self.ask_shorter(turn, access, &tools, refusal)).await
+            }
+            Some(error) => {
+                self.fail(&error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the conversation shorter than what was refused, and asks once more.
+    async fn ask_shorter(
+        &mut self,
+        turn: u32,
+        access: ToolAccess,
+        tools: &Arc<[ToolSpec]>,
+        refusal: ProviderFailure,
+    ) -> Result<(), JournalFailed> {
         let time_left = self.time_for(access);
-        if self.make_room_after(&error, &tools, time_left).await? == MadeRoom::Enough
-            && let Some(error) = self.attempt(turn, access, &tools).await?
+        if self.make_room_after(&refusal, tools, time_left).await? == MadeRoom::Enough
+            && let Some(error) = self.attempt(turn, access, tools).await?
         {
             self.fail(&error);
         }
@@ -86,8 +104,12 @@ impl Driver {
         let span = tracing::info_span!("model_call", turn, model = %request.model);
         let cancel = self.control.cancel_signal().clone();
         let time_left = self.time_for(access);
-        let answer = self.ask(turn, request).instrument(span);
-        match interruptible(&cancel, time_left, answer).await {
+        let asked = {
+            let answer = pin!(self.ask(turn, request).instrument(span));
+            interruptible(&cancel, time_left, answer).await
+        };
+        match asked {
+            // After a cancel the loop sees for itself that the signal was given.
             Ok(Ok(())) | Err(Interruption::Cancelled) => Ok(None),
             Ok(Err(CallFailed::Journal(error))) => Err(error),
             Ok(Err(CallFailed::Provider(error))) => Ok(Some(error)),

@@ -1,5 +1,6 @@
 //! Transcripts of recent sessions, so that a long conversation is neither read nor encoded again for each message.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -11,7 +12,7 @@ const CAPACITY: usize = 64;
 
 /// Transcripts of recent sessions with the number of the last entry they hold.
 #[derive(Debug, Default)]
-pub(super) struct TranscriptCache(Mutex<Vec<Remembered>>);
+pub(super) struct TranscriptCache(Mutex<VecDeque<Remembered>>);
 
 #[derive(Debug)]
 struct Remembered {
@@ -25,17 +26,19 @@ impl TranscriptCache {
     pub(super) fn take(&self, session_id: SessionId, last_seq: u64) -> Option<Transcript> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let index = entries.iter().position(|entry| entry.session_id == session_id)?;
-        let entry = entries.remove(index);
+        let entry = entries.remove(index)?;
         (entry.last_seq == last_seq).then_some(entry.transcript)
     }
 
     /// Remembers a session's transcript.
     pub(super) fn put(&self, session_id: SessionId, last_seq: u64, transcript: Transcript) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|entry| entry.session_id != session_id);
-        if entries.len() >= CAPACITY {
-            entries.remove(0);
+        if let Some(older) = entries.iter().position(|entry| entry.session_id == session_id) {
+            entries.remove(older);
         }
-        entries.push(Remembered { session_id, last_seq, transcript });
+        if entries.len() >= CAPACITY {
+            entries.pop_front();
+        }
+        entries.push_back(Remembered { session_id, last_seq, transcript });
     }
 }

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use crate::id::SessionId;
+
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why a store did not keep or give something.
@@ -15,6 +17,32 @@ pub enum StoreError {
         what: &'static str,
         /// The id it was looked for by.
         id: String,
+    },
+    /// Another worker has it meanwhile, or it is over; stop working on it.
+    #[error("the lease of {what} {id} was lost to another worker")]
+    LeaseLost {
+        /// What was worked on.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// It is not as the caller believed; read it again.
+    #[error("the {what} '{id}' is not as expected: {found}")]
+    Conflict {
+        /// What was to be changed.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// How it is.
+        found: String,
+    },
+    /// Too much waits; try again when some of it is done.
+    #[error("session {session_id} has {limit} messages waiting, no more are taken")]
+    Busy {
+        /// The session.
+        session_id: SessionId,
+        /// How many may wait.
+        limit: usize,
     },
     /// No space is left; free some and try again.
     #[error("the disk is full")]
@@ -59,8 +87,24 @@ impl StoreError {
         Self::Unavailable { message: message.into(), source: None }
     }
 
+    pub(super) fn not_found(what: &'static str, id: &impl ToString) -> Self {
+        Self::NotFound { what, id: id.to_string() }
+    }
+
+    pub(super) fn lease_lost(what: &'static str, id: &impl ToString) -> Self {
+        Self::LeaseLost { what, id: id.to_string() }
+    }
+
+    pub(super) fn conflict(
+        what: &'static str,
+        id: &impl ToString,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Conflict { what, id: id.to_string(), found: found.into() }
+    }
+
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Full(_))
+        matches!(self, Self::Unavailable { .. } | Self::Full(_) | Self::Busy { .. })
     }
 }

@@ -1,37 +1,75 @@
 //! The reference implementation: everything in this process, gone with it.
 
+mod deliveries;
+mod queue;
+mod tables;
+
 use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::ops::Bound;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 
+use self::tables::Tables;
+use super::Admission;
+use super::Append;
+use super::CancelRequest;
+use super::Cancellation;
+use super::ClaimRequest;
+use super::Claimed;
+use super::DeliveryClaim;
+use super::DeliveryFilter;
+use super::DeliveryRecord;
+use super::DueDeliveries;
+use super::Fork;
+use super::ImportedSession;
 use super::Journal;
-use super::NewEntry;
+use super::Lease;
+use super::NewRun;
+use super::Outbox;
 use super::Page;
+use super::PendingInput;
+use super::RenewRequest;
+use super::Renewal;
 use super::RunFilter;
+use super::RunLeases;
+use super::RunQueue;
 use super::RunRecord;
 use super::RunStore;
+use super::SessionCursor;
 use super::SessionPatch;
+use super::SessionQuery;
 use super::SessionRecord;
 use super::SessionStore;
+use super::SessionTransfer;
+use super::Setting;
+use super::SettingChange;
+use super::Settings;
+use super::Settlement;
 use super::StoreError;
+use super::UsageLog;
+use super::UsageQuery;
+use super::UsageRow;
+use super::UsageTotal;
+use super::WorkSignal;
+use super::WorkSignals;
+use super::session_query::search_words;
+use super::signals::Signals;
+use crate::clock::Timestamp;
 use crate::event::AgentEvent;
-use crate::event::Position;
+use crate::id::DeliveryId;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::message::MicroUsd;
 
 /// A store that forgets when it is dropped: for tests, examples and short-lived agents.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<Tables>);
-
-#[derive(Debug, Default)]
-struct Tables {
-    journals: HashMap<SessionId, Vec<AgentEvent>>,
-    sessions: BTreeMap<SessionId, SessionRecord>,
-    runs: BTreeMap<RunId, RunRecord>,
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+    signals: Signals,
 }
 
 impl MemoryStore {
@@ -42,42 +80,21 @@ impl MemoryStore {
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // No method leaves the tables half-changed when it panics: none can panic midway.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Tables {
-    fn project(&mut self, event: &AgentEvent) {
-        if let Some(run) = RunRecord::admitted(event) {
-            self.runs.insert(run.id, run);
-        } else if RunRecord::is_changed_by(&event.kind)
-            && let Some(run) = self.runs.get_mut(&event.run_id)
-        {
-            run.apply(event.at, &event.kind);
+    fn signal(&self, signals: impl IntoIterator<Item = WorkSignal>) {
+        for signal in signals {
+            self.signals.send(signal);
         }
     }
 }
 
 #[async_trait]
 impl Journal for MemoryStore {
-    async fn append(
-        &self,
-        session_id: SessionId,
-        entries: Vec<NewEntry>,
-    ) -> Result<u64, StoreError> {
-        let mut tables = self.tables();
-        let first = tables.journals.get(&session_id).map_or(0, Vec::len) as u64 + 1;
-        for (seq, entry) in (first..).zip(entries) {
-            let NewEntry { run_id, at, kind } = entry;
-            let event = AgentEvent { session_id, run_id, position: Position::Seq(seq), at, kind };
-            tables.project(&event);
-            tables
-                .sessions
-                .entry(session_id)
-                .or_insert_with(|| SessionRecord::new(session_id, at))
-                .updated_at = at;
-            tables.journals.entry(session_id).or_default().push(event);
-        }
+    async fn append(&self, append: Append) -> Result<u64, StoreError> {
+        let (first, signals) = self.tables().append(append)?;
+        self.signal(signals);
         Ok(first)
     }
 
@@ -88,13 +105,11 @@ impl Journal for MemoryStore {
         limit: usize,
     ) -> Result<Vec<AgentEvent>, StoreError> {
         let skipped = usize::try_from(after).unwrap_or(usize::MAX);
-        let tables = self.tables();
-        let journal = tables.journals.get(&session_id).map_or(&[][..], Vec::as_slice);
-        Ok(journal.iter().skip(skipped).take(limit).cloned().collect())
+        Ok(self.tables().journal(session_id).iter().skip(skipped).take(limit).cloned().collect())
     }
 
     async fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
-        Ok(self.tables().journals.get(&session_id).map_or(0, Vec::len) as u64)
+        Ok(self.tables().last_seq(session_id))
     }
 }
 
@@ -111,13 +126,22 @@ impl SessionStore for MemoryStore {
 
     async fn sessions(
         &self,
-        before: Option<SessionId>,
+        query: SessionQuery,
         limit: usize,
     ) -> Result<Page<SessionRecord>, StoreError> {
         let tables = self.tables();
-        let newest_first = tables.sessions.values().rev();
-        let wanted = newest_first.filter(|session| before.is_none_or(|id| session.id < id));
-        Ok(Page::cut(wanted.take(limit.saturating_add(1)).cloned().collect(), limit))
+        let words = query.text.as_deref().map(search_words);
+        let mut wanted: Vec<_> = tables
+            .sessions
+            .values()
+            .filter(|session| {
+                query.after.is_none_or(|place| SessionCursor::from(*session) < place)
+                    && words.as_ref().is_none_or(|words| tables.mentions(session, words))
+            })
+            .collect();
+        wanted.sort_by_key(|session| std::cmp::Reverse(SessionCursor::from(*session)));
+        let taken = wanted.into_iter().take(limit.saturating_add(1));
+        Ok(Page::cut(taken.cloned().collect(), limit))
     }
 
     async fn update_session(
@@ -126,19 +150,25 @@ impl SessionStore for MemoryStore {
         patch: SessionPatch,
     ) -> Result<SessionRecord, StoreError> {
         let mut tables = self.tables();
-        let session = tables
-            .sessions
-            .get_mut(&id)
-            .ok_or_else(|| StoreError::NotFound { what: "session", id: id.to_string() })?;
+        let session =
+            tables.sessions.get_mut(&id).ok_or_else(|| StoreError::not_found("session", &id))?;
         patch.apply(session);
         Ok(session.clone())
     }
 
     async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        tables.journals.remove(&id);
-        tables.runs.retain(|_, run| run.session_id != id);
-        Ok(tables.sessions.remove(&id).is_some())
+        Ok(self.tables().delete_session(id))
+    }
+}
+
+#[async_trait]
+impl SessionTransfer for MemoryStore {
+    async fn fork(&self, fork: Fork) -> Result<SessionRecord, StoreError> {
+        self.tables().fork(fork)
+    }
+
+    async fn import(&self, session: ImportedSession) -> Result<(), StoreError> {
+        self.tables().import(session)
     }
 }
 
@@ -152,5 +182,127 @@ impl RunStore for MemoryStore {
         let tables = self.tables();
         let wanted = tables.runs.values().rev().filter(|run| filter.accepts(run));
         Ok(Page::cut(wanted.take(limit.saturating_add(1)).cloned().collect(), limit))
+    }
+}
+
+#[async_trait]
+impl RunQueue for MemoryStore {
+    async fn admit(&self, run: NewRun) -> Result<Admission, StoreError> {
+        let (admission, signals) = self.tables().admit(run)?;
+        self.signal(signals);
+        Ok(admission)
+    }
+
+    async fn request_cancel(&self, cancel: CancelRequest) -> Result<Cancellation, StoreError> {
+        let (cancellation, signals) = self.tables().request_cancel(cancel)?;
+        self.signal(signals);
+        Ok(cancellation)
+    }
+}
+
+#[async_trait]
+impl RunLeases for MemoryStore {
+    async fn claim(&self, claim: ClaimRequest) -> Result<Claimed, StoreError> {
+        Ok(self.tables().queue.claim(&claim))
+    }
+
+    async fn renew(&self, renewal: RenewRequest) -> Result<Renewal, StoreError> {
+        self.tables().queue.renew(renewal)
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        self.tables().queue.release(lease)?;
+        self.signal([WorkSignal::RunReady]);
+        Ok(())
+    }
+
+    async fn pending_inputs(&self, run_id: RunId) -> Result<Vec<PendingInput>, StoreError> {
+        Ok(self.tables().queue.pending_inputs(run_id))
+    }
+}
+
+impl WorkSignals for MemoryStore {
+    fn signals(&self) -> BoxStream<'static, WorkSignal> {
+        self.signals.stream()
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn claim_due(&self, claim: DeliveryClaim) -> Result<DueDeliveries, StoreError> {
+        Ok(self.tables().deliveries.claim_due(&claim))
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.tables().deliveries.settle(settlement)
+    }
+
+    async fn requeue(
+        &self,
+        id: DeliveryId,
+        due_at: Timestamp,
+    ) -> Result<DeliveryRecord, StoreError> {
+        let requeued = self.tables().deliveries.requeue(id, due_at)?;
+        self.signal([WorkSignal::DeliveryDue]);
+        Ok(requeued)
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        limit: usize,
+    ) -> Result<Page<DeliveryRecord>, StoreError> {
+        Ok(self.tables().deliveries.list(&filter, limit))
+    }
+}
+
+#[async_trait]
+impl UsageLog for MemoryStore {
+    async fn record_usage(&self, rows: Vec<UsageRow>) -> Result<(), StoreError> {
+        self.tables().usage.extend(rows);
+        Ok(())
+    }
+
+    async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageTotal>, StoreError> {
+        let tables = self.tables();
+        let mut totals = BTreeMap::new();
+        for row in tables.usage.iter().filter(|row| query.accepts(row)) {
+            let group: Vec<String> = query.group_by.iter().map(|by| row.group_name(*by)).collect();
+            totals.entry(group).or_insert_with(Vec::new).push(row);
+        }
+        let totals = totals.into_iter().take(query.limit);
+        Ok(totals.map(|(group, rows)| UsageTotal::of(group, &rows)).collect())
+    }
+
+    async fn spent_since(&self, since: Timestamp) -> Result<MicroUsd, StoreError> {
+        let tables = self.tables();
+        let costs = tables.usage.iter().filter(|row| row.at >= since);
+        Ok(costs
+            .filter_map(|row| row.cost_micro_usd)
+            .fold(MicroUsd::default(), |sum, cost| sum + cost))
+    }
+}
+
+#[async_trait]
+impl Settings for MemoryStore {
+    async fn setting(&self, key: &str) -> Result<Option<Setting>, StoreError> {
+        Ok(self.tables().settings.get(key).cloned())
+    }
+
+    async fn settings(&self, prefix: &str) -> Result<Vec<Setting>, StoreError> {
+        let tables = self.tables();
+        let from = tables.settings.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let named = from.take_while(|(key, _)| key.starts_with(prefix));
+        Ok(named.map(|(_, setting)| setting.clone()).collect())
+    }
+
+    async fn change_setting(&self, change: SettingChange) -> Result<u64, StoreError> {
+        let mut tables = self.tables();
+        let version = tables.settings.get(&change.key).map_or(0, |setting| setting.version);
+        change.check(version)?;
+        let SettingChange { key, value, .. } = change;
+        let setting = Setting { key: key.clone(), value, version: version + 1 };
+        tables.settings.insert(key, setting);
+        Ok(version + 1)
     }
 }

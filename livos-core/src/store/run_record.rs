@@ -152,6 +152,20 @@ impl RunRecord {
         }
     }
 
+    /// The entry that ends it because somebody asked for that.
+    pub(super) fn cancelled(&self, at: Timestamp) -> EventKind {
+        EventKind::RunFinished {
+            status: RunStatus::Cancelled,
+            text: String::new(),
+            error: None,
+            usage: self.usage,
+            cost_micro_usd: self.cost_micro_usd,
+            turns: self.turns,
+            tool_calls: self.tool_calls,
+            duration_ms: u64::try_from(at.since(self.admitted_at).as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
     /// Whether an entry of this kind changes the record, so that stores may skip the others.
     pub fn is_changed_by(kind: &EventKind) -> bool {
         matches!(

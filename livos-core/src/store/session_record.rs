@@ -27,6 +27,12 @@ impl SessionRecord {
     pub fn new(id: SessionId, created_at: Timestamp) -> Self {
         Self { id, title: None, model: None, created_at, updated_at: created_at }
     }
+
+    /// Takes what it lacks from the session it is made of.
+    pub(super) fn inherit(&mut self, origin: &Self) {
+        self.title = self.title.take().or_else(|| origin.title.clone());
+        self.model = self.model.take().or_else(|| origin.model.clone());
+    }
 }
 
 /// A change to a session; what is absent stays.

@@ -10,6 +10,7 @@ mod failure;
 mod queries;
 mod reader;
 mod schema;
+mod unfinished;
 mod writer;
 
 use std::fs::File;
@@ -24,13 +25,14 @@ use rusqlite::OpenFlags;
 use self::failure::store_error;
 use self::reader::Reader;
 use self::writer::Writer;
+use super::Append;
 use super::Journal;
-use super::NewEntry;
 use super::Page;
 use super::RunFilter;
 use super::RunRecord;
 use super::RunStore;
 use super::SessionPatch;
+use super::SessionQuery;
 use super::SessionRecord;
 use super::SessionStore;
 use super::StoreError;
@@ -137,12 +139,8 @@ fn lock(location: &Path) -> Result<File, StoreError> {
 
 #[async_trait]
 impl Journal for SqliteStore {
-    async fn append(
-        &self,
-        session_id: SessionId,
-        entries: Vec<NewEntry>,
-    ) -> Result<u64, StoreError> {
-        self.writer.append(session_id, entries).await
+    async fn append(&self, append: Append) -> Result<u64, StoreError> {
+        self.writer.append(append.session_id, append.entries).await
     }
 
     async fn read(
@@ -171,10 +169,10 @@ impl SessionStore for SqliteStore {
 
     async fn sessions(
         &self,
-        before: Option<SessionId>,
+        _query: SessionQuery,
         limit: usize,
     ) -> Result<Page<SessionRecord>, StoreError> {
-        self.reader.run(move |db| queries::sessions(db, before, limit)).await
+        self.reader.run(move |db| queries::sessions(db, None, limit)).await
     }
 
     async fn update_session(

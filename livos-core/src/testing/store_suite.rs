@@ -9,10 +9,12 @@ use crate::id::SessionId;
 use crate::message::Message;
 use crate::origin::Origin;
 use crate::origin::Trigger;
+use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::RunFilter;
 use crate::store::RunState;
 use crate::store::SessionPatch;
+use crate::store::SessionQuery;
 use crate::store::SessionRecord;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -68,10 +70,13 @@ async fn numbers_have_no_gaps(store: &Arc<dyn Store>) -> Result<(), String> {
         store.last_seq(session).await.map_err(failed)? == 0,
         "a session without entries has a last number"
     );
-    let first = store.append(session, vec![admission(run, "ä\u{0}🦀")]).await.map_err(failed)?;
+    let first = store
+        .append(Append::new(session, vec![admission(run, "ä\u{0}🦀")]))
+        .await
+        .map_err(failed)?;
     ensure!(first == 1, "the first entry has number {first}");
     let batch = vec![turn(run, 1), turn(run, 2)];
-    let second = store.append(session, batch.clone()).await.map_err(failed)?;
+    let second = store.append(Append::new(session, batch.clone())).await.map_err(failed)?;
     ensure!(second == 2, "the second append begins at {second}");
     let entries = store.read(session, 0, 100).await.map_err(failed)?;
     let numbers: Vec<_> = entries.iter().filter_map(crate::AgentEvent::seq).collect();
@@ -91,7 +96,7 @@ async fn writers_do_not_collide(store: &Arc<dyn Store>) -> Result<(), String> {
     let (session, run) = (SessionId::generate(), RunId::generate());
     let writers = (0..WRITERS).map(|_| async {
         for number in 0..ENTRIES {
-            store.append(session, vec![turn(run, number)]).await.map_err(failed)?;
+            store.append(Append::new(session, vec![turn(run, number)])).await.map_err(failed)?;
         }
         Ok::<(), String>(())
     });
@@ -106,7 +111,7 @@ async fn writers_do_not_collide(store: &Arc<dyn Store>) -> Result<(), String> {
 async fn reads_are_bounded(store: &Arc<dyn Store>) -> Result<(), String> {
     let (session, run) = (SessionId::generate(), RunId::generate());
     let batch = (0..10).map(|number| turn(run, number)).collect();
-    store.append(session, batch).await.map_err(failed)?;
+    store.append(Append::new(session, batch)).await.map_err(failed)?;
     let middle = store.read(session, 4, 3).await.map_err(failed)?;
     let numbers: Vec<_> = middle.iter().filter_map(crate::AgentEvent::seq).collect();
     ensure!(numbers == [5, 6, 7], "reading 3 after 4 gave {numbers:?}");
@@ -119,13 +124,13 @@ async fn reads_are_bounded(store: &Arc<dyn Store>) -> Result<(), String> {
 
 async fn runs_are_projected(store: &Arc<dyn Store>) -> Result<(), String> {
     let (session, run) = (SessionId::generate(), RunId::generate());
-    store.append(session, vec![admission(run, "hello")]).await.map_err(failed)?;
+    store.append(Append::new(session, vec![admission(run, "hello")])).await.map_err(failed)?;
     let queued = store.run(run).await.map_err(failed)?.ok_or("an admitted run is not found")?;
     ensure!(queued.state == RunState::Queued, "an admitted run is {:?}", queued.state);
     let started = EventKind::RunStarted { model: "m".into(), provider: "p".into(), attempt: 1 };
     let at = Timestamp::from_unix_micros(5);
     let entries = vec![NewEntry { run_id: run, at, kind: started }, turn(run, 1)];
-    store.append(session, entries).await.map_err(failed)?;
+    store.append(Append::new(session, entries)).await.map_err(failed)?;
     let running = store.run(run).await.map_err(failed)?.ok_or("a started run is not found")?;
     ensure!(
         (running.state, running.turns) == (RunState::Running, 1),
@@ -147,7 +152,7 @@ async fn sessions_come_and_go(store: &Arc<dyn Store>) -> Result<(), String> {
         store.create_session(session).await.map_err(failed)?;
     }
     let oldest = *ids.first().ok_or("no id was made")?;
-    let page = store.sessions(None, 2).await.map_err(failed)?;
+    let page = store.sessions(SessionQuery::default(), 2).await.map_err(failed)?;
     let listed: Vec<_> = page.items.iter().map(|session| session.id).collect();
     ensure!(
         listed.iter().eq(ids.iter().rev().take(2)),
@@ -163,7 +168,7 @@ async fn sessions_come_and_go(store: &Arc<dyn Store>) -> Result<(), String> {
         "renaming no session gave {missing:?}"
     );
     let run = RunId::generate();
-    store.append(oldest, vec![admission(run, "x")]).await.map_err(failed)?;
+    store.append(Append::new(oldest, vec![admission(run, "x")])).await.map_err(failed)?;
     ensure!(store.delete_session(oldest).await.map_err(failed)?, "a session was not deleted");
     ensure!(!store.delete_session(oldest).await.map_err(failed)?, "it was deleted twice");
     ensure!(store.session(oldest).await.map_err(failed)?.is_none(), "it is still there");

@@ -8,12 +8,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use livos_core::AgentEvent;
 use livos_core::AgentLoop;
+use livos_core::Append;
 use livos_core::Budget;
 use livos_core::Effect;
 use livos_core::EventKind;
 use livos_core::Journal;
 use livos_core::MemoryStore;
-use livos_core::NewEntry;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::Role;
@@ -417,13 +417,9 @@ struct Failing(MemoryStore, AtomicU32);
 
 #[async_trait::async_trait]
 impl Journal for Failing {
-    async fn append(
-        &self,
-        session_id: SessionId,
-        entries: Vec<NewEntry>,
-    ) -> Result<u64, livos_core::StoreError> {
+    async fn append(&self, append: Append) -> Result<u64, livos_core::StoreError> {
         match self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
-            Ok(_) => self.0.append(session_id, entries).await,
+            Ok(_) => self.0.append(append).await,
             Err(_) => Err(livos_core::StoreError::unavailable("the disk went away")),
         }
     }

@@ -95,12 +95,8 @@ struct Bench {
     agent: AgentLoop,
 }
 
-const BUDGET: Budget = Budget {
-    turns: 100,
-    tokens: u64::MAX,
-    wall_clock: Duration::from_secs(3_600),
-    cost: None,
-};
+const BUDGET: Budget =
+    Budget { turns: 100, tokens: u64::MAX, wall_clock: Duration::from_secs(3_600), cost: None };
 
 fn policy(author: &Arc<ScriptedProvider>) -> CompactionPolicy {
     CompactionPolicy::default()
@@ -139,9 +135,8 @@ fn bench(scripts: Vec<Script>, summaries: Vec<Script>) -> Bench {
 
 /// So many turns of a tool that talks, each time a little more, and an answer.
 fn talks(turns: usize, words: usize) -> Vec<Script> {
-    let calls = (0..turns).map(|turn| {
-        Script::tool(&format!("call-{turn}"), "talk", json!({"words": words + turn}))
-    });
+    let calls = (0..turns)
+        .map(|turn| Script::tool(&format!("call-{turn}"), "talk", json!({"words": words + turn})));
     calls.chain([Script::text("Done.")]).collect()
 }
 
@@ -216,8 +211,7 @@ fn assert_same(one: &[Arc<Message>], other: &[Arc<Message>]) {
 #[tokio::test]
 async fn a_long_run_is_compacted_between_its_turns() {
     let usage = Usage { input_tokens: 70, output_tokens: 30, ..Usage::default() };
-    let bench =
-        bench(talks(10, 400), vec![Script::text("The tool talked a lot.").usage(usage)]);
+    let bench = bench(talks(10, 400), vec![Script::text("The tool talked a lot.").usage(usage)]);
     let task = "Always be kind. Read src/main.rs ten times.";
     let (events, outcome) = watch(task, &bench.agent).await;
     assert_eq!(outcome.status, RunStatus::Completed);
@@ -525,7 +519,10 @@ async fn a_compaction_by_hand_that_fails_changes_nothing() {
     let before = bench.journal.last_seq(session_id).await.unwrap();
     let failed = bench.agent.compact(session_id, CompactionRequest::default()).await;
     assert!(
-        matches!(&failed, Err(CompactError::Summary { source: SummaryError::Empty, call: Some(_) })),
+        matches!(
+            &failed,
+            Err(CompactError::Summary { source: SummaryError::Empty, call: Some(_) })
+        ),
         "{failed:?}"
     );
     assert_eq!(bench.journal.last_seq(session_id).await.unwrap(), before);

@@ -7,6 +7,7 @@
 //! times while it is read, for each piece of an answer.
 
 mod lenient;
+mod members;
 
 use std::borrow::Cow;
 
@@ -20,22 +21,16 @@ use serde_json::value::RawValue;
 pub(super) struct WireText<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// A whole answer, or one frame of a streamed one.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Frame<'a> {
-    #[serde(borrow, default)]
     pub(super) choices: FirstChoice<'a>,
-    #[serde(borrow, default)]
     pub(super) model: Option<WireText<'a>>,
-    #[serde(default)]
     pub(super) usage: Option<Box<WireUsage>>,
     /// Groq's extras: its usage may be here only.
-    #[serde(default)]
     pub(super) x_groq: Option<GroqExtras>,
     /// `chat.completion`, `chat.completion.chunk`, or `error`.
-    #[serde(borrow, default)]
     pub(super) object: Option<WireText<'a>>,
     /// A failure inside an answer that began with status 200.
-    #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
 
@@ -49,45 +44,30 @@ pub(super) struct GroqExtras {
 #[derive(Debug, Default)]
 pub(super) struct FirstChoice<'a>(pub(super) Option<Choice<'a>>);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
-    #[serde(default)]
     pub(super) index: Option<u64>,
-    #[serde(borrow, default)]
     pub(super) delta: Option<Box<Part<'a>>>,
-    #[serde(borrow, default)]
     pub(super) message: Option<Box<Part<'a>>>,
-    #[serde(borrow, default)]
     pub(super) finish_reason: Option<WireText<'a>>,
     /// Moonshot puts it here.
-    #[serde(default)]
     pub(super) usage: Option<Box<WireUsage>>,
     /// OpenRouter's failure of the upstream.
-    #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
 
 /// What a frame adds to the answer, or the whole of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Part<'a> {
-    #[serde(borrow, default)]
     pub(super) content: Content<'a>,
-    #[serde(borrow, default)]
     pub(super) reasoning_content: Option<WireText<'a>>,
-    #[serde(borrow, default)]
     pub(super) reasoning: Option<WireText<'a>>,
-    #[serde(borrow, default)]
     pub(super) reasoning_details: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
     pub(super) refusal: Option<WireText<'a>>,
-    #[serde(borrow, default)]
     pub(super) tool_calls: Option<Vec<ToolCallPart<'a>>>,
     /// The form before there were tool calls.
-    #[serde(borrow, default)]
     pub(super) function_call: Option<Box<FunctionPart<'a>>>,
-    #[serde(default)]
     pub(super) annotations: Option<Vec<Value>>,
-    #[serde(borrow, default)]
     pub(super) images: Option<Vec<ImagePart<'a>>>,
 }
 
@@ -127,21 +107,16 @@ pub(super) struct ImageUrl<'a> {
 }
 
 /// A tool call, or a fragment of one.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct ToolCallPart<'a> {
-    #[serde(default)]
     pub(super) index: Option<u64>,
-    #[serde(borrow, default)]
     pub(super) id: Option<WireText<'a>>,
-    #[serde(borrow, default)]
     pub(super) function: Option<FunctionPart<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct FunctionPart<'a> {
-    #[serde(borrow, default)]
     pub(super) name: Option<WireText<'a>>,
-    #[serde(borrow, default)]
     pub(super) arguments: Arguments<'a>,
 }
 

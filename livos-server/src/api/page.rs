@@ -55,7 +55,7 @@ pub(super) fn describe_limit(operation: Operation) -> Operation {
 
 /// Says that a route takes `cursor` and `limit`.
 pub(super) fn describe_paging(operation: Operation) -> Operation {
-    let schema = json!({"type": "string", "format": "uuid"});
+    let schema = json!({"type": "string"});
     describe_limit(operation.query("cursor", &schema, "The `next_cursor` of the answer before."))
 }
 

@@ -2,8 +2,10 @@
 
 use hyper::StatusCode;
 use livos_core::ModelName;
+use livos_core::SessionCursor;
 use livos_core::SessionId;
 use livos_core::SessionPatch;
+use livos_core::SessionQuery;
 use livos_core::SessionRecord;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -98,17 +100,20 @@ pub(super) fn describe_create(operation: Operation) -> Operation {
 
 pub(super) async fn list(call: Call) -> Answer {
     let mut query = call.query();
-    let (before, limit) = (page::cursor(&mut query), page::limit(&mut query));
+    let (after, limit) = (page::cursor(&mut query), page::limit(&mut query));
     query.finish()?;
-    let page = call.app.store.sessions(before, limit).await?;
-    let last = page.items.last().map(|session| session.id.to_string());
+    let sessions = SessionQuery { text: None, after };
+    let page = call.app.store.sessions(sessions, limit).await?;
+    let last = page.items.last().map(|session| SessionCursor::from(session).to_string());
     let next_cursor = last.filter(|_| page.has_more);
     Reply::ok(&List { items: page.items.into_iter().map(Session::from).collect(), next_cursor })
 }
 
 pub(super) fn describe_list(operation: Operation) -> Operation {
-    page::describe_paging(operation.named("list_sessions", "List the sessions, newest first."))
-        .answers::<List<Session>>(200, "Some of them.")
+    page::describe_paging(
+        operation.named("list_sessions", "List the sessions, the last used first."),
+    )
+    .answers::<List<Session>>(200, "Some of them.")
 }
 
 pub(super) async fn show(call: Call) -> Answer {

@@ -1,6 +1,7 @@
 //! Entries that the server writes itself, for runs that nobody drives.
 
 use livos_core::AgentEvent;
+use livos_core::Append;
 use livos_core::EventKind;
 use livos_core::NewEntry;
 use livos_core::Position;
@@ -33,7 +34,7 @@ pub(super) async fn finish(
         duration_ms: u64::try_from(at.since(run.admitted_at).as_millis()).unwrap_or(u64::MAX),
     };
     let entry = NewEntry { run_id, at, kind: kind.clone() };
-    let seq = store.append(run.session_id, vec![entry]).await?;
+    let seq = store.append(Append::new(run.session_id, vec![entry])).await?;
     let position = Position::Seq(seq);
     Ok(Some(AgentEvent { session_id: run.session_id, run_id, position, at, kind }))
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use livos_core::Append;
 use livos_core::EventKind;
 use livos_core::MemoryStore;
 use livos_core::NewEntry;
@@ -29,7 +30,7 @@ impl Stage {
     async fn write(&self, run_id: RunId, kind: EventKind) -> AgentEvent {
         let at = Timestamp::from_unix_micros(0);
         let entry = NewEntry { run_id, at, kind: kind.clone() };
-        let seq = self.journal.append(self.session, vec![entry]).await.unwrap();
+        let seq = self.journal.append(Append::new(self.session, vec![entry])).await.unwrap();
         let position = Position::Seq(seq);
         AgentEvent { session_id: self.session, run_id, position, at, kind }
     }

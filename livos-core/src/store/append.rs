@@ -1,0 +1,62 @@
+//! What is written down together.
+
+use crate::clock::Timestamp;
+use crate::event::EventKind;
+use crate::id::RunId;
+use crate::id::SessionId;
+use crate::store::Lease;
+use crate::store::UsageRow;
+
+/// A fact to be written down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEntry {
+    /// The run it belongs to.
+    pub run_id: RunId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened; must be [durable](EventKind::is_durable).
+    pub kind: EventKind,
+}
+
+/// Facts of one session that are written down together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Append {
+    /// The session; made when there is none and no lease is given.
+    pub session_id: SessionId,
+    /// The facts, in order.
+    pub entries: Vec<NewEntry>,
+    /// The right to drive the run, for runs that came out of a queue.
+    pub lease: Option<Lease>,
+    /// The waiting inputs that join the run with these entries, by [`PendingInput::id`](super::PendingInput::id).
+    pub joins: Vec<RunId>,
+    /// What model calls used, kept in the same transaction as their answer.
+    pub usage: Vec<UsageRow>,
+}
+
+impl Append {
+    /// Entries of a run that nobody else can drive.
+    pub fn new(session_id: SessionId, entries: Vec<NewEntry>) -> Self {
+        Self { session_id, entries, lease: None, joins: Vec::new(), usage: Vec::new() }
+    }
+
+    /// Written only if the lease was not lost to another worker.
+    #[must_use]
+    pub fn under(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// Takes inputs that waited for the run; the entries must hold an `input_joined` for each.
+    #[must_use]
+    pub fn joining(mut self, inputs: Vec<RunId>) -> Self {
+        self.joins = inputs;
+        self
+    }
+
+    /// Accounts for model calls.
+    #[must_use]
+    pub fn using(mut self, usage: Vec<UsageRow>) -> Self {
+        self.usage = usage;
+        self
+    }
+}
