@@ -56,6 +56,7 @@
 //!   they do to the world.
 //! - **Agent**: [`AgentLoop`] drives, [`AgentRun`] decides (without IO, serialisable), [`RunHandle`] is what
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
+//! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], and `SqliteStore` with the
 //!   feature `sqlite`.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.

@@ -164,9 +164,7 @@ impl OpenAiCompatible {
     }
 
     fn stream(&self, model: &ModelName, response: Response) -> ChatStream {
-        let machine = stream::ChatMachine::new(self.asked(model));
-        let idle = self.transport.config().idle_timeout();
-        crate::stream::run(self.transport.provider().clone(), response, machine, idle)
+        self.transport.stream(response, stream::ChatMachine::new(self.asked(model)))
     }
 }
 
@@ -183,9 +181,9 @@ impl AIProvider for OpenAiCompatible {
             return Ok(self.stream(&request.model, response));
         }
         // Whole as asked, or a gateway that does not stream, or a failure reported with status 200.
-        let body = self.transport.read_whole(response).await?;
         let asked = self.asked(&request.model);
-        let pieces = response::pieces(asked, &body, request.delivery)?;
+        let read = |body: &[u8]| response::pieces(asked, body, request.delivery);
+        let pieces = self.transport.read_whole(response, read).await?;
         Ok(futures::stream::iter(pieces.into_iter().map(Ok)).boxed())
     }
 

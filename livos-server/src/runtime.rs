@@ -28,6 +28,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::config::Environment;
 use crate::config::StoreLocation;
+use crate::disk::Disk;
 use crate::home;
 use crate::home::Home;
 use crate::home::HomeError;
@@ -152,6 +153,10 @@ impl Server {
             metrics: Arc::new(Metrics::new()),
             clock: Arc::new(SystemClock),
             store,
+            disk: match &config.store {
+                StoreLocation::Sqlite(file) => Disk::of_store(file),
+                StoreLocation::Memory => Disk::none(),
+            },
             engine: SetOnce::new(),
             draining: CancellationToken::new(),
         });

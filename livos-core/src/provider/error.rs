@@ -82,6 +82,25 @@ impl ProviderError {
         }
     }
 
+    /// The particulars, to be changed on their way: a message shortened, a secret taken out.
+    pub fn failure_mut(&mut self) -> &mut ProviderFailure {
+        match self {
+            Self::RateLimited(failure)
+            | Self::Overloaded(failure)
+            | Self::Unavailable(failure)
+            | Self::TimedOut(failure)
+            | Self::InterruptedStream(failure)
+            | Self::MalformedResponse(failure)
+            | Self::Authentication(failure)
+            | Self::QuotaExhausted(failure)
+            | Self::UnknownModel(failure)
+            | Self::InvalidRequest(failure)
+            | Self::ContextTooLong(failure)
+            | Self::ContentRefused(failure)
+            | Self::Cancelled(failure) => failure,
+        }
+    }
+
     /// The kind in one word, as logs, metrics and events write it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -191,6 +210,11 @@ impl ProviderFailure {
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Drops the cause, where it may hold what must not be shown.
+    pub fn remove_source(&mut self) {
+        self.source = None;
     }
 }
 
