@@ -141,7 +141,7 @@ pub use self::store::{
     UsageTotal, WorkSignal, WorkSignals,
 };
 #[cfg(feature = "sqlite")]
-pub use self::store::{Durability, SqliteStore};
+pub use self::store::{Durability, SqliteStore, StoreCheck};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
