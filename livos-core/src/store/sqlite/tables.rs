@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
+use super::failure::repeated;
 use super::failure::store_error;
 use super::outbox;
 use super::queries;
 use super::queue;
 use super::sessions;
+use super::statement::execute;
 use super::statement::to_text;
 use super::usage;
 use crate::clock::Timestamp;
@@ -29,7 +31,6 @@ use crate::store::RunRecord;
 use crate::store::StoreError;
 use crate::store::WorkSignal;
 use crate::store::session_query::events;
-use crate::store::session_query::searchable;
 
 /// How many sessions' last numbers are remembered.
 const MAX_REMEMBERED: usize = 4096;
@@ -51,7 +52,7 @@ pub(super) struct EntryText {
 
 impl EntryText {
     pub(super) fn of(entry: &NewEntry) -> Result<Self, StoreError> {
-        let words = entry.kind.said().map(|text| searchable(&text));
+        let words = entry.kind.said().map(|text| sessions::searchable(&text));
         Ok(Self { kind: to_text("entry", &entry.kind)?, words })
     }
 }
@@ -62,6 +63,17 @@ pub(super) struct Tables<'a> {
     pub(super) remembered: &'a mut Remembered,
     /// To be sent when the transaction is committed.
     pub(super) signals: &'a mut Vec<WorkSignal>,
+    /// To be made findable before that: FTS5 writes its index out at every savepoint.
+    pub(super) said: &'a mut Vec<Said>,
+    /// What made SQLite undo the whole transaction, as a full disk does.
+    pub(super) ended_by: Option<StoreError>,
+}
+
+/// Words to be made findable.
+pub(super) struct Said {
+    session_id: SessionId,
+    seq: u64,
+    words: String,
 }
 
 impl Tables<'_> {
@@ -74,19 +86,32 @@ impl Tables<'_> {
             // A full disk ends the whole transaction; a savepoint would begin one of its own.
             return Err(StoreError::unavailable("the transaction was rolled back"));
         }
-        let signals = self.signals.len();
-        self.db.execute_batch("SAVEPOINT job").map_err(store_error)?;
+        let (signals, said) = (self.signals.len(), self.said.len());
+        execute(self.db, "SAVEPOINT job", [])?;
         let written = write(self);
-        let end = match &written {
-            Ok(_) => "RELEASE job",
-            Err(_) => {
-                *self.remembered = Remembered::default();
-                self.signals.truncate(signals);
-                "ROLLBACK TO job; RELEASE job"
+        if let Err(error) = &written {
+            *self.remembered = Remembered::default();
+            self.signals.truncate(signals);
+            self.said.truncate(said);
+            if self.db.is_autocommit() {
+                self.ended_by = Some(repeated(error));
+                return written;
             }
-        };
-        self.db.execute_batch(end).map_err(store_error)?;
+            execute(self.db, "ROLLBACK TO job", [])?;
+        }
+        execute(self.db, "RELEASE job", [])?;
         written
+    }
+
+    /// Makes findable what the jobs of this transaction said, and makes it last.
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        if let Some(error) = self.ended_by.take() {
+            return Err(error);
+        }
+        for Said { session_id, seq, words } in self.said.drain(..) {
+            sessions::index(self.db, session_id, seq, &words)?;
+        }
+        self.db.execute_batch("COMMIT").map_err(store_error)
     }
 
     fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
@@ -99,7 +124,7 @@ impl Tables<'_> {
     pub(super) fn append(
         &mut self,
         append: Append,
-        texts: &[EntryText],
+        texts: Vec<EntryText>,
     ) -> Result<u64, StoreError> {
         let Append { session_id, entries, lease, joins, usage } = append;
         if let Some(lease) = lease {
@@ -116,7 +141,7 @@ impl Tables<'_> {
         &mut self,
         session_id: SessionId,
         entries: Vec<NewEntry>,
-        texts: &[EntryText],
+        texts: Vec<EntryText>,
     ) -> Result<u64, StoreError> {
         let first = self.last_seq(session_id)? + 1;
         let Some(newest) = entries.last() else { return Ok(first) };
@@ -125,9 +150,7 @@ impl Tables<'_> {
         let mut ended = Vec::new();
         for ((seq, event), text) in (first..).zip(events(session_id, first, entries)).zip(texts) {
             queries::insert_entry(self.db, session_id, seq, (event.run_id, event.at), &text.kind)?;
-            if let Some(words) = &text.words {
-                sessions::index(self.db, session_id, seq, words)?;
-            }
+            self.said.extend(text.words.map(|words| Said { session_id, seq, words }));
             self.project(&event)?;
             ended.extend(Reply::of(&event.kind).map(|reply| (event.run_id, event.at, reply)));
         }
@@ -143,7 +166,7 @@ impl Tables<'_> {
 
     fn write_one(&mut self, session_id: SessionId, entry: NewEntry) -> Result<u64, StoreError> {
         let text = EntryText::of(&entry)?;
-        self.write(session_id, vec![entry], &[text])
+        self.write(session_id, vec![entry], vec![text])
     }
 
     /// Keeps the record of the entry's run up to date.
@@ -235,6 +258,7 @@ impl Tables<'_> {
     pub(super) fn delete_session(&mut self, id: SessionId) -> Result<bool, StoreError> {
         self.remembered.open_runs.retain(|_, run| run.session_id != id);
         self.remembered.last_seqs.remove(&id);
+        self.said.retain(|said| said.session_id != id);
         sessions::delete(self.db, id)
     }
 }

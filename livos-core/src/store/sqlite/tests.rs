@@ -91,8 +91,8 @@ fn version_1(path: &Path) -> (SessionId, [NewRun; 3]) {
             params![session_key(session), seq, run_key(run.run_id), at, kind],
         )
         .unwrap();
-        let events = crate::store::session_query::events(session, seq, vec![entry]);
-        let mut record = events.filter_map(|event| RunRecord::admitted(&event)).next().unwrap();
+        let mut events = crate::store::session_query::events(session, seq, vec![entry]);
+        let mut record = events.find_map(|event| RunRecord::admitted(&event)).unwrap();
         record.state = state;
         let name = serde_json::to_value(state).unwrap();
         db.execute(
@@ -229,6 +229,33 @@ async fn a_failed_write_undoes_itself_and_not_its_group() {
     assert_eq!((first.unwrap(), second.unwrap()), (1, 2));
     assert!(matches!(refused, Err(StoreError::LeaseLost { .. })));
     assert_eq!(store.last_seq(session).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    let home = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(home.path().join("livos.db")).unwrap();
+    let limit_pages = |pages: i64| {
+        store.writer.run(move |db| {
+            db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .map_err(super::failure::store_error)
+        })
+    };
+    limit_pages(150).await.unwrap();
+    let session = SessionId::generate();
+    let text = "word ".repeat(2000);
+    let appends =
+        (0..100).map(|_| store.append(Append::new(session, vec![message(session, &text).entry()])));
+    let answers = futures::future::join_all(appends).await;
+    let acknowledged = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+    let refused = answers.iter().find(|answer| answer.is_err()).unwrap();
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    assert_eq!(store.last_seq(session).await.unwrap(), acknowledged);
+
+    limit_pages(1_000_000).await.unwrap();
+    let again = Append::new(session, vec![message(session, "small").entry()]);
+    assert_eq!(store.append(again).await.unwrap(), acknowledged + 1);
+    assert_eq!(store.check().await.unwrap().faults, Vec::<String>::new());
 }
 
 /// A query that reads a whole table gets slower with every day.
