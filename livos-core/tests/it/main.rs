@@ -9,6 +9,7 @@
 
 mod agent_loop;
 mod events;
+mod redis_store;
 mod registry;
 mod stores;
 mod transcript;
