@@ -51,6 +51,28 @@ impl RedisServer {
         RedisConfig::new(self.url())
     }
 
+    /// What `redis-cli` prints for a command.
+    pub(super) fn cli(&self, command: &[&str]) -> String {
+        let mut cli = Command::new("redis-cli");
+        let output = cli.args(["-p", &self.port.to_string()]).args(command).output();
+        let output = output.expect("redis-cli is not installed: apt-get install redis-server");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Stops it as a debugger does: it takes everything and answers nothing.
+    pub(super) fn stand_still(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(super) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
     /// Kills it with SIGKILL.
     pub(super) fn kill(&mut self) {
         self.process.kill().unwrap();
