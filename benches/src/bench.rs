@@ -58,6 +58,20 @@ impl Bench {
         Ok(count as f64)
     }
 
+    /// Instructions of one run of this job, among as many at once as it has.
+    ///
+    /// The difference to a tenth of them, so that what a process does once is not counted.
+    ///
+    /// # Errors
+    /// When the probe fails.
+    pub fn instructions_among(&self, job: &Job) -> Result<f64, Failure> {
+        let fewer = Job { runs: job.runs / 10, ..job.clone() };
+        let counted = self.callgrind.instructions(job)?;
+        let rest = counted.saturating_sub(self.callgrind.instructions(&fewer)?);
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+        Ok(rest as f64 / f64::from(job.runs - fewer.runs))
+    }
+
     /// Instructions of a run with this many rounds.
     ///
     /// # Errors

@@ -28,6 +28,12 @@ impl Report {
         row(what, ours, by_hand, "");
     }
 
+    /// A pair of times and what their ratio should be. Times do not repeat, so nothing fails for them.
+    pub fn aim(&mut self, what: &str, ours: f64, by_hand: f64, most: f64) {
+        let verdict = if ours / by_hand <= most { "reached" } else { "not reached" };
+        row(what, ours, by_hand, &format!("aim {most:.2}x {verdict}"));
+    }
+
     /// A figure of ours that must not be above its target.
     pub fn limit(&mut self, what: &str, ours: f64, target: f64) {
         let verdict = self.judge(ours <= target);

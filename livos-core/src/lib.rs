@@ -56,8 +56,11 @@
 //!   they do to the world.
 //! - **Agent**: [`AgentLoop`] drives, [`AgentRun`] decides (without IO, serialisable), [`RunHandle`] is what
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
+//! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
+//! - **Watching**: an [`EventFeed`] carries what happens to observers, in this process ([`LocalFeed`]) or in all
+//!   that share a Redis.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
 //!
 //! # Features
@@ -83,7 +86,10 @@ mod agent;
 mod budget;
 mod cancel;
 mod clock;
+mod compaction;
+mod context;
 mod event;
+mod feed;
 mod id;
 mod message;
 mod origin;
@@ -96,13 +102,22 @@ mod text_tools;
 mod tool;
 
 pub use self::agent::{
-    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, Ending, PendingCall, RunControl,
-    RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
+    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
+    CompactionRequest, Ending, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered,
+    Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
-pub use self::event::{AgentEvent, EventKind, Position, RunError, RunStatus, ToolStatus};
+pub use self::compaction::{CompactionPolicy, SummaryError};
+pub use self::context::{
+    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
+pub use self::event::{
+    AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
+    Position, RunError, RunStatus, ToolStatus,
+};
+pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
     UserId, WorkerId,

@@ -122,14 +122,14 @@ impl Anthropic {
         model: &ModelName,
         response: Response,
     ) -> Result<ChatResponse, ProviderError> {
-        let message = self.transport.read_json(response).await?;
-        Ok(Answer::whole(self.transport.provider().clone(), model.as_str(), message).finish())
+        let provider = self.transport.provider().clone();
+        let read = |body: &[u8]| Answer::whole(provider, model.as_str(), body);
+        Ok(self.transport.read_whole(response, read).await?.finish())
     }
 
     fn stream(&self, model: &ModelName, response: Response) -> ChatStream {
-        let provider = self.transport.provider().clone();
-        let machine = AnthropicMachine::new(provider.clone(), model.as_str());
-        crate::stream::run(provider, response, machine, self.transport.config().idle_timeout())
+        let machine = AnthropicMachine::new(self.transport.provider().clone(), model.as_str());
+        self.transport.stream(response, machine)
     }
 }
 

@@ -22,8 +22,10 @@ pub struct ProviderConfig {
     id: ProviderId,
     base_url: Url,
     api_key: Option<Secret>,
-    idle_timeout: Duration,
+    connect_timeout: Duration,
     header_timeout: Duration,
+    idle_timeout: Duration,
+    whole_answer_timeout: Duration,
 }
 
 /// A setting of a provider that cannot be used. Names the setting, never its value.
@@ -57,10 +59,17 @@ pub enum ConfigError {
 }
 
 impl ProviderConfig {
+    /// How long a connection may take to be made: 10 seconds.
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long a stream may be silent: 120 seconds, above the longest pauses of reasoning models.
     pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
     /// How long the first byte of a streamed answer may take: 60 seconds.
     pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+    /// The same at an address in plain `http`, where models of one's own are served: 10 minutes. It may
+    /// first load the model, wait for another answer, and read the prompt at the speed of a processor.
+    pub const LOCAL_HEADER_TIMEOUT: Duration = Duration::from_secs(600);
+    /// How long an answer that is asked for whole may take to begin, which is when it is complete: 10 minutes.
+    pub const DEFAULT_WHOLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 
     /// A provider at this address, without a key and with the default time-outs.
     ///
@@ -70,12 +79,18 @@ impl ProviderConfig {
         let id = id.into();
         let base_url = parse_base_url(base_url)
             .map_err(|reason| ConfigError::InvalidBaseUrl { provider: id.clone(), reason })?;
+        let header_timeout = match base_url.scheme() {
+            "https" => Self::DEFAULT_HEADER_TIMEOUT,
+            _ => Self::LOCAL_HEADER_TIMEOUT,
+        };
         Ok(Self {
             id,
             base_url,
             api_key: None,
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+            header_timeout,
             idle_timeout: Self::DEFAULT_IDLE_TIMEOUT,
-            header_timeout: Self::DEFAULT_HEADER_TIMEOUT,
+            whole_answer_timeout: Self::DEFAULT_WHOLE_ANSWER_TIMEOUT,
         })
     }
 
@@ -89,6 +104,25 @@ impl ProviderConfig {
             return Err(ConfigError::InvalidApiKey { provider: self.id });
         }
         self.api_key = Some(key).filter(|key| !key.is_empty());
+        Ok(self)
+    }
+
+    /// Sets how long a connection may take to be made. With another value than the default the
+    /// provider has connections of its own, which it does not share with other providers.
+    ///
+    /// # Errors
+    /// When it is zero.
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+        self.connect_timeout = self.nonzero(timeout, "connect_timeout")?;
+        Ok(self)
+    }
+
+    /// Sets how long an answer that is asked for whole may take to begin.
+    ///
+    /// # Errors
+    /// When it is zero.
+    pub fn with_whole_answer_timeout(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+        self.whole_answer_timeout = self.nonzero(timeout, "whole_answer_timeout")?;
         Ok(self)
     }
 
@@ -123,6 +157,16 @@ impl ProviderConfig {
     /// The key, if one was given.
     pub fn api_key(&self) -> Option<&Secret> {
         self.api_key.as_ref()
+    }
+
+    /// How long a connection may take to be made.
+    pub fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// How long an answer that is asked for whole may take to begin.
+    pub fn whole_answer_timeout(&self) -> Duration {
+        self.whole_answer_timeout
     }
 
     /// How long a stream may be silent.
@@ -175,6 +219,14 @@ mod tests {
         assert_eq!(config.base_url(), "http://127.0.0.1:1/v1");
         assert!(config.clone().with_api_key(" \n").unwrap().api_key().is_none());
         assert!(config.with_api_key("a\nb").is_err());
+    }
+
+    #[test]
+    fn a_model_of_ones_own_has_more_time_before_its_first_byte() {
+        let patience =
+            |address| ProviderConfig::new("x", address).map(|config| config.header_timeout());
+        assert_eq!(patience("https://api.example.com"), Ok(Duration::from_secs(60)));
+        assert_eq!(patience("http://127.0.0.1:8080/v1"), Ok(Duration::from_secs(600)));
     }
 
     #[test]

@@ -2,12 +2,17 @@
 //!
 //! One table of the words that vendors use serves all of them; they are
 //! distinct enough, and OpenAI's words are spoken by a dozen vendors anyway.
+//! Whatever a service says passes [`presentable`] before anybody sees it.
 
 mod retry;
+mod window;
+
+use std::error::Error;
 
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::ProviderId;
+use livos_core::Secret;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
@@ -83,7 +88,40 @@ const PHRASES: &[(&str, Kind)] = &[
     ("model not exist", ProviderError::UnknownModel),
 ];
 
-/// The error that a response other than 2xx means. The key never shows, even where the service repeats it.
+/// What stands where a service repeated the key.
+const REDACTED: &str = "[redacted]";
+
+/// Takes the key out of an error, even where the service repeats it, and bounds its message.
+/// Every error that holds words of a service passes here: refusals, errors inside streams and
+/// whole answers, and answers that could not be read.
+pub(crate) fn presentable(config: &ProviderConfig, mut error: ProviderError) -> ProviderError {
+    let failure = error.failure_mut();
+    if let Some(key) = config.api_key().map(Secret::expose) {
+        failure.message = failure.message.replace(key, REDACTED);
+        if cause_holds(failure, key) {
+            failure.remove_source();
+        }
+    }
+    // Behind the search for the key: a key that is cut in two is found by nobody.
+    if let Some((end, _)) = failure.message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        failure.message.truncate(end);
+    }
+    error
+}
+
+/// Whether a cause shows the key; those of JSON quote what they could not read.
+fn cause_holds(failure: &ProviderFailure, key: &str) -> bool {
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        if format!("{error} {error:?}").contains(key) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The error that a response other than 2xx means.
 pub(crate) fn from_response(
     config: &ProviderConfig,
     status: u16,
@@ -92,18 +130,19 @@ pub(crate) fn from_response(
 ) -> ProviderError {
     let report = Report::parse(body);
     let kind = report.kind().unwrap_or_else(|| kind_of_status(status, &report));
-    let mut message = report.message(status);
-    if let Some(key) = config.api_key() {
-        message = message.replace(key.expose(), "[redacted]");
-    }
+    let message = report.message(status);
     let mut failure = ProviderFailure::new(config.id().clone(), message).with_status(status);
     if let Some(pause) = retry::pause(headers).or_else(|| report.retry_delay()) {
         failure = failure.with_retry_after(pause);
     }
-    kind(failure)
+    if let Some(window) = report.window() {
+        failure = failure.with_context_window(window);
+    }
+    presentable(config, kind(failure))
 }
 
-/// The error that an error object inside a stream or an answer means.
+/// The error that an error object inside a stream or an answer means. It is still to be made
+/// [`presentable`]: the machines that read answers know no key.
 pub(crate) fn from_error_object(provider: &ProviderId, error: &Value) -> ProviderError {
     let report = Report(Some(error.clone()));
     let by_status = report.status().map(|status| kind_of_status(status, &report));
@@ -114,6 +153,9 @@ pub(crate) fn from_error_object(provider: &ProviderId, error: &Value) -> Provide
     }
     if let Some(pause) = report.retry_delay() {
         failure = failure.with_retry_after(pause);
+    }
+    if let Some(window) = report.window() {
+        failure = failure.with_context_window(window);
     }
     kind(failure)
 }
@@ -176,13 +218,19 @@ impl Report {
         text.filter(|text| !text.trim().is_empty())
     }
 
+    /// The window, where the service says how long a conversation may be.
+    fn window(&self) -> Option<u64> {
+        let named = self.field("n_ctx").and_then(Value::as_u64);
+        named.or_else(|| window::told(self.text()?))
+    }
+
     fn message(&self, status: u16) -> String {
         if let Some(text) = self.text() {
-            return text.trim().chars().take(MAX_MESSAGE_CHARS).collect();
+            return text.trim().to_owned();
         }
         match (&self.0, status) {
             // Shapes without a message of their own, such as lists of field errors.
-            (Some(value), _) => value.to_string().chars().take(MAX_MESSAGE_CHARS).collect(),
+            (Some(value), _) => value.to_string(),
             (None, 300..=399) => "answered with a redirect; check the base URL".to_owned(),
             (None, 404) => "nothing is served at this address; check the base URL".to_owned(),
             (None, _) => "the request failed without an explanation".to_owned(),

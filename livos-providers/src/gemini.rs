@@ -13,6 +13,8 @@ mod response;
 mod stream;
 mod wire;
 
+use std::collections::VecDeque;
+
 use async_trait::async_trait;
 use futures::StreamExt;
 use livos_core::AIProvider;
@@ -36,7 +38,6 @@ use self::wire::ListedModel;
 use self::wire::ModelPage;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
-use crate::stream::run;
 use crate::transport::HttpClients;
 use crate::transport::Transport;
 use crate::transport::arrives_in_pieces;
@@ -99,11 +100,16 @@ impl Gemini {
         self.transport.post(&path, self.headers()?, body, timeout).await
     }
 
-    async fn read_text(&self, response: reqwest::Response) -> Result<String, ProviderError> {
-        String::from_utf8(self.transport.read_whole(response).await?).map_err(|error| {
+    fn read_pieces(
+        &self,
+        model: ModelName,
+        body: &[u8],
+    ) -> Result<VecDeque<ChatChunk>, ProviderError> {
+        let body = str::from_utf8(body).map_err(|error| {
             let failure = self.failure("the answer is not UTF-8").with_source(error);
             ProviderError::MalformedResponse(failure)
-        })
+        })?;
+        stream::pieces(self.transport.provider().clone(), model, body)
     }
 
     fn headers(&self) -> Result<HeaderMap, ProviderError> {
@@ -176,14 +182,12 @@ impl AIProvider for Gemini {
     async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
         let response = self.ask(&request).await?;
         self.transport.refuse_html(&response)?;
-        let provider = self.id().clone();
         if arrives_in_pieces(&response, request.delivery) {
-            let idle = self.transport.config().idle_timeout();
-            let machine = GeminiStream::new(provider.clone(), request.model);
-            return Ok(run(provider, response, machine, idle));
+            let machine = GeminiStream::new(self.id().clone(), request.model);
+            return Ok(self.transport.stream(response, machine));
         }
-        let body = self.read_text(response).await?;
-        let mut pieces = stream::pieces(provider, request.model, &body)?;
+        let read = |body: &[u8]| self.read_pieces(request.model, body);
+        let mut pieces = self.transport.read_whole(response, read).await?;
         if request.delivery == Delivery::Whole {
             pieces.retain(|piece| matches!(piece, ChatChunk::Finished(_)));
         }

@@ -13,6 +13,8 @@ mod reasoning;
 mod request;
 mod response;
 mod stream;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod tool_calls;
 mod usage;
 mod wire;
@@ -162,9 +164,7 @@ impl OpenAiCompatible {
     }
 
     fn stream(&self, model: &ModelName, response: Response) -> ChatStream {
-        let machine = stream::ChatMachine::new(self.asked(model));
-        let idle = self.transport.config().idle_timeout();
-        crate::stream::run(self.transport.provider().clone(), response, machine, idle)
+        self.transport.stream(response, stream::ChatMachine::new(self.asked(model)))
     }
 }
 
@@ -181,9 +181,9 @@ impl AIProvider for OpenAiCompatible {
             return Ok(self.stream(&request.model, response));
         }
         // Whole as asked, or a gateway that does not stream, or a failure reported with status 200.
-        let body = self.transport.read_whole(response).await?;
         let asked = self.asked(&request.model);
-        let pieces = response::pieces(asked, &body, request.delivery)?;
+        let read = |body: &[u8]| response::pieces(asked, body, request.delivery);
+        let pieces = self.transport.read_whole(response, read).await?;
         Ok(futures::stream::iter(pieces.into_iter().map(Ok)).boxed())
     }
 
@@ -194,6 +194,14 @@ impl AIProvider for OpenAiCompatible {
 
     fn capabilities(&self, model: &ModelName) -> Capabilities {
         models::capabilities(self.dialect, model)
+    }
+
+    #[cfg(feature = "tokens")]
+    fn token_counter(
+        &self,
+        model: &ModelName,
+    ) -> Option<std::sync::Arc<dyn livos_core::TokenCounter>> {
+        tokens::counter(self.dialect, model)
     }
 
     async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError> {

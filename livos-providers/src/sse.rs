@@ -187,7 +187,9 @@ fn decode_any_frame<E: From<SseError>>(
     frame: &str,
     on_event: &mut impl FnMut(&str, &str) -> Result<Flow, E>,
 ) -> Result<Flow, E> {
-    let mut events = stream::iter([Ok::<_, SseError>(frame), Ok("\n")]).eventsource();
+    // The crate panics where a stream begins with a byte order mark, and takes each frame for a
+    // stream: a blank line, which means nothing, goes first.
+    let mut events = stream::iter([Ok::<_, SseError>("\n"), Ok(frame), Ok("\n")]).eventsource();
     let mut context = Context::from_waker(Waker::noop());
     while let Poll::Ready(Some(event)) = events.poll_next_unpin(&mut context) {
         let event = event.map_err(|_| SseError::NotUtf8)?;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -17,12 +18,12 @@ use livos_core::ProviderId;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 
+use crate::config::ProviderConfig;
+use crate::failure;
 use crate::sse::Flow;
 use crate::sse::SseDecoder;
 use crate::sse::SseError;
-
-/// How long the end of a finished answer may take to come, so that its connection can be used again.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+use crate::transport::Tails;
 
 /// What a wire format makes of the events of one streamed answer. Pure: no IO, no clock.
 pub(crate) trait StreamMachine: Send + Unpin + 'static {
@@ -42,27 +43,27 @@ pub(crate) trait StreamMachine: Send + Unpin + 'static {
 
 /// The pieces of the answer that this response streams.
 ///
-/// It ends after [`ChatChunk::Finished`] or the first error. Silence for `idle`
-/// is [`ProviderError::TimedOut`], a broken connection
+/// It ends after [`ChatChunk::Finished`] or the first error. Silence for the
+/// idle time-out is [`ProviderError::TimedOut`], a broken connection
 /// [`ProviderError::InterruptedStream`]. Dropping it closes the connection.
 pub(crate) fn run(
-    provider: ProviderId,
+    config: Arc<ProviderConfig>,
+    tails: Tails,
     response: reqwest::Response,
     machine: impl StreamMachine,
-    idle: Duration,
 ) -> ChatStream {
-    drive(provider, response.bytes_stream(), machine, idle).boxed()
+    drive(config, tails, response.bytes_stream(), machine).boxed()
 }
 
 fn drive<S, M: StreamMachine>(
-    provider: ProviderId,
+    config: Arc<ProviderConfig>,
+    tails: Tails,
     bytes: S,
     machine: M,
-    idle: Duration,
 ) -> Driver<S, M> {
-    let watch = IdleWatch { limit: idle, waiting_since: None, alarm: None };
+    let limit = config.idle_timeout();
     Driver {
-        provider,
+        config,
         bytes: Some(bytes),
         decoder: SseDecoder::default(),
         machine,
@@ -70,12 +71,13 @@ fn drive<S, M: StreamMachine>(
         failed: None,
         finished: None,
         rest: Rest::Unread,
-        watch,
+        tails,
+        watch: IdleWatch { limit, waiting_since: None, alarm: None },
     }
 }
 
 struct Driver<S, M> {
-    provider: ProviderId,
+    config: Arc<ProviderConfig>,
     /// Gone once nothing more is to be read.
     bytes: Option<S>,
     decoder: SseDecoder,
@@ -86,6 +88,7 @@ struct Driver<S, M> {
     /// The whole answer, held back until the rest of its body had one turn to arrive.
     finished: Option<ChatChunk>,
     rest: Rest,
+    tails: Tails,
     watch: IdleWatch,
 }
 
@@ -121,10 +124,10 @@ where
             };
             match bytes.poll_next_unpin(context) {
                 Poll::Ready(Some(Ok(chunk))) => this.take_bytes(&chunk),
-                Poll::Ready(Some(Err(error))) => this.fail(broken(&this.provider, error)),
+                Poll::Ready(Some(Err(error))) => this.fail(broken(this.config.id(), error)),
                 Poll::Ready(None) => this.end(),
                 Poll::Pending => match this.watch.poll_silence(context) {
-                    Poll::Ready(()) => this.fail(silent(&this.provider, this.watch.limit)),
+                    Poll::Ready(()) => this.fail(silent(this.config.id(), this.watch.limit)),
                     Poll::Pending => return Poll::Pending,
                 },
             }
@@ -139,7 +142,7 @@ where
 {
     fn take_bytes(&mut self, chunk: &[u8]) {
         self.watch.waiting_since = None;
-        let Self { provider, decoder, machine, ready, .. } = self;
+        let Self { config, decoder, machine, ready, .. } = self;
         let fed = decoder.feed(chunk, |name, data| {
             machine.on_event(name, data, ready).map_err(Stopped::Machine)?;
             let finished = matches!(ready.back(), Some(ChatChunk::Finished(_)));
@@ -150,7 +153,7 @@ where
             Ok(Flow::Stop) => self.finished = self.ready.pop_back(),
             Err(Stopped::Machine(error)) => self.fail(error),
             Err(Stopped::Sse(error)) => {
-                let failure = ProviderFailure::new(provider.clone(), error.to_string());
+                let failure = ProviderFailure::new(config.id().clone(), error.to_string());
                 self.fail(ProviderError::MalformedResponse(failure.with_source(error)));
             }
         }
@@ -158,20 +161,20 @@ where
 
     fn fail(&mut self, error: ProviderError) {
         self.bytes = None;
-        self.failed = Some(error);
+        self.failed = Some(failure::presentable(&self.config, error));
     }
 
     fn end(&mut self) {
         self.bytes = None;
         if let Err(error) = self.machine.on_end(&mut self.ready) {
-            self.failed = Some(error);
+            self.fail(error);
         }
     }
 
     /// Gives the whole answer once the rest of its body is read. A connection that is not read to
     /// its end is closed, and one that is not back in its pool when the next turn asks makes that
     /// turn open another. So the connection's task gets one turn to bring the end, which has nearly
-    /// always arrived; a slow one is read by a task of its own.
+    /// always arrived; a slow one is read by a task of the pool's.
     fn poll_finished(
         &mut self,
         context: &mut Context<'_>,
@@ -186,17 +189,10 @@ where
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                (Poll::Pending, Rest::Awaited) => read_to_end(bytes),
+                (Poll::Pending, Rest::Awaited) => self.tails.read(bytes),
             }
         }
         Poll::Ready(self.finished.take().map(Ok))
-    }
-}
-
-fn read_to_end(mut bytes: impl Stream<Item = reqwest::Result<Bytes>> + Send + Unpin + 'static) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        let rest = async move { while let Some(Ok(_)) = bytes.next().await {} };
-        runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, rest));
     }
 }
 

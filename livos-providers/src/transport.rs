@@ -1,6 +1,7 @@
 //! The one HTTP seam: everything that leaves for a provider leaves here.
 
 mod body;
+mod tails;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use livos_core::ChatStream;
 use livos_core::Delivery;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
@@ -25,11 +27,10 @@ use tokio::sync::OnceCell;
 
 use crate::config::ProviderConfig;
 use crate::failure;
+use crate::stream::StreamMachine;
 
 pub(crate) use self::body::RequestBody;
-
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) use self::tails::Tails;
 
 /// How many idle connections are kept for each host: enough for a thousand runs at once.
 const MAX_IDLE_CONNECTIONS: usize = 1024;
@@ -40,9 +41,6 @@ pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// How much of an error's body is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// How long an answer that comes whole may take: it begins only when it is complete.
-const WHOLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
-
 const USER_AGENT: &str = concat!("livos/", env!("CARGO_PKG_VERSION"));
 
 /// The connection pools, made at first use and shared by the providers of one process.
@@ -50,24 +48,52 @@ const USER_AGENT: &str = concat!("livos/", env!("CARGO_PKG_VERSION"));
 /// Addresses in plain `http` have a pool of their own that loads no
 /// certificates: loading them is nearly all of a cold start, and a local model
 /// needs none.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct HttpClients(Arc<Pools>);
 
-#[derive(Default)]
+impl Default for HttpClients {
+    fn default() -> Self {
+        Self::connecting_within(ProviderConfig::DEFAULT_CONNECT_TIMEOUT)
+    }
+}
+
 struct Pools {
+    connect_timeout: Duration,
     plain: OnceCell<Client>,
     tls: OnceCell<Client>,
+    tails: Tails,
 }
 
 impl HttpClients {
+    fn connecting_within(connect_timeout: Duration) -> Self {
+        Self(Arc::new(Pools {
+            connect_timeout,
+            plain: OnceCell::new(),
+            tls: OnceCell::new(),
+            tails: Tails::default(),
+        }))
+    }
+
+    /// These, or others where they give a connection another time to be made.
+    fn for_timeout(self, connect_timeout: Duration) -> Self {
+        if self.0.connect_timeout == connect_timeout {
+            return self;
+        }
+        Self::connecting_within(connect_timeout)
+    }
+
     async fn client_for(&self, base_url: &str) -> Result<&Client, BuildError> {
+        let connect_timeout = self.0.connect_timeout;
         if base_url.starts_with("https:") {
             // Reads the certificates of the system from disk.
-            let build = || tokio::task::spawn_blocking(|| client_builder().build());
+            let build = move || {
+                tokio::task::spawn_blocking(move || client_builder(connect_timeout).build())
+            };
             let build = || async { Ok(build().await??) };
             self.0.tls.get_or_try_init(build).await
         } else {
-            let build = || async { Ok(client_builder().tls_certs_only([]).build()?) };
+            let build =
+                || async { Ok(client_builder(connect_timeout).tls_certs_only([]).build()?) };
             self.0.plain.get_or_try_init(build).await
         }
     }
@@ -75,10 +101,10 @@ impl HttpClients {
 
 type BuildError = Box<dyn Error + Send + Sync>;
 
-fn client_builder() -> reqwest::ClientBuilder {
+fn client_builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(connect_timeout)
         .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
         // A redirect would carry the key to another host.
         .redirect(reqwest::redirect::Policy::none())
@@ -86,7 +112,7 @@ fn client_builder() -> reqwest::ClientBuilder {
 
 /// Sends requests to one provider.
 pub(crate) struct Transport {
-    config: ProviderConfig,
+    config: Arc<ProviderConfig>,
     clients: HttpClients,
     last_url: LastUrl,
 }
@@ -138,12 +164,13 @@ impl Transport {
     pub(crate) fn head_timeout(&self, delivery: Delivery) -> Duration {
         match delivery {
             Delivery::Streamed => self.config.header_timeout(),
-            Delivery::Whole => WHOLE_ANSWER_TIMEOUT,
+            Delivery::Whole => self.config.whole_answer_timeout(),
         }
     }
 
     pub(crate) fn new(config: ProviderConfig, clients: HttpClients) -> Self {
-        Self { config, clients, last_url: LastUrl::default() }
+        let clients = clients.for_timeout(config.connect_timeout());
+        Self { config: Arc::new(config), clients, last_url: LastUrl::default() }
     }
 
     pub(crate) fn config(&self) -> &ProviderConfig {
@@ -179,7 +206,15 @@ impl Transport {
         headers: HeaderMap,
     ) -> Result<Response, ProviderError> {
         let request = self.request(Method::GET, path, headers).await?;
-        self.send(request, self.config.header_timeout()).await
+        // Nothing has to be thought out for it, not even on a slow machine.
+        let timeout = self.config.header_timeout().min(ProviderConfig::DEFAULT_HEADER_TIMEOUT);
+        self.send(request, timeout).await
+    }
+
+    /// The pieces of the answer that this response streams, as the wire's machine reads them.
+    pub(crate) fn stream(&self, response: Response, machine: impl StreamMachine) -> ChatStream {
+        let tails = self.clients.0.tails.clone();
+        crate::stream::run(Arc::clone(&self.config), tails, response, machine)
     }
 
     /// The whole body as JSON.
@@ -188,21 +223,22 @@ impl Transport {
         response: Response,
     ) -> Result<T, ProviderError> {
         self.refuse_html(&response)?;
-        let body = self.read_whole(response).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            let failure = ProviderFailure::new(
-                self.provider().clone(),
-                "the answer is not the JSON expected",
-            );
-            ProviderError::MalformedResponse(failure.with_source(error))
-        })
+        let parse = |body: &[u8]| {
+            serde_json::from_slice(body).map_err(|error| {
+                let failure = self.failure("the answer is not the JSON expected");
+                ProviderError::MalformedResponse(failure.with_source(error))
+            })
+        };
+        self.read_whole(response, parse).await
     }
 
-    /// The whole body, at most [`MAX_BODY_BYTES`].
-    pub(crate) async fn read_whole(
+    /// What `parse` makes of the whole body, of at most [`MAX_BODY_BYTES`]. Its errors may repeat
+    /// what the service said: they are made presentable here.
+    pub(crate) async fn read_whole<T>(
         &self,
         mut response: Response,
-    ) -> Result<Vec<u8>, ProviderError> {
+        parse: impl FnOnce(&[u8]) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.next_chunk(&mut response).await? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
@@ -211,7 +247,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        parse(&body).map_err(|error| failure::presentable(&self.config, error))
     }
 
     /// An error when a page for people came instead of an API's answer.

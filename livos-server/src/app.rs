@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::HttpSettings;
 use crate::config::WebAddress;
+use crate::disk::Disk;
 use crate::engine::Engine;
 use crate::http::Authenticator;
 use crate::http::Gate;
@@ -28,6 +29,7 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) disk: Disk,
     /// Set soon after the port is open: looking for local models must not delay that.
     pub(crate) engine: SetOnce<Engine>,
     /// Given when the server is asked to stop.

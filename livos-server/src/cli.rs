@@ -24,9 +24,11 @@ pub use self::client::ClientError;
 
 /// The exit codes of `livos`, as scripts see them.
 mod exit {
-    /// The run did not complete, or a check failed.
+    /// The run did not complete, the request was refused, or a check failed.
     pub(super) const FAILED: u8 = 1;
-    /// The server could not be reached or used.
+    /// The command was not typed as it must be; clap's own code for it.
+    pub(super) const USAGE: u8 = 2;
+    /// The server could not be reached or used, or does not take the key.
     pub(super) const NO_SERVER: u8 = 3;
     /// The run's budget is used up; what it printed is its summary.
     pub(super) const EXHAUSTED: u8 = 4;
@@ -61,7 +63,10 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Give the agent one task and print its answer
     ///
-    /// Exit codes: 0 completed, 1 failed, 3 no server, 4 budget used up, 130 stopped.
+    /// The answer goes to standard output, everything else (reasoning, tools, errors) to standard error.
+    ///
+    /// Exit codes: 0 completed, 1 failed or refused, 2 not typed as it must be, 3 no server that
+    /// takes the key, 4 budget used up, 130 stopped.
     Run(run::RunArgs),
     /// Show what the server is doing
     Status(status::StatusArgs),
@@ -83,7 +88,7 @@ impl Cli {
             Err(ClientError::ReaderGone) => ExitCode::SUCCESS,
             Err(error) => {
                 terminal::error(&error);
-                ExitCode::from(exit::NO_SERVER)
+                ExitCode::from(error.exit_code())
             }
         }
     }

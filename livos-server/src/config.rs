@@ -50,8 +50,21 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreLocation {
     Sqlite(PathBuf),
+    Redis(RedisUrl),
     Memory,
 }
+
+/// Where a Redis is; a password in it is not shown.
+#[derive(Debug, Clone)]
+pub(crate) struct RedisUrl(pub(crate) Secret);
+
+impl PartialEq for RedisUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose() == other.0.expose()
+    }
+}
+
+impl Eq for RedisUrl {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogSettings {

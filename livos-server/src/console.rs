@@ -1,5 +1,10 @@
-//! The console: static files inside the binary.
+//! The console: static files inside the binary, as they are and compressed by `build.rs`.
 
+mod accept_encoding;
+
+use std::sync::Arc;
+
+use hyper::HeaderMap;
 use hyper::Method;
 use hyper::StatusCode;
 use hyper::header;
@@ -7,6 +12,7 @@ use hyper::header::HeaderValue;
 use sha2::Digest;
 use sha2::Sha256;
 
+use self::accept_encoding::accepts_gzip;
 use crate::hex::hex;
 use crate::http::Access;
 use crate::http::Answer;
@@ -25,6 +31,14 @@ struct Asset {
     path: &'static str,
     content_type: &'static str,
     content: &'static [u8],
+    gzip: &'static [u8],
+}
+
+/// How a file is sent, with the tag of just these bytes.
+struct Variant {
+    content: &'static [u8],
+    encoding: Option<&'static str>,
+    tag: String,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -34,17 +48,21 @@ const PICTURE: &str = "image/svg+xml";
 
 macro_rules! asset {
     ($name:literal, $content_type:ident) => {
+        asset!($name, $content_type, concat!("/", $name))
+    };
+    ($name:literal, $content_type:ident, $path:expr) => {
         Asset {
-            path: concat!("/", $name),
+            path: $path,
             content_type: $content_type,
             content: include_bytes!(concat!("../console/", $name)),
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/console/", $name, ".gz")),
         }
     };
 }
 
 /// Every file of `console/`; a test compares.
 static ASSETS: &[Asset] = &[
-    Asset { path: "/", content_type: HTML, content: include_bytes!("../console/index.html") },
+    asset!("index.html", HTML, "/"),
     asset!("api.js", SCRIPT),
     asset!("app.js", SCRIPT),
     asset!("approval_card.js", SCRIPT),
@@ -74,39 +92,72 @@ static ASSETS: &[Asset] = &[
 /// A route for each file.
 pub(crate) fn routes() -> impl Iterator<Item = Route> {
     ASSETS.iter().map(|asset| {
-        let tag = entity_tag(asset.content);
+        let variants = Arc::new(Variants::of(asset));
         Route::new(Method::GET, asset.path, Access::Public, move |call| {
-            let tag = tag.clone();
-            async move { serve(asset, &tag, &call) }
+            let variants = Arc::clone(&variants);
+            async move { serve(asset, variants.chosen(call.headers()), &call) }
         })
     })
 }
 
-fn serve(asset: &'static Asset, tag: &str, call: &Call) -> Answer {
+/// The ways in which a file can be sent.
+struct Variants {
+    plain: Variant,
+    /// None for files that are no smaller compressed.
+    gzip: Option<Variant>,
+}
+
+impl Variants {
+    fn of(asset: &Asset) -> Self {
+        let digest = entity_digest(asset.content);
+        let plain =
+            Variant { content: asset.content, encoding: None, tag: format!("\"{digest}\"") };
+        let gzip = Variant {
+            content: asset.gzip,
+            encoding: Some("gzip"),
+            tag: format!("\"{digest}-gzip\""),
+        };
+        Self { plain, gzip: Some(gzip).filter(|gzip| gzip.content.len() < asset.content.len()) }
+    }
+
+    fn chosen(&self, headers: &HeaderMap) -> &Variant {
+        self.gzip.as_ref().filter(|_| accepts_gzip(headers)).unwrap_or(&self.plain)
+    }
+}
+
+fn serve(asset: &'static Asset, variant: &Variant, call: &Call) -> Answer {
     let known = call.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_known = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
+    let is_known = known.is_some_and(|known| {
+        known.split(',').any(|one| one.trim().trim_start_matches("W/") == variant.tag)
+    });
     let mut response = if is_known {
         Reply::empty(StatusCode::NOT_MODIFIED)
     } else {
-        Reply::bytes(StatusCode::OK, asset.content_type, asset.content)
+        Reply::bytes(StatusCode::OK, asset.content_type, variant.content)
     };
-    let tag = HeaderValue::from_str(tag).map_err(|error| Problem::internal(&error))?;
+    let tag = HeaderValue::from_str(&variant.tag).map_err(|error| Problem::internal(&error))?;
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag);
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if let Some(encoding) = variant.encoding.filter(|_| !is_known) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     Ok(response)
 }
 
-fn entity_tag(content: &[u8]) -> String {
+fn entity_digest(content: &[u8]) -> String {
     let digest = Sha256::digest(content);
     let digits = hex(&digest);
-    format!("\"{}\"", digits.get(..16).unwrap_or(&digits))
+    digits.get(..16).unwrap_or(&digits).to_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
@@ -121,6 +172,15 @@ mod tests {
         let mut served: Vec<&str> = ASSETS.iter().map(|asset| asset.path).collect();
         served.sort_unstable();
         assert_eq!(served, files);
+    }
+
+    #[test]
+    fn compressed_files_are_the_files() {
+        for asset in ASSETS {
+            let mut content = Vec::new();
+            flate2::read::GzDecoder::new(asset.gzip).read_to_end(&mut content).unwrap();
+            assert!(content == asset.content, "{}", asset.path);
+        }
     }
 
     #[test]

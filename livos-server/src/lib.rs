@@ -22,6 +22,7 @@
 //! - `http`: connections, authentication, problems, event streams
 //! - `api`: the routes; `chat_completions`: those of OpenAI's API
 //! - `runs`: one run at a time in a session, watched by many
+//! - `disk`: whether the store's disk can take more
 //! - `console`: the web pages inside the binary
 //! - `cli`: the `livos` command, a client like any other
 
@@ -31,6 +32,7 @@ mod chat_completions;
 mod cli;
 mod config;
 mod console;
+mod disk;
 mod engine;
 mod hex;
 mod home;

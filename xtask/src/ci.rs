@@ -19,6 +19,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     process::run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     test::run(workspace)?;
     lints(workspace)?;
+    fuzz_targets(workspace)?;
     documentation(workspace)?;
     feature_sets(workspace)?;
     examples(workspace)?;
@@ -28,6 +29,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
 fn lints(workspace: &Workspace) -> Result<(), Failure> {
     let selection = ["clippy", "--workspace", "--all-targets", "--all-features", "--locked"];
     process::run(workspace.cargo().args(selection).args(["--", "-D", "warnings"]))
+}
+
+/// The fuzz targets are a workspace of their own and need a nightly compiler to run; that they
+/// still fit the code is checked without the fuzzer.
+fn fuzz_targets(workspace: &Workspace) -> Result<(), Failure> {
+    let selection = ["clippy", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"];
+    process::run(workspace.cargo().args(selection).args(["--locked", "--", "-D", "warnings"]))
 }
 
 fn documentation(workspace: &Workspace) -> Result<(), Failure> {

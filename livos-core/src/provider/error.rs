@@ -82,6 +82,25 @@ impl ProviderError {
         }
     }
 
+    /// The particulars, to be changed on their way: a message shortened, a secret taken out.
+    pub fn failure_mut(&mut self) -> &mut ProviderFailure {
+        match self {
+            Self::RateLimited(failure)
+            | Self::Overloaded(failure)
+            | Self::Unavailable(failure)
+            | Self::TimedOut(failure)
+            | Self::InterruptedStream(failure)
+            | Self::MalformedResponse(failure)
+            | Self::Authentication(failure)
+            | Self::QuotaExhausted(failure)
+            | Self::UnknownModel(failure)
+            | Self::InvalidRequest(failure)
+            | Self::ContextTooLong(failure)
+            | Self::ContentRefused(failure)
+            | Self::Cancelled(failure) => failure,
+        }
+    }
+
     /// The kind in one word, as logs, metrics and events write it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -151,6 +170,8 @@ pub struct ProviderFailure {
     pub status: Option<u16>,
     /// How long the service asked to be left alone.
     pub retry_after: Option<Duration>,
+    /// The window the service named when it refused a conversation as too long, in tokens.
+    pub context_window: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -162,6 +183,7 @@ impl ProviderFailure {
             message: message.into(),
             status: None,
             retry_after: None,
+            context_window: None,
             source: None,
         }
     }
@@ -178,10 +200,21 @@ impl ProviderFailure {
         self
     }
 
+    /// Adds the window that the service named.
+    pub fn with_context_window(mut self, tokens: u64) -> Self {
+        self.context_window = Some(tokens);
+        self
+    }
+
     /// Adds the cause.
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Drops the cause, where it may hold what must not be shown.
+    pub fn remove_source(&mut self) {
+        self.source = None;
     }
 }
 

@@ -8,7 +8,9 @@
 )]
 
 mod agent_loop;
+mod compaction;
 mod events;
+mod feeds;
 mod redis_store;
 mod registry;
 mod stores;

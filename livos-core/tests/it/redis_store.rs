@@ -16,7 +16,7 @@ use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::testing::check_store;
 
-use self::server::RedisServer;
+pub(crate) use self::server::RedisServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_all_promises() {
@@ -41,7 +41,9 @@ async fn a_deleted_session_leaves_nothing_behind() {
     scenario::every_operation(&store, || {}).await;
     // What stays on purpose: usage, settings, counters, other sessions, and answers for a while.
     let keys = server.cli(&["KEYS", "*"]);
-    for kind in ["queued", "inputs", "replies", "waiting", "delivery", "ready", "leased", "due", "flying"] {
+    for kind in
+        ["queued", "inputs", "replies", "waiting", "delivery", "ready", "leased", "due", "flying"]
+    {
         let left = keys.lines().filter(|key| key.starts_with(&format!("{{livos}}:{kind}")));
         assert_eq!(left.collect::<Vec<_>>(), Vec::<&str>::new(), "{kind}");
     }
@@ -64,14 +66,13 @@ async fn a_password_is_never_shown() {
     assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
     let store = RedisStore::connect(config).await.unwrap();
     assert!(!format!("{store:?} {}", store.address()).contains("hunter2"), "{store:?}");
-    for url in [url("wrong-hunter2"), "redis://:hunter2@[".to_owned(), "rediss://:hunter2@h".to_owned()] {
+    for url in
+        [url("wrong-hunter2"), "redis://:hunter2@[".to_owned(), "rediss://:hunter2@h".to_owned()]
+    {
         let error = RedisStore::connect(RedisConfig::new(url)).await.unwrap_err();
-        let mut told = format!("{error} {error:?}");
-        let mut cause = std::error::Error::source(&error);
-        while let Some(error) = cause {
-            told.push_str(&format!(" {error} {error:?}"));
-            cause = error.source();
-        }
+        let first: &dyn std::error::Error = &error;
+        let causes = std::iter::successors(Some(first), |error| error.source());
+        let told: String = causes.map(|error| format!("{error} {error:?}\n")).collect();
         assert!(!told.contains("hunter2"), "{told}");
     }
 }

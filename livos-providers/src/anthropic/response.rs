@@ -4,6 +4,8 @@ use livos_core::ChatResponse;
 use livos_core::ContentBlock;
 use livos_core::Message;
 use livos_core::NativeBlock;
+use livos_core::ProviderError;
+use livos_core::ProviderFailure;
 use livos_core::ProviderId;
 use livos_core::Role;
 use livos_core::Signature;
@@ -21,6 +23,7 @@ use super::ISSUER;
 use super::wire;
 use super::wire::WireMessage;
 use crate::catalog;
+use crate::failure;
 
 /// An answer being put together.
 #[derive(Debug)]
@@ -60,11 +63,29 @@ impl Answer {
         Self { provider, model: model.to_owned(), blocks: Vec::new(), stop_reason: None, usage }
     }
 
-    /// A whole answer.
-    pub(super) fn whole(provider: ProviderId, model: &str, message: WireMessage) -> Self {
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// When it is no message, or holds an error although its status was 200.
+    pub(super) fn whole(
+        provider: ProviderId,
+        model: &str,
+        body: &[u8],
+    ) -> Result<Self, ProviderError> {
+        let malformed = |message: &str| ProviderFailure::new(provider.clone(), message);
+        let message: WireMessage = serde_json::from_slice(body).map_err(|error| {
+            let failure = malformed("the answer is not the JSON of a message");
+            ProviderError::MalformedResponse(failure.with_source(error))
+        })?;
+        if let Some(error) = &message.error {
+            return Err(failure::from_error_object(&provider, error));
+        }
+        if message.content.is_none() {
+            return Err(ProviderError::MalformedResponse(malformed("the answer has no content")));
+        }
         let mut answer = Self::new(provider, model);
         answer.begin(message);
-        answer
+        Ok(answer)
     }
 
     /// Takes what a message says of itself.

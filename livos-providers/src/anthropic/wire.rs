@@ -57,6 +57,9 @@ pub(super) struct WireMessage {
     pub(super) stop_reason: Option<String>,
     #[serde(default)]
     pub(super) usage: Option<WireUsage>,
+    /// Instead of all the others: gateways report failures with status 200.
+    #[serde(default)]
+    pub(super) error: Option<Value>,
 }
 
 /// Token counts; gateways send `null` for what they do not know.

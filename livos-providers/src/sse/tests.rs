@@ -52,6 +52,13 @@ fn the_vendors_forms_are_read_at_every_cut() {
 }
 
 #[test]
+fn a_byte_order_mark_behind_the_start_is_part_of_a_name() {
+    check_at_every_cut("data: a\n\n\u{feff}data: b\n\ndata: c\n\n", &[("", "a"), ("", "c")]);
+    check_at_every_cut("\u{feff}\u{feff}\n\ndata: a\n\n", &[("", "a")]);
+    check_at_every_cut("\u{feff}data: a\n\n", &[("", "a")]);
+}
+
+#[test]
 fn comments_several_data_lines_and_ids_are_read_at_every_cut() {
     check_at_every_cut(
         ": PROCESSING\n\nid: 7\nevent:x\ndata:one\ndata: two 😀\nretry: 10\n\n",

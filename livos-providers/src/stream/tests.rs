@@ -44,7 +44,9 @@ fn driver(
     idle: Duration,
 ) -> (Sender, impl Stream<Item = Result<ChatChunk, ProviderError>> + Unpin) {
     let (sender, receiver) = mpsc::unbounded();
-    (sender, drive("test".into(), receiver, Echo, idle))
+    let config = ProviderConfig::new("test", "http://127.0.0.1").unwrap();
+    let config = Arc::new(config.with_idle_timeout(idle).unwrap());
+    (sender, drive(config, Tails::default(), receiver, Echo))
 }
 
 fn send(sender: &Sender, text: &'static str) {

@@ -1,8 +1,6 @@
 //! Recorded traffic, where `LIVOS_CASSETTES` names its folder: what we read equals a plain reading
 //! of the JSON, and what we send back is what the next recorded request shows.
 
-use std::path::PathBuf;
-
 use futures::StreamExt;
 use livos_core::AIProvider;
 use livos_core::ChatChunk;
@@ -25,15 +23,21 @@ use wiremock::ResponseTemplate;
 use wiremock::matchers::any;
 
 use crate::anthropic::provider;
+use crate::cassettes::Exchange;
+use crate::cassettes::recorded;
 
-struct Exchange {
-    request: Value,
-    status: u16,
-    content_type: String,
-    response: String,
+fn cassettes() -> Vec<(String, Vec<Exchange>)> {
+    recorded("anthropic", |path| path.ends_with("/messages"))
 }
 
-impl Exchange {
+/// What is particular to this wire.
+trait Recorded {
+    fn streams(&self) -> bool;
+    fn events(&self) -> Vec<Value>;
+    fn plain(&self) -> Value;
+}
+
+impl Recorded for Exchange {
     fn streams(&self) -> bool {
         self.content_type.starts_with("text/event-stream")
     }
@@ -99,43 +103,6 @@ fn grow(block: &mut Value, delta: &Value) {
         }
         other => panic!("{other}"),
     }
-}
-
-fn cassettes() -> Vec<(String, Vec<Exchange>)> {
-    let Some(folder) = std::env::var_os("LIVOS_CASSETTES") else {
-        eprintln!("skipped: LIVOS_CASSETTES names no folder");
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(PathBuf::from(folder).join("anthropic"))
-        .expect("LIVOS_CASSETTES holds a folder anthropic")
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|it| it == "json"))
-        .collect();
-    files.sort();
-    files.into_iter().map(|path| (path.display().to_string(), read(&path))).collect()
-}
-
-fn read(path: &PathBuf) -> Vec<Exchange> {
-    let text = std::fs::read_to_string(path).expect("readable");
-    let cassette: Value = serde_json::from_str(&text).expect("JSON");
-    let exchanges = cassette["exchanges"].as_array().cloned().unwrap_or_default();
-    let chats = exchanges.into_iter().filter(|it| {
-        it["request"]["path"].as_str().is_some_and(|path| path.ends_with("/messages"))
-    });
-    chats
-        .map(|it| Exchange {
-            request: it["request"]["body"].clone(),
-            status: it["response"]["status"]
-                .as_u64()
-                .and_then(|it| u16::try_from(it).ok())
-                .unwrap_or(0),
-            content_type: it["response"]["headers"]["content-type"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            response: it["response"]["body"].as_str().unwrap_or_default().to_owned(),
-        })
-        .collect()
 }
 
 async fn replay(exchange: &Exchange) -> Result<ChatResponse, ProviderError> {

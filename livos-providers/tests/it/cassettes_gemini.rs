@@ -1,9 +1,6 @@
 //! Recorded traffic, where `LIVOS_CASSETTES` names its folder: what we read equals a plain reading
 //! of the JSON, and what we send back is what the next recorded request shows.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-
 use livos_core::AIProvider;
 use livos_core::ChatRequest;
 use livos_core::ChatResponse;
@@ -17,27 +14,32 @@ use livos_core::ToolCall;
 use livos_core::ToolResult;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeSet;
 use wiremock::Mock;
 use wiremock::MockServer;
 use wiremock::ResponseTemplate;
 use wiremock::matchers::any;
 
+use crate::cassettes::Exchange;
+use crate::cassettes::recorded;
 use crate::gemini::provider;
 
-struct Exchange {
-    path: String,
-    request: Value,
-    status: u16,
-    response: String,
+fn cassettes() -> Vec<(String, Vec<Exchange>)> {
+    let methods = [":streamGenerateContent", ":generateContent"];
+    recorded("gemini", |path| methods.iter().any(|method| path.contains(method)))
 }
 
-impl Exchange {
+/// What is particular to this wire.
+trait Recorded {
+    fn streams(&self) -> bool;
+    fn model(&self) -> &str;
+    fn frames(&self) -> Vec<Value>;
+    fn parts(&self) -> Vec<Value>;
+}
+
+impl Recorded for Exchange {
     fn streams(&self) -> bool {
         self.path.contains(":streamGenerateContent")
-    }
-
-    fn chats(&self) -> bool {
-        self.streams() || self.path.contains(":generateContent")
     }
 
     fn model(&self) -> &str {
@@ -64,33 +66,6 @@ impl Exchange {
             .flat_map(|it| it["content"]["parts"].as_array().cloned().unwrap_or_default())
             .collect()
     }
-}
-
-fn cassettes() -> Vec<(String, Vec<Exchange>)> {
-    let Some(folder) = std::env::var_os("LIVOS_CASSETTES") else { return Vec::new() };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(PathBuf::from(folder).join("gemini"))
-        .expect("LIVOS_CASSETTES holds a folder gemini")
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|it| it == "json"))
-        .collect();
-    files.sort();
-    files.into_iter().map(|path| (path.display().to_string(), read(&path))).collect()
-}
-
-fn read(path: &PathBuf) -> Vec<Exchange> {
-    let text = std::fs::read_to_string(path).expect("readable");
-    let cassette: Value = serde_json::from_str(&text).expect("JSON");
-    let exchanges = cassette["exchanges"].as_array().cloned().unwrap_or_default();
-    let exchange = |it: Value| Exchange {
-        path: it["request"]["path"].as_str().unwrap_or_default().to_owned(),
-        request: it["request"]["body"].clone(),
-        status: it["response"]["status"]
-            .as_u64()
-            .and_then(|it| u16::try_from(it).ok())
-            .unwrap_or(0),
-        response: it["response"]["body"].as_str().unwrap_or_default().to_owned(),
-    };
-    exchanges.into_iter().map(exchange).filter(Exchange::chats).collect()
 }
 
 async fn replay(exchange: &Exchange) -> Result<ChatResponse, ProviderError> {

@@ -1,8 +1,6 @@
 //! Recorded traffic, where `LIVOS_CASSETTES` names its folder: what we read equals a plain reading
 //! of the JSON, and what we send back is what the next recorded request shows.
 
-use std::path::PathBuf;
-
 use futures::StreamExt;
 use livos_core::AIProvider;
 use livos_core::ChatChunk;
@@ -25,6 +23,8 @@ use wiremock::MockServer;
 use wiremock::ResponseTemplate;
 use wiremock::matchers::any;
 
+use crate::cassettes::Exchange;
+use crate::cassettes::recorded;
 use crate::openai::provider;
 
 const FOLDERS: [(&str, &Dialect); 6] = [
@@ -36,14 +36,16 @@ const FOLDERS: [(&str, &Dialect); 6] = [
     ("llamacpp", &Dialect::LLAMA_CPP),
 ];
 
-struct Exchange {
-    request: Value,
-    status: u16,
-    content_type: String,
-    response: String,
+const IS_CHAT: fn(&str) -> bool = |path| path.ends_with("/chat/completions");
+
+/// What is particular to this wire.
+trait Recorded {
+    fn streams(&self) -> bool;
+    fn messages(&self) -> &[Value];
+    fn frames(&self) -> Vec<Value>;
 }
 
-impl Exchange {
+impl Recorded for Exchange {
     fn streams(&self) -> bool {
         self.request["stream"] == true
     }
@@ -131,38 +133,6 @@ fn words(content: &Value) -> String {
     }
 }
 
-fn cassettes(folder: &str) -> Vec<(String, Vec<Exchange>)> {
-    let Some(root) = std::env::var_os("LIVOS_CASSETTES") else { return Vec::new() };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(PathBuf::from(root).join(folder))
-        .expect("LIVOS_CASSETTES holds the folder")
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|it| it == "json"))
-        .collect();
-    files.sort();
-    files.into_iter().map(|path| (path.display().to_string(), read(&path))).collect()
-}
-
-fn read(path: &PathBuf) -> Vec<Exchange> {
-    let text = std::fs::read_to_string(path).expect("readable");
-    let cassette: Value = serde_json::from_str(&text).expect("JSON");
-    let exchanges = cassette["exchanges"].as_array().expect("exchanges").iter();
-    let chats = exchanges.filter(|exchange| {
-        exchange["request"]["path"].as_str().is_some_and(|path| path.ends_with("/chat/completions"))
-    });
-    chats
-        .map(|exchange| Exchange {
-            request: exchange["request"]["body"].clone(),
-            status: exchange["response"]["status"]
-                .as_u64()
-                .expect("a status")
-                .try_into()
-                .expect("u16"),
-            content_type: words(&exchange["response"]["headers"]["content-type"]),
-            response: words(&exchange["response"]["body"]),
-        })
-        .collect()
-}
-
 async fn replay(
     dialect: &'static Dialect,
     exchange: &Exchange,
@@ -241,7 +211,7 @@ fn check_answer(name: &str, plain: &Plain, answer: &ChatResponse) {
 #[tokio::test]
 async fn recorded_answers_are_read_as_they_are() {
     for (folder, dialect) in FOLDERS {
-        for (name, exchanges) in cassettes(folder) {
+        for (name, exchanges) in recorded(folder, IS_CHAT) {
             for exchange in &exchanges {
                 let replayed = replay(dialect, exchange).await;
                 match exchange.status {
@@ -354,7 +324,7 @@ async fn sent(dialect: &'static Dialect, model: &str, messages: Vec<Message>) ->
 async fn conversations_go_back_as_they_were_recorded() {
     let mut continued = 0;
     for (folder, dialect) in FOLDERS {
-        for (name, exchanges) in cassettes(folder) {
+        for (name, exchanges) in recorded(folder, IS_CHAT) {
             let mut answers = Vec::new();
             for exchange in exchanges.iter().filter(|exchange| exchange.status == 200) {
                 let asked = exchange.messages();

@@ -8,6 +8,7 @@
 )]
 
 mod anthropic;
+mod cassettes;
 mod cassettes_anthropic;
 mod cassettes_gemini;
 mod cassettes_openai;
@@ -16,4 +17,8 @@ mod local;
 mod openai;
 mod prefix;
 mod raw_server;
+mod secrets;
+mod stop;
+mod tokens;
 mod wire_faults;
+mod wires;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -14,9 +13,7 @@ use tokio::sync::mpsc;
 /// What the server does after a request.
 pub(crate) enum Act {
     Send(Vec<u8>),
-    /// Lets the client read what was sent before it goes on.
-    Pause,
-    /// Says nothing for ever.
+    /// Says nothing until the client closes the connection, which [`RawServer::closed`] tells.
     Hang,
 }
 
@@ -24,6 +21,7 @@ pub(crate) enum Act {
 pub(crate) struct RawServer {
     pub(crate) url: String,
     bodies: mpsc::UnboundedReceiver<Vec<u8>>,
+    closed: mpsc::UnboundedReceiver<()>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -31,18 +29,20 @@ impl RawServer {
     pub(crate) async fn start(acts: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (sender, bodies) = mpsc::unbounded_channel();
+        let (body_sender, bodies) = mpsc::unbounded_channel();
+        let (closed_sender, closed) = mpsc::unbounded_channel();
+        let tell = Tell { body: body_sender, closed: closed_sender };
         let acts = Arc::new(acts);
         let connections = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 counter.fetch_add(1, Ordering::Relaxed);
-                let (acts, sender) = (Arc::clone(&acts), sender.clone());
-                tokio::spawn(async move { serve(socket, &acts, &sender).await });
+                let (acts, tell) = (Arc::clone(&acts), tell.clone());
+                tokio::spawn(async move { serve(socket, &acts, &tell).await });
             }
         });
-        Self { url, bodies, connections }
+        Self { url, bodies, closed, connections }
     }
 
     /// An event stream whose body is these bytes, cut off by closing the connection.
@@ -65,11 +65,22 @@ impl RawServer {
     pub(crate) async fn body(&mut self) -> Vec<u8> {
         self.bodies.recv().await.expect("a request")
     }
+
+    /// Waits until the client closes a connection on which the server hangs.
+    pub(crate) async fn closed(&mut self) {
+        self.closed.recv().await.expect("a server that hangs");
+    }
 }
 
-async fn serve(mut socket: TcpStream, acts: &[Act], bodies: &mpsc::UnboundedSender<Vec<u8>>) {
+#[derive(Clone)]
+struct Tell {
+    body: mpsc::UnboundedSender<Vec<u8>>,
+    closed: mpsc::UnboundedSender<()>,
+}
+
+async fn serve(mut socket: TcpStream, acts: &[Act], tell: &Tell) {
     while let Some(body) = read_request(&mut socket).await {
-        bodies.send(body).ok();
+        tell.body.send(body).ok();
         for act in acts {
             match act {
                 Act::Send(bytes) => {
@@ -77,8 +88,12 @@ async fn serve(mut socket: TcpStream, acts: &[Act], bodies: &mpsc::UnboundedSend
                         return;
                     }
                 }
-                Act::Pause => tokio::time::sleep(Duration::from_millis(20)).await,
-                Act::Hang => std::future::pending().await,
+                Act::Hang => {
+                    let mut rest = [0; 1024];
+                    while socket.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+                    tell.closed.send(()).ok();
+                    return;
+                }
             }
         }
         if !acts.iter().any(|act| matches!(act, Act::Send(bytes) if keeps_alive(bytes))) {

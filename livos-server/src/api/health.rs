@@ -31,7 +31,7 @@ struct Ready {
 /// One thing that was looked at.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Check {
-    /// What: `store`, `providers` or `shutdown`.
+    /// What: `store`, `disk`, `providers` or `shutdown`.
     name: &'static str,
     /// How it is.
     status: CheckStatus,
@@ -76,6 +76,7 @@ pub(super) async fn ready(call: Call) -> Answer {
     let draining = app.draining.is_cancelled();
     let checks = vec![
         Check::of("store", store.map(drop).map_err(|error| error.to_string())),
+        Check::of("disk", app.disk.check().await),
         Check::of("providers", providers),
         Check::of(
             "shutdown",

@@ -63,11 +63,9 @@ pub(super) async fn with_link(call: Call) -> Answer {
     // Without a token this is somebody looking for the login page, which the console shows by itself.
     let Some(token) = token else { return Reply::see_other(&home) };
     let now = call.app.clock.now();
-    call.app.authenticator.check_wait(call.peer, now)?;
     if !call.app.login_tokens.redeem(&token, now) {
-        call.app.authenticator.record_failure(call.peer, now);
         let detail = "the login link was used already or is too old; log in with the key, or make a new link";
-        return Err(Problem::new(ProblemKind::Unauthorized, detail));
+        return Err(call.app.authenticator.refuse(call.peer, now, detail));
     }
     log_in(&call.app, Reply::see_other(&home)?)
 }

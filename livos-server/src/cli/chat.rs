@@ -13,6 +13,7 @@ use super::connection::Connection;
 use super::connection::load;
 use super::follow::Format;
 use super::follow::follow;
+use super::follow::interrupts;
 use super::terminal::Style;
 use super::terminal::Terminal;
 use super::terminal::error;
@@ -58,27 +59,32 @@ pub(super) async fn chat(
         None => Some(load(target, environment)?.home().join("history")),
     };
     let connection = Connection::to_any(target, environment).await?;
-    let mut terminal = Terminal::stdout();
-    terminal.line(
-        Style::Quiet,
-        format!("LivOS at {}. /help shows what can be typed.", connection.client.url()),
-    )?;
-    let mut lines = Lines::open(history)?;
-    let mut talk = Talk { session: args.session, model: args.model };
-    while let Some(line) = lines.next().await? {
-        match talk.take(&connection.client, &mut terminal, line.trim()).await {
-            Ok(Next::GoOn) => {}
-            Ok(Next::Leave) => break,
-            // A refused message does not end the conversation.
-            Err(problem @ ClientError::Refused { .. }) => error(&problem),
-            Err(problem) => return Err(problem),
-        }
-    }
+    let talk = Talk { session: args.session, model: args.model };
+    let talked = talk.go_on(&connection.client, history).await;
     connection.close().await;
-    Ok(ExitCode::SUCCESS)
+    talked.map(|()| ExitCode::SUCCESS)
 }
 
 impl Talk {
+    async fn go_on(mut self, client: &Client, history: Option<PathBuf>) -> Result<(), ClientError> {
+        let mut terminal = Terminal::of_process();
+        terminal.aside(
+            Style::Quiet,
+            format!("LivOS at {}. /help shows what can be typed.", client.url()),
+        )?;
+        let mut lines = Lines::open(history)?;
+        while let Some(line) = lines.next().await? {
+            match self.take(client, &mut terminal, line.trim()).await {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Leave) => break,
+                // A refused message does not end the conversation.
+                Err(problem) if problem.is_about_the_request() => error(&problem),
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(())
+    }
+
     async fn take(
         &mut self,
         client: &Client,
@@ -90,22 +96,22 @@ impl Talk {
         match command {
             "" => {}
             "/quit" | "/exit" => return Ok(Next::Leave),
-            "/help" => terminal.line(Style::Quiet, HELP)?,
+            "/help" => terminal.aside(Style::Quiet, HELP)?,
             "/new" => {
                 self.session = None;
                 self.model = argument.map(str::to_owned).or(self.model.take());
-                terminal.line(Style::Quiet, "A new conversation.")?;
+                terminal.aside(Style::Quiet, "A new conversation.")?;
             }
             "/model" => match argument {
                 Some(model) => self.model = Some(model.to_owned()),
                 None => {
                     let model = self.model.as_deref().unwrap_or("the server's");
-                    terminal.line(Style::Quiet, format!("The model is {model}."))?;
+                    terminal.aside(Style::Quiet, format!("The model is {model}."))?;
                 }
             },
             unknown if unknown.starts_with('/') => {
                 terminal
-                    .line(Style::Bad, format!("There is no {unknown}; /help shows what is."))?;
+                    .aside(Style::Bad, format!("There is no {unknown}; /help shows what is."))?;
             }
             _ => self.say(client, line).await?,
         }
@@ -118,8 +124,9 @@ impl Talk {
             None => client.create_session(self.model.as_deref()).await?,
         };
         self.session = Some(session.clone());
+        let mut interrupts = interrupts()?;
         let accepted = client.say(&session, text, self.model.as_deref()).await?;
-        follow(client, &session, &accepted, Format::People).await.map(drop)
+        follow(client, &session, &accepted, Format::People, &mut interrupts).await.map(drop)
     }
 }
 

@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
 
+use super::exit;
+
 /// How long the server may take to begin an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long connecting may take.
@@ -50,12 +52,33 @@ pub enum ClientError {
     /// The server of this home could not be used or started.
     #[error("{0}")]
     NoServer(String),
+    /// Nothing was asked.
+    #[error(
+        "there is no task; write `livos run \"TASK\"`, or give it on standard input: `livos run - < FILE`"
+    )]
+    NoTask,
     /// Whoever read the output has gone, as `head` does; nothing is left to say.
     #[error("nobody reads the output")]
     ReaderGone,
     /// The terminal does not take or give text.
     #[error("the terminal failed: {0}")]
     Terminal(String),
+}
+
+impl ClientError {
+    /// Whether the server is fine and took the key, but not what it was asked.
+    pub(super) fn is_about_the_request(&self) -> bool {
+        matches!(self, Self::Refused { status: 400 | 402 | 404..500, .. })
+    }
+
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoTask => exit::USAGE,
+            Self::Terminal(_) => exit::FAILED,
+            problem if problem.is_about_the_request() => exit::FAILED,
+            _ => exit::NO_SERVER,
+        }
+    }
 }
 
 /// A connection to one server with its key.

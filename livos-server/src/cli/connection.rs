@@ -10,6 +10,7 @@ use crate::config::Environment;
 use crate::config::ServeFlags;
 use crate::home::RunningServer;
 use crate::home::api_key_path;
+use crate::http::Causes;
 use crate::runtime::Server;
 
 /// A server to talk to, and what keeps it alive if it is our own.
@@ -44,14 +45,17 @@ impl Connection {
         target: &Target,
         environment: &Environment,
     ) -> Result<Self, ClientError> {
+        if target.url.is_some() {
+            return Self::to_running(target, environment);
+        }
         let config = load(target, environment)?;
-        if target.url.is_some() || RunningServer::find(config.home()).is_some() {
+        if RunningServer::find(config.home()).is_some() {
             return Self::to_running(target, environment);
         }
         let config = config.on_free_port();
         let server = Server::start(config.clone(), environment)
             .await
-            .map_err(|error| ClientError::NoServer(error.to_string()))?;
+            .map_err(|error| ClientError::NoServer(Causes(&error).to_string()))?;
         let client = Client::new(server.url(), Some(home_key(&config)?))?;
         Ok(Self { client, own: Some(server) })
     }

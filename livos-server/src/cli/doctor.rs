@@ -1,9 +1,11 @@
 //! `livos doctor`: what is wrong with this installation, and how to mend it.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
+use livos_core::Secret;
 use serde::Serialize;
 
 use super::Target;
@@ -17,6 +19,7 @@ use super::terminal::Style;
 use super::terminal::Terminal;
 use crate::config::Config;
 use crate::config::Environment;
+use crate::config::MIN_API_KEY_BYTES;
 use crate::config::ServeFlags;
 use crate::home::RunningServer;
 use crate::home::api_key_path;
@@ -65,7 +68,7 @@ pub(super) async fn doctor(
     args: &DoctorArgs,
 ) -> Result<ExitCode, ClientError> {
     let checks = examine(target, environment).await;
-    let mut terminal = Terminal::stdout();
+    let mut terminal = Terminal::of_process();
     if args.json {
         let json = serde_json::to_string(&checks)
             .map_err(|error| ClientError::Terminal(error.to_string()))?;
@@ -85,6 +88,10 @@ pub(super) async fn doctor(
 }
 
 async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
+    if target.url.is_some() {
+        // The other server's home is not ours to look at.
+        return server(target, environment).await;
+    }
     let flags = ServeFlags { home: target.home.clone(), ..ServeFlags::default() };
     let config = match Config::load(flags, environment) {
         Ok(config) => config,
@@ -94,34 +101,68 @@ async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
     checks.push(home(config.home()));
     checks.push(key_file(&config));
     checks.push(disk(config.home()));
-    match RunningServer::find(config.home()) {
-        Some(_) => checks.extend(server(target, environment).await),
-        None => checks.push(Check::warning(
-            "server",
-            "not running; start it with `livos-server` (chat and run start one by themselves)",
-        )),
+    if RunningServer::find(config.home()).is_some() {
+        checks.extend(server(target, environment).await);
+        return checks;
     }
+    checks.push(port(config.listen()));
+    checks.push(Check::warning(
+        "server",
+        "not running; start it with `livos-server` (chat and run start one by themselves)",
+    ));
     checks
+}
+
+/// Whether a server could listen there.
+fn port(address: SocketAddr) -> Check {
+    const NAME: &str = "port";
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => Check::ok(NAME, format!("{address} is free")),
+        Err(error) => Check::failing(
+            NAME,
+            format!("cannot listen on {address}: {error}; set LIVOS_LISTEN to another address"),
+        ),
+    }
 }
 
 fn home(path: &Path) -> Check {
     const NAME: &str = "home";
+    const FIX: &str = "make it writable, or choose another with --home or LIVOS_HOME";
     let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let message = format!("{} will be made at the first start", path.display());
-            return Check::ok(NAME, message);
-        }
+        Ok(metadata) if metadata.is_dir() => metadata,
+        Ok(_) => return Check::failing(NAME, format!("{} is no directory", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return new_home(path, FIX),
         Err(error) => return Check::failing(NAME, format!("{}: {error}", path.display())),
     };
+    if let Err(error) = tempfile_in(path) {
+        return Check::failing(NAME, format!("{} is not writable: {error}; {FIX}", path.display()));
+    }
     if metadata.permissions().mode() & 0o077 != 0 {
         let message = format!("others may read {0}; run `chmod 700 {0}`", path.display());
         return Check::warning(NAME, message);
     }
-    match tempfile_in(path) {
-        Ok(()) => Check::ok(NAME, path.display().to_string()),
-        Err(error) => Check::failing(NAME, format!("{} is not writable: {error}", path.display())),
+    Check::ok(NAME, path.display().to_string())
+}
+
+fn new_home(path: &Path, fix: &str) -> Check {
+    const NAME: &str = "home";
+    let above = existing(path);
+    match tempfile_in(above) {
+        Ok(()) => Check::ok(NAME, format!("{} will be made at the first start", path.display())),
+        Err(error) => Check::failing(
+            NAME,
+            format!(
+                "{} cannot be made: {} is not writable: {error}; {fix}",
+                path.display(),
+                above.display()
+            ),
+        ),
     }
+}
+
+/// The path, or the nearest above it that there is.
+fn existing(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.exists()).unwrap_or(path)
 }
 
 /// Whether a file can be made there.
@@ -142,7 +183,14 @@ fn key_file(config: &Config) -> Check {
             NAME,
             format!("others may read {0}; run `chmod 600 {0}`", path.display()),
         ),
-        Ok(_) => Check::ok(NAME, path.display().to_string()),
+        Ok(_) => match std::fs::read_to_string(&path).map(Secret::from) {
+            Ok(key) if key.expose().len() < MIN_API_KEY_BYTES => Check::failing(
+                NAME,
+                format!("{} holds no API key; delete it and a new one is made", path.display()),
+            ),
+            Ok(_) => Check::ok(NAME, path.display().to_string()),
+            Err(error) => Check::failing(NAME, format!("{}: {error}", path.display())),
+        },
         Err(_) => Check::ok(NAME, "one is made at the first start"),
     }
 }
@@ -151,8 +199,7 @@ fn disk(home: &Path) -> Check {
     const NAME: &str = "disk";
     /// Below this much free space a warning is given, in MiB.
     const LOW_MIB: u64 = 512;
-    let existing = home.ancestors().find(|path| path.exists()).unwrap_or(home);
-    match nix::sys::statvfs::statvfs(existing) {
+    match nix::sys::statvfs::statvfs(existing(home)) {
         Ok(figures) => {
             let free = figures.blocks_available() * figures.fragment_size() / (1024 * 1024);
             match free < LOW_MIB {

@@ -6,14 +6,19 @@ use futures::StreamExt;
 use livos_core::AgentEvent;
 use livos_core::ContentBlock;
 use livos_core::EventKind;
+use livos_core::Message;
 use livos_core::RunStatus;
 use livos_core::ToolInput;
 use livos_core::ToolStatus;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 use super::client::Accepted;
 use super::client::Client;
 use super::client::ClientError;
 use super::exit;
+use super::terminal::Stream;
 use super::terminal::Style;
 use super::terminal::Terminal;
 
@@ -31,23 +36,35 @@ pub(super) enum Format {
     JsonLines,
 }
 
+/// Ctrl-C from now on, which then no longer ends this program.
+pub(super) fn interrupts() -> Result<Signal, ClientError> {
+    signal(SignalKind::interrupt()).map_err(|error| ClientError::Terminal(error.to_string()))
+}
+
 /// Shows a run until it ends. Ctrl-C stops the run, and not this program.
 pub(super) async fn follow(
     client: &Client,
     session: &str,
     accepted: &Accepted,
     format: Format,
+    interrupts: &mut Signal,
 ) -> Result<RunStatus, ClientError> {
-    let mut view = View { terminal: Terminal::stdout(), format, showing: Showing::Nothing };
+    let mut view = View {
+        terminal: Terminal::of_process(),
+        format,
+        showing: Showing::Nothing,
+        answer: ShownText::default(),
+    };
     // The event before the admission is the last one known.
     let mut after = accepted.seq.saturating_sub(1);
     let mut reconnects = 0;
     loop {
         let mut events = client.events(session, after).await?;
+        view.answer.begins_again();
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
-                _ = tokio::signal::ctrl_c() => {
+                _ = interrupts.recv() => {
                     client.cancel(&accepted.run_id).await?;
                     continue;
                 }
@@ -93,6 +110,39 @@ struct View {
     terminal: Terminal,
     format: Format,
     showing: Showing,
+    answer: ShownText,
+}
+
+/// How much of the present message has been shown, so that nothing is shown twice or not at all.
+///
+/// Whoever comes late gets what was said so far in one piece, or the whole message.
+#[derive(Debug, Default)]
+struct ShownText {
+    told: String,
+    shown: usize,
+}
+
+impl ShownText {
+    /// After a new connection the message is told from its beginning.
+    fn begins_again(&mut self) {
+        self.told.clear();
+    }
+
+    /// What is new in the next piece.
+    fn piece(&mut self, text: &str) -> String {
+        self.told.push_str(text);
+        let new = self.told.get(self.shown..).unwrap_or_default().to_owned();
+        self.shown += new.len();
+        new
+    }
+
+    /// What was not shown of a message that is complete.
+    fn rest(&mut self, message: &Message) -> String {
+        self.told = message.content.iter().filter_map(ContentBlock::as_text).collect();
+        let rest = self.piece("");
+        *self = Self::default();
+        rest
+    }
 }
 
 impl View {
@@ -109,8 +159,17 @@ impl View {
 
     fn show_people(&mut self, event: &EventKind) -> Result<(), ClientError> {
         match event {
-            EventKind::ThinkingDelta { text } => self.piece(Showing::Thinking, Style::Quiet, text),
-            EventKind::TextDelta { text } => self.piece(Showing::Text, Style::Plain, text),
+            EventKind::ThinkingDelta { text } => {
+                self.piece(Showing::Thinking, Stream::Asides, Style::Quiet, text)
+            }
+            EventKind::TextDelta { text } => {
+                let text = self.answer.piece(text);
+                self.piece(Showing::Text, Stream::Answers, Style::Plain, &text)
+            }
+            EventKind::AssistantMessage { message, .. } => {
+                let text = self.answer.rest(message);
+                self.piece(Showing::Text, Stream::Answers, Style::Plain, &text)
+            }
             EventKind::ToolStarted { name, input, .. } => {
                 self.aside(Style::Name, format!("→ {name} {}", arguments(input)))
             }
@@ -131,11 +190,22 @@ impl View {
                 format!("{provider} failed ({reason}); asking again in {delay_ms} ms"),
             ),
             EventKind::ProviderSwitched { from, to, reason, discarded_chars } => {
+                self.answer = ShownText::default();
                 let void = match discarded_chars {
                     0 => "",
                     _ => "; what it said so far is void",
                 };
                 self.aside(Style::Quiet, format!("{from} failed ({reason}); {to} goes on{void}"))
+            }
+            EventKind::Compacted { tokens_before, tokens_after, failure, .. } => {
+                let how = match failure {
+                    None => "older messages were summed up".to_owned(),
+                    Some(reason) => format!("older messages were left out ({reason})"),
+                };
+                self.aside(
+                    Style::Quiet,
+                    format!("{how}: {tokens_before} tokens became {tokens_after}"),
+                )
             }
             EventKind::RunFinished { status, error, .. } => {
                 self.terminal.end_line()?;
@@ -152,17 +222,26 @@ impl View {
         }
     }
 
-    fn piece(&mut self, showing: Showing, style: Style, text: &str) -> Result<(), ClientError> {
+    fn piece(
+        &mut self,
+        showing: Showing,
+        stream: Stream,
+        style: Style,
+        text: &str,
+    ) -> Result<(), ClientError> {
+        if text.is_empty() {
+            return Ok(());
+        }
         if self.showing != showing {
             self.terminal.end_line()?;
             self.showing = showing;
         }
-        self.terminal.write(style, text)
+        self.terminal.write(stream, style, text)
     }
 
     fn aside(&mut self, style: Style, text: String) -> Result<(), ClientError> {
         self.showing = Showing::Nothing;
-        self.terminal.line(style, text)
+        self.terminal.aside(style, text)
     }
 }
 
@@ -180,5 +259,21 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(line)),
         None if line.len() < text.trim().len() => format!("{line} …"),
         None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_shown_once_whoever_comes_late() {
+        let mut shown = ShownText::default();
+        assert_eq!(shown.piece("Once "), "Once ");
+        assert_eq!(shown.piece("upon"), "upon");
+        shown.begins_again();
+        assert_eq!(shown.piece("Once upon a"), " a", "the new connection tells all of it");
+        assert_eq!(shown.rest(&Message::assistant("Once upon a time.")), " time.");
+        assert_eq!(shown.rest(&Message::assistant("Next.")), "Next.", "nothing of it was streamed");
     }
 }

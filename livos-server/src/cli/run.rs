@@ -1,19 +1,28 @@
 //! `livos run`: one task, one answer.
 
+use std::io::IsTerminal;
+use std::io::Read;
 use std::process::ExitCode;
 
+use livos_core::RunStatus;
+
 use super::Target;
+use super::client::Client;
 use super::client::ClientError;
 use super::connection::Connection;
 use super::follow::Format;
 use super::follow::exit_code;
 use super::follow::follow;
+use super::follow::interrupts;
 use crate::config::Environment;
+
+/// The longest task that is read from standard input, in bytes.
+const MAX_TASK_BYTES: u64 = 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// What the agent shall do
-    task: String,
+    /// What the agent shall do [default: standard input, if that is no terminal; `-` means it too]
+    task: Option<String>,
     /// Print each event as a line of JSON
     #[arg(long)]
     json: bool,
@@ -30,15 +39,42 @@ pub(super) async fn run(
     environment: &Environment,
     args: RunArgs,
 ) -> Result<ExitCode, ClientError> {
-    let connection = Connection::to_any(target, environment).await?;
-    let client = &connection.client;
-    let session = match args.session {
-        Some(session) => session,
-        None => client.create_session(args.model.as_deref()).await?,
+    let task = match args.task.as_deref() {
+        Some(task) if task != "-" => task.to_owned(),
+        None if std::io::stdin().is_terminal() => return Err(ClientError::NoTask),
+        _ => from_standard_input().await?,
     };
-    let accepted = client.say(&session, &args.task, args.model.as_deref()).await?;
-    let format = if args.json { Format::JsonLines } else { Format::People };
-    let status = follow(client, &session, &accepted, format).await;
+    let connection = Connection::to_any(target, environment).await?;
+    let status = carry_out(&connection.client, &args, &task).await;
     connection.close().await;
     Ok(exit_code(status?))
+}
+
+async fn carry_out(client: &Client, args: &RunArgs, task: &str) -> Result<RunStatus, ClientError> {
+    let session = match &args.session {
+        Some(session) => session.clone(),
+        None => client.create_session(args.model.as_deref()).await?,
+    };
+    // Before the task is sent, so that Ctrl-C never leaves a run behind.
+    let mut interrupts = interrupts()?;
+    let accepted = client.say(&session, task, args.model.as_deref()).await?;
+    let format = if args.json { Format::JsonLines } else { Format::People };
+    follow(client, &session, &accepted, format, &mut interrupts).await
+}
+
+async fn from_standard_input() -> Result<String, ClientError> {
+    let failed = |reason: String| ClientError::Terminal(format!("standard input: {reason}"));
+    let read = tokio::task::spawn_blocking(|| {
+        let mut task = String::new();
+        std::io::stdin().lock().take(MAX_TASK_BYTES + 1).read_to_string(&mut task).map(|_| task)
+    });
+    let task = read.await.map_err(|error| failed(error.to_string()))?;
+    let task = task.map_err(|error| failed(error.to_string()))?;
+    if task.len() as u64 > MAX_TASK_BYTES {
+        return Err(failed(format!("a task has at most {MAX_TASK_BYTES} bytes")));
+    }
+    match task.trim() {
+        "" => Err(ClientError::NoTask),
+        task => Ok(task.to_owned()),
+    }
 }

@@ -31,7 +31,7 @@ pub(super) async fn status(
     let providers: Value = client.get("/api/providers").await?;
     let running: Value = client.get("/api/runs?status=running").await?;
     let queued: Value = client.get("/api/runs?status=queued").await?;
-    let mut terminal = Terminal::stdout();
+    let mut terminal = Terminal::of_process();
     if args.json {
         let all = json!({
             "url": client.url(),

@@ -28,50 +28,87 @@ impl Style {
     }
 }
 
-/// Writes to standard output.
+/// Where a piece of text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Standard output: what was asked for, and nothing else.
+    Answers,
+    /// Standard error: what is worth knowing beside it.
+    Asides,
+}
+
+/// Writes to standard output and standard error, as if they were one screen.
 #[derive(Debug)]
 pub(super) struct Terminal {
-    has_colour: bool,
-    at_line_start: bool,
+    wants_colour: bool,
+    /// Where a line has begun and not ended.
+    begun: Option<Stream>,
 }
 
 impl Terminal {
-    pub(super) fn stdout() -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none();
-        let has_colour = wanted && std::io::stdout().is_terminal();
-        Self { has_colour, at_line_start: true }
+    pub(super) fn of_process() -> Self {
+        Self { wants_colour: std::env::var_os("NO_COLOR").is_none(), begun: None }
     }
 
     /// Writes text as it is.
-    pub(super) fn write(&mut self, style: Style, text: &str) -> Result<(), ClientError> {
+    pub(super) fn write(
+        &mut self,
+        stream: Stream,
+        style: Style,
+        text: &str,
+    ) -> Result<(), ClientError> {
         if text.is_empty() {
             return Ok(());
         }
-        self.at_line_start = text.ends_with('\n');
+        self.begun = (!text.ends_with('\n')).then_some(stream);
         let text = printable(text);
-        let mut out = std::io::stdout().lock();
-        let written = match self.has_colour && style != Style::Plain {
-            true => write!(out, "{}{text}\x1b[0m", style.code()),
-            false => out.write_all(text.as_bytes()),
-        };
-        written.and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        let is_plain = style == Style::Plain || !self.wants_colour || !stream.is_terminal();
+        let text = if is_plain { text } else { format!("{}{text}\x1b[0m", style.code()) };
+        stream.write(&text).map_err(|error| match error.kind() {
             std::io::ErrorKind::BrokenPipe => ClientError::ReaderGone,
             _ => ClientError::Terminal(error.to_string()),
         })
     }
 
-    /// Writes a line of its own.
+    /// Writes a line of its own to standard output.
     pub(super) fn line(&mut self, style: Style, text: impl Display) -> Result<(), ClientError> {
         self.end_line()?;
-        self.write(style, &text.to_string())?;
-        self.write(Style::Plain, "\n")
+        self.write(Stream::Answers, style, &text.to_string())?;
+        self.end_line()
+    }
+
+    /// Writes a line of its own to standard error.
+    pub(super) fn aside(&mut self, style: Style, text: impl Display) -> Result<(), ClientError> {
+        self.end_line()?;
+        self.write(Stream::Asides, style, &text.to_string())?;
+        self.end_line()
     }
 
     /// Ends the line if one has begun.
     pub(super) fn end_line(&mut self) -> Result<(), ClientError> {
-        match self.at_line_start {
-            true => Ok(()),
-            false => self.write(Style::Plain, "\n"),
+        match self.begun {
+            Some(stream) => self.write(stream, Style::Plain, "\n"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stream {
+    fn is_terminal(self) -> bool {
+        match self {
+            Self::Answers => std::io::stdout().is_terminal(),
+            Self::Asides => std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn write(self, text: &str) -> std::io::Result<()> {
+        fn all(mut to: impl Write, text: &str) -> std::io::Result<()> {
+            to.write_all(text.as_bytes())?;
+            to.flush()
+        }
+        match self {
+            Self::Answers => all(std::io::stdout().lock(), text),
+            Self::Asides => all(std::io::stderr().lock(), text),
         }
     }
 }

@@ -98,26 +98,25 @@ impl Authenticator {
     }
 
     /// Checks a key, and counts when it is wrong.
+    ///
+    /// The right key opens always: whoever shares an address with somebody who
+    /// guesses is not shut out. Keys are too long to be guessed at any rate.
     pub(crate) fn check_key(&self, key: &str, peer: IpAddr, now: Timestamp) -> Result<(), Problem> {
-        self.check_wait(peer, now)?;
-        if self.key.matches(key) {
-            return Ok(());
+        match self.key.matches(key) {
+            true => Ok(()),
+            false => Err(self.refuse(peer, now, "the key is not the one of this server")),
         }
-        self.record_failure(peer, now);
-        Err(Problem::new(ProblemKind::Unauthorized, "the key is not the one of this server"))
     }
 
-    /// Refuses an address that was wrong too often.
-    pub(crate) fn check_wait(&self, peer: IpAddr, now: Timestamp) -> Result<(), Problem> {
-        let Some(pause) = self.failures.wait(peer, now) else { return Ok(()) };
-        let detail = "too many wrong keys from this address; wait before the next try";
-        Err(Problem::new(ProblemKind::TooManyRequests, detail).with_retry_after(pause))
-    }
-
-    /// Counts a wrong login token like a wrong key.
-    pub(crate) fn record_failure(&self, peer: IpAddr, now: Timestamp) {
+    /// Counts a wrong key or login token. Who was wrong too often is told to wait, and of nothing else.
+    pub(crate) fn refuse(&self, peer: IpAddr, now: Timestamp, detail: &str) -> Problem {
+        if let Some(pause) = self.failures.wait(peer, now) {
+            let detail = "too many wrong keys from this address; wait before the next try";
+            return Problem::new(ProblemKind::TooManyRequests, detail).with_retry_after(pause);
+        }
         tracing::warn!(%peer, "an authentication failed");
         self.failures.record(peer, now);
+        Problem::new(ProblemKind::Unauthorized, detail)
     }
 
     /// The value of a cookie for a new console session.
@@ -251,7 +250,9 @@ mod tests {
             assert_eq!(ask(&auth, &wrong, at(0)), Err(ProblemKind::Unauthorized));
         }
         assert_eq!(ask(&auth, &wrong, at(0)), Err(ProblemKind::TooManyRequests));
-        assert_eq!(ask(&auth, &headers("x-api-key", KEY), at(60)), Ok(Caller::KeyHolder));
+        assert_eq!(ask(&auth, &headers("x-api-key", KEY), at(0)), Ok(Caller::KeyHolder));
+        assert_eq!(ask(&auth, &wrong, at(0)), Err(ProblemKind::TooManyRequests));
+        assert_eq!(ask(&auth, &wrong, at(60)), Err(ProblemKind::Unauthorized));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Failures {
 }
 
 impl FailureLimit {
-    /// How long an address has to wait before its keys are looked at again.
+    /// How long an address has to wait before a wrong key of it is answered as one.
     pub(super) fn wait(&self, address: IpAddr, now: Timestamp) -> Option<Duration> {
         let failures = self.lock().get(&address).copied()?.at(now);
         (failures.count >= BURST).then(|| REFILL.saturating_sub(now.since(failures.since)))

@@ -42,13 +42,31 @@ pub(super) async fn serve(app: Arc<App>, request: Request<Incoming>, peer: IpAdd
     let mut trail = Trail { route: NO_ROUTE, origin: RequestOrigin::Untold };
     let answered = AssertUnwindSafe(dispatch(&app, request, &path, peer, &mut trail));
     let answer = answered.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)));
-    let mut response =
-        answer.unwrap_or_else(|problem| Reply::problem(&problem, ErrorShape::of_path(&path)));
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(problem) => {
+            let problem = explained(&app, problem).await;
+            Reply::problem(&problem, ErrorShape::of_path(&path))
+        }
+    };
     finish(response.headers_mut(), &trail.origin);
     let (status, took) = (response.status(), started.elapsed());
     app.metrics.request(trail.route, &method, status, took);
     tracing::debug!(%method, path, status = status.as_u16(), ms = took.as_millis(), "answered");
     response
+}
+
+/// A store may say no more than that it does not answer; its disk tells why.
+async fn explained(app: &App, problem: Problem) -> Problem {
+    if problem.kind != ProblemKind::Unavailable {
+        return problem;
+    }
+    match app.disk.check().await {
+        Ok(()) => problem,
+        Err(reason) => {
+            Problem::new(ProblemKind::StorageFailed, format!("nothing was kept: {reason}"))
+        }
+    }
 }
 
 /// What was learned of a request on its way, for the answer's headers and the metrics.
@@ -125,7 +143,7 @@ fn finish(headers: &mut HeaderMap, origin: &RequestOrigin) {
     }
     if let RequestOrigin::Allowed(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        set(headers, header::VARY, "Origin");
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
         set(
             headers,
             header::HeaderName::from_static("cross-origin-resource-policy"),

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::StreamExt;
@@ -23,6 +24,7 @@ use livos_core::Trigger;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Accepted;
 use super::QueueMode;
@@ -33,6 +35,8 @@ use super::hub::Hub;
 use super::record;
 use crate::metrics::Counted;
 
+/// How long until a run is taken up again whose end could not be written down.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// How many runs may wait in one session.
 const MAX_WAITING: usize = 64;
 
@@ -57,6 +61,8 @@ pub(super) struct Lane {
     inbox: mpsc::Receiver<Command>,
     current: Option<Current>,
     waiting: VecDeque<Waiting>,
+    /// Nothing begins before this: the store did not take the end of the last run.
+    not_before: Option<Instant>,
     closing: Vec<Reply<()>>,
 }
 
@@ -70,6 +76,8 @@ struct Current {
     /// The last number it published.
     last_seq: u64,
     ending: Option<RunStatus>,
+    /// Whether the end is in the journal.
+    is_written: bool,
     _place: OwnedSemaphorePermit,
     _counted: Counted,
 }
@@ -80,6 +88,15 @@ struct Waiting {
     run_id: RunId,
     /// As admitted, when nothing was said in the session since; else it is read back from the journal.
     handle: Option<RunHandle>,
+    then: Then,
+}
+
+/// What becomes of a run that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Drive,
+    /// It was stopped; only its end is not written down yet.
+    EndCancelled,
 }
 
 enum Happening {
@@ -97,7 +114,7 @@ impl Lane {
         inbox: mpsc::Receiver<Command>,
     ) -> Self {
         let (current, waiting, closing) = (None, VecDeque::new(), Vec::new());
-        Self { runs, session, hub, inbox, current, waiting, closing }
+        Self { runs, session, hub, inbox, current, waiting, not_before: None, closing }
     }
 
     /// Works until nothing is left to do.
@@ -125,7 +142,13 @@ impl Lane {
 
     async fn next(&mut self) -> Happening {
         let may_begin = self.current.is_none() && !self.waiting.is_empty() && !self.is_stopping();
-        let places = Arc::clone(&self.runs.0.places);
+        let (places, not_before) = (Arc::clone(&self.runs.0.places), self.not_before);
+        let place = async {
+            if let Some(instant) = not_before {
+                tokio::time::sleep_until(instant).await;
+            }
+            places.acquire_owned().await
+        };
         let event = async {
             match &mut self.current {
                 Some(current) => AssertUnwindSafe(current.handle.next()).catch_unwind().await,
@@ -137,7 +160,7 @@ impl Lane {
             () = self.runs.0.abandoned.cancelled() => Happening::Abandoned,
             command = self.inbox.recv() => Happening::Asked(command),
             event = event => Happening::Published(event),
-            place = places.acquire_owned(), if may_begin => Happening::Place(place.ok()),
+            place = place, if may_begin => Happening::Place(place.ok()),
         }
     }
 
@@ -170,7 +193,7 @@ impl Lane {
                     self.current.as_ref().is_some_and(|current| current.handle.run_id() == run_id)
                         || self.waiting.iter().any(|waiting| waiting.run_id == run_id);
                 if !is_here {
-                    self.waiting.push_back(Waiting { run_id, handle: None });
+                    self.waiting.push_back(Waiting { run_id, handle: None, then: Then::Drive });
                 }
                 let _ = reply.send(());
             }
@@ -228,7 +251,8 @@ impl Lane {
         if !is_next {
             self.publish_entry(seq).await;
         }
-        self.waiting.push_back(Waiting { run_id, handle: is_next.then_some(handle) });
+        let handle = is_next.then_some(handle);
+        self.waiting.push_back(Waiting { run_id, handle, then: Then::Drive });
         Ok(Accepted { run_id, seq })
     }
 
@@ -265,11 +289,19 @@ impl Lane {
     }
 
     async fn begin(&mut self, place: OwnedSemaphorePermit) {
-        let Some(Waiting { run_id, handle }) = self.waiting.pop_front() else { return };
+        self.not_before = None;
+        let Some(Waiting { run_id, handle, then }) = self.waiting.pop_front() else { return };
+        if then == Then::EndCancelled {
+            if self.end_in_journal(run_id, RunStatus::Cancelled, None).await.is_err() {
+                self.wait_for_store(run_id, then);
+            }
+            return;
+        }
         let handle = match handle {
             Some(handle) => handle,
             None => match self.runs.0.agent.resume(self.session, run_id).await {
                 Ok(handle) => handle,
+                Err(error) if error.is_transient() => return self.wait_for_store(run_id, then),
                 Err(error) => {
                     tracing::error!(%error, %run_id, "a run could not be taken up");
                     let error =
@@ -285,6 +317,7 @@ impl Lane {
             handle,
             steering: VecDeque::new(),
             ending: None,
+            is_written: false,
             _place: place,
             _counted: self.runs.0.metrics.live_run(),
         });
@@ -296,7 +329,10 @@ impl Lane {
             current.last_seq = event.seq().unwrap_or(current.last_seq);
             match &event.kind {
                 EventKind::InputJoined { .. } => drop(current.steering.pop_front()),
-                EventKind::RunFinished { status, .. } => current.ending = Some(*status),
+                EventKind::RunFinished { status, .. } => {
+                    current.ending = Some(*status);
+                    current.is_written = event.seq().is_some();
+                }
                 _ => {}
             }
         }
@@ -308,7 +344,12 @@ impl Lane {
     async fn ended(&mut self) {
         let Some(current) = self.current.take() else { return };
         let was_stopped = current.ending == Some(RunStatus::Cancelled);
+        let run_id = current.handle.run_id();
         drop(current.handle);
+        if !current.is_written {
+            let then = if was_stopped { Then::EndCancelled } else { Then::Drive };
+            self.wait_for_store(run_id, then);
+        }
         for submission in current.steering {
             let accepted = self.admit(submission).await;
             match accepted {
@@ -322,6 +363,13 @@ impl Lane {
         }
     }
 
+    /// A run whose end the store did not take is taken up again, before all others, when it may.
+    fn wait_for_store(&mut self, run_id: RunId, then: Then) {
+        tracing::warn!(%run_id, "the end of a run is not in the store; it is taken up again soon");
+        self.waiting.push_front(Waiting { run_id, handle: None, then });
+        self.not_before = Some(Instant::now() + STORE_PAUSE);
+    }
+
     async fn panicked(&mut self, panic: String) {
         let Some(run_id) = self.current.as_ref().map(|current| current.handle.run_id()) else {
             return;
@@ -330,6 +378,10 @@ impl Lane {
         let message = "the run failed inside; the server's log says why".to_owned();
         let error = RunError { kind: "panicked".to_owned(), message };
         self.record_end(run_id, RunStatus::Failed, Some(error)).await;
+        if let Some(current) = &mut self.current {
+            // Taken up again it would panic again.
+            current.is_written = true;
+        }
         self.ended().await;
     }
 

@@ -61,6 +61,23 @@ async fn guessing_runs_into_a_limit() {
     let limited = server.send(guess()).await;
     assert_eq!((limited.status, limited.problem().as_str()), (429, "too-many-requests"));
     assert!(limited.header("retry-after").parse::<u64>().unwrap() >= 1);
+    let link = server.send(server.bare(Method::GET, "/login?token=a-wrong-guess")).await;
+    assert_eq!((link.status, link.problem().as_str()), (429, "too-many-requests"));
+}
+
+#[tokio::test]
+async fn whoever_guesses_does_not_shut_the_owner_out() {
+    let server = TestServer::start().await;
+    let made = server.post("/login-links", &Value::Null).await.json();
+    let guess = || server.bare(Method::GET, "/api/tools").bearer_auth("a-wrong-guess");
+    while server.send(guess()).await.status != 429 {}
+    assert_eq!(server.get("/api/tools").await.status, 200);
+    let login = server.bare(Method::POST, "/login").header("content-type", "application/json");
+    let login = login.body(json!({"key": KEY}).to_string());
+    assert_eq!(server.send(login).await.status, 204);
+    let link = server.bare(Method::GET, made["path"].as_str().unwrap());
+    assert_eq!(server.send(link).await.status, 303);
+    assert_eq!(server.send(guess()).await.status, 429, "being right does not reset the count");
 }
 
 /// The cookie of an answer, as a browser would send it back.

@@ -1,5 +1,6 @@
 //! What comes in wrong, too large, too slow, or by the wrong door.
 
+use std::io::Read;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -162,6 +163,45 @@ async fn the_console_is_served_with_its_headers() {
     let again = server.bare(Method::GET, "/app.js").header("if-none-match", script.header("etag"));
     let again = server.send(again).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
+}
+
+#[tokio::test]
+async fn the_console_is_compressed_for_whoever_takes_that() {
+    let server = TestServer::start().await;
+    let ask = |path: &str, accept: &'static str, known: &str| {
+        let request = server.bare(Method::GET, path).header("accept-encoding", accept);
+        request.header("if-none-match", known)
+    };
+    let plain = server.send(ask("/app.js", "identity", "")).await;
+    assert_eq!((plain.status, plain.header("content-encoding")), (200, ""));
+    assert_eq!(plain.header("vary"), "Accept-Encoding");
+    let response = ask("/app.js", "gzip, br", "").send().await.unwrap();
+    let headers = response.headers().clone();
+    let small = response.bytes().await.unwrap();
+    assert_eq!(headers["content-encoding"], "gzip");
+    assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(headers["vary"], "Accept-Encoding");
+    assert_eq!(headers["content-length"], small.len().to_string().as_str());
+    let mut whole = String::new();
+    flate2::read::GzDecoder::new(&small[..]).read_to_string(&mut whole).unwrap();
+    assert_eq!(whole, plain.text);
+    assert!(small.len() * 2 < whole.len(), "{} of {}", small.len(), whole.len());
+
+    // The tag is strong, so each way of sending has one of its own.
+    let (plain_tag, small_tag) = (plain.header("etag"), headers["etag"].to_str().unwrap());
+    assert_ne!(plain_tag, small_tag);
+    for (accept, known, status) in [
+        ("gzip", small_tag, 304),
+        ("identity", plain_tag, 304),
+        ("gzip", plain_tag, 200),
+        ("identity", small_tag, 200),
+    ] {
+        let answer = ask("/app.js", accept, known).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{accept} {known}");
+        assert_eq!(answer.headers()["vary"], "Accept-Encoding");
+        let encoded = answer.headers().contains_key("content-encoding");
+        assert_eq!(encoded, status == 200 && accept == "gzip");
+    }
 }
 
 #[tokio::test]

@@ -8,8 +8,10 @@
 )]
 
 mod access;
+mod cli;
 mod completions;
 mod description;
+mod disk;
 mod edge;
 mod events;
 mod gated_provider;
@@ -17,4 +19,5 @@ mod process;
 mod queueing;
 mod recovery;
 mod sessions;
+mod small_disk;
 mod test_server;

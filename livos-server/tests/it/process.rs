@@ -16,14 +16,20 @@ use tokio::process::Command;
 
 use crate::test_server::PATIENCE;
 
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// What it printed before it was ready.
     greeting: Vec<String>,
 }
 
-fn command(home: &Path) -> Command {
+pub(crate) fn command(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livos-server"));
+    prepare(&mut command, home);
+    command
+}
+
+/// Gives a command this home, a free port, and nothing from who runs the test.
+pub(crate) fn prepare(command: &mut Command, home: &Path) {
     command
         .env_clear()
         .env("LIVOS_HOME", home)
@@ -32,14 +38,13 @@ fn command(home: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    command
 }
 
-async fn start(home: &Path) -> Process {
+pub(crate) async fn start(home: &Path) -> Process {
     started(command(home)).await
 }
 
-async fn started(mut command: Command) -> Process {
+pub(crate) async fn started(mut command: Command) -> Process {
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut greeting = Vec::new();
@@ -51,11 +56,11 @@ async fn started(mut command: Command) -> Process {
 }
 
 impl Process {
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.greeting[0].strip_prefix("LivOS listens on ").unwrap()
     }
 
-    async fn signal(mut self, signal: Signal) -> ExitStatus {
+    pub(crate) async fn signal(mut self, signal: Signal) -> ExitStatus {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), signal).unwrap();
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it stops").unwrap()
@@ -63,7 +68,7 @@ impl Process {
 }
 
 /// Runs to the end and gives the exit code and what it said on standard error.
-async fn fails(mut command: Command) -> (i32, String) {
+pub(crate) async fn fails(mut command: Command) -> (i32, String) {
     let mut child = command.spawn().unwrap();
     let mut said = String::new();
     let mut errors = child.stderr.take().unwrap();
@@ -161,14 +166,14 @@ async fn settings_that_cannot_be_used_are_all_told() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("livos.toml"), "listn = 1\n[agent]\nshell = 7\n").unwrap();
     let mut command = command(home.path());
-    command.env("LIVOS_LISTEN", "0.0.0.0:0").env("LIVOS_STORE", "redis://localhost");
+    command.env("LIVOS_LISTEN", "0.0.0.0:0").env("LIVOS_STORE", "rediss://localhost");
     let (code, said) = fails(command).await;
     assert_eq!(code, 2);
     for part in [
         "4 problems",
         "did you mean 'listen'?",
         "agent.shell",
-        "redis is not in this version",
+        "TLS to Redis is not in this version",
         "LIVOS_API_KEY",
     ] {
         assert!(said.contains(part), "{part}: {said}");

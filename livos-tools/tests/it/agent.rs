@@ -12,9 +12,7 @@ use livos_tools::shell::ShellSettings;
 use serde_json::json;
 
 use crate::harness::Workspace;
-use crate::processes::count_processes;
-use crate::processes::unmistakable_sleep;
-use crate::processes::wait_until;
+use crate::processes::Children;
 
 fn agent(workspace: &Workspace, scripts: impl IntoIterator<Item = Script>) -> AgentLoop {
     let tools = ToolRegistry::new();
@@ -59,18 +57,19 @@ async fn an_agent_works_in_its_workspace_and_learns_of_refusals() {
 #[tokio::test]
 async fn stopping_a_run_ends_its_commands() {
     let workspace = Workspace::new();
-    let sleep = unmistakable_sleep();
-    let command = format!("trap '' TERM; {sleep} & setsid {sleep} & {sleep}");
+    let mut children = Children::of(&workspace);
+    let (enter, child) = (Children::ENTER, Children::CHILD);
+    let command = format!("{enter}; trap '' TERM; {child} & setsid {child} & {child}");
     let agent = agent(&workspace, [Script::tool("1", "shell", json!({"command": command}))]);
     let run = agent.run("go");
     let control = run.control();
     let stop = async {
-        wait_until("the command runs", || count_processes(&sleep[6..]) >= 3).await;
+        children.started(3).await;
         control.cancel();
         Instant::now()
     };
     let (outcome, stopped) = tokio::join!(run, stop);
     assert_eq!(outcome.status, RunStatus::Cancelled);
     assert!(stopped.elapsed().as_millis() < 1500, "{:?}", stopped.elapsed());
-    wait_until("no child is left", || count_processes(&sleep[6..]) == 0).await;
+    children.gone().await;
 }

@@ -8,9 +8,7 @@ use serde_json::json;
 
 use crate::harness::Workspace;
 use crate::harness::text;
-use crate::processes::count_processes;
-use crate::processes::unmistakable_sleep;
-use crate::processes::wait_until;
+use crate::processes::Children;
 
 fn shell(workspace: &Workspace) -> Shell {
     Shell::new(workspace.root.clone(), ShellSettings::default())
@@ -145,79 +143,91 @@ async fn what_cannot_be_kept_is_said() {
 #[tokio::test]
 async fn children_in_the_background_neither_hang_it_nor_survive() {
     let workspace = Workspace::new();
-    let sleep = unmistakable_sleep();
+    let mut children = Children::of(&workspace);
+    let (enter, child, wait) = (Children::ENTER, Children::CHILD, Children::WAIT);
     let command = format!(
-        "for i in 1 2 3 4 5; do {sleep} & done; setsid {sleep} & nohup {sleep} & \
-         (trap '' TERM; {sleep}; {sleep}) & sleep 0.2; echo done"
+        "{enter}; for i in 1 2 3 4 5; do {child} & done; setsid {child} & nohup {child} & \
+         (trap '' TERM; {child}; {child}) & {wait}; echo done"
     );
     let started = Instant::now();
-    let answer = workspace.text(&shell(&workspace), json!({"command": command})).await;
+    let shell = shell(&workspace);
+    let call = workspace.text(&shell, json!({"command": command}));
+    let go_on = async {
+        children.started(8).await;
+        children.let_go_on().await;
+    };
+    let (answer, ()) = tokio::join!(call, go_on);
     assert!(answer.contains("done\n"), "{answer}");
     assert!(answer.contains("left in the background were ended"), "{answer}");
     assert!(started.elapsed() < Duration::from_secs(20));
-    wait_until("no child is left", || count_processes(&sleep[6..]) == 0).await;
+    children.gone().await;
 }
 
 #[tokio::test]
 async fn the_time_limit_ends_everything_and_keeps_the_output() {
     let workspace = Workspace::new();
-    let sleep = unmistakable_sleep();
-    let command = format!("echo so far; trap '' TERM; {sleep} & setsid {sleep} & {sleep}; {sleep}");
+    let children = Children::of(&workspace);
+    let (enter, child) = (Children::ENTER, Children::CHILD);
+    let command =
+        format!("{enter}; echo so far; trap '' TERM; {child} & setsid {child} & {child}; {child}");
     let args = json!({"command": command, "timeout_seconds": 1});
     let error = workspace.run(&shell(&workspace), args).await.unwrap_err();
     let ToolError::Model(answer) = error else { panic!("the run goes on") };
     assert!(answer.starts_with("so far\n[ended after 1."), "{answer}");
-    wait_until("no child is left", || count_processes(&sleep[6..]) == 0).await;
+    children.gone().await;
 }
 
 #[tokio::test]
 async fn a_stop_ends_everything_within_a_second() {
     let workspace = Workspace::new();
-    let sleep = unmistakable_sleep();
+    let mut children = Children::of(&workspace);
+    let (enter, child) = (Children::ENTER, Children::CHILD);
     let shell = shell(&workspace);
-    let command = format!("{sleep} & setsid {sleep} & {sleep}");
+    let command = format!("{enter}; {child} & setsid {child} & {child}");
     let call = workspace.run(&shell, json!({"command": command}));
     let stop = async {
-        wait_until("the command runs", || count_processes(&sleep[6..]) >= 3).await;
+        children.started(3).await;
         workspace.cancel.cancel();
         Instant::now()
     };
     let (result, stopped) = tokio::join!(call, stop);
     assert!(result.unwrap_err().to_string().starts_with("[stopped after"));
     assert!(stopped.elapsed() < Duration::from_secs(1));
-    wait_until("no child is left", || count_processes(&sleep[6..]) == 0).await;
+    children.gone().await;
 }
 
 #[tokio::test]
 async fn dropping_the_call_kills_everything() {
     let workspace = Workspace::new();
-    let sleep = unmistakable_sleep();
+    let mut children = Children::of(&workspace);
+    let (enter, child) = (Children::ENTER, Children::CHILD);
     let shell = shell(&workspace);
-    let command = format!("trap '' TERM; {sleep} & setsid {sleep} & {sleep}");
+    let command = format!("{enter}; trap '' TERM; {child} & setsid {child} & {child}");
     {
         let call = workspace.run(&shell, json!({"command": command}));
-        let running = wait_until("the command runs", || count_processes(&sleep[6..]) >= 3);
+        let running = children.started(3);
         tokio::select! {
             _ = call => panic!("it does not end by itself"),
             () = running => {}
         }
     }
-    wait_until("no child is left", || count_processes(&sleep[6..]) == 0).await;
+    children.gone().await;
 }
 
 #[tokio::test]
 async fn a_fork_bomb_ends_with_its_time() {
     let workspace = Workspace::new();
-    let sleep = unmistakable_sleep();
+    let children = Children::of(&workspace);
+    let (enter, child) = (Children::ENTER, Children::CHILD);
     // Each generation starts two more, six deep: a bomb that would end by itself only in months.
     workspace.put(
         "bomb.sh",
-        format!("[ $1 -gt 0 ] && {{ sh bomb.sh $(($1-1)) & sh bomb.sh $(($1-1)) & }}\n{sleep}\n"),
+        format!("[ $1 -gt 0 ] && {{ sh bomb.sh $(($1-1)) & sh bomb.sh $(($1-1)) & }}\n{child}\n"),
     );
-    let args = json!({"command": "sh bomb.sh 5", "timeout_seconds": 2});
+    let args = json!({"command": format!("{enter}; sh bomb.sh 5"), "timeout_seconds": 2});
     let answer = workspace.text(&shell(&workspace), args).await;
     assert!(answer.starts_with("error: [ended after"), "{answer}");
-    wait_until("no child is left", || count_processes(&sleep[6..]) == 0).await;
+    children.gone().await;
 }
 
 #[tokio::test]
