@@ -72,7 +72,7 @@ async fn a_password_is_never_shown() {
         let error = RedisStore::connect(RedisConfig::new(url)).await.unwrap_err();
         let first: &dyn std::error::Error = &error;
         let causes = std::iter::successors(Some(first), |error| error.source());
-        let told: String = causes.map(|error| format!("{error} {error:?}\n")).collect();
+        let told = causes.map(|error| format!("{error} {error:?}")).collect::<Vec<_>>().join("\n");
         assert!(!told.contains("hunter2"), "{told}");
     }
 }
