@@ -185,7 +185,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice(store: Arc<dyn Store>) {
         assert_eq!(ended, *runs, "each ended once, in order");
         one_at_a_time(&entries);
     }
-    let acted = act.0.lock().unwrap();
+    let acted = act.0.lock().unwrap().clone();
     assert!(acted.values().all(|times| *times == 1), "done twice: {acted:?}");
     let owed = store.deliveries(DeliveryFilter::default(), 1_000).await.unwrap().items;
     assert_eq!(owed.len(), SESSIONS * MESSAGES, "each run owes one reply");
