@@ -12,6 +12,7 @@ mod handle;
 mod interrupt;
 mod model_call;
 mod outcome;
+mod rehearsal;
 mod repetition;
 mod request;
 mod run;
@@ -35,6 +36,8 @@ pub use self::run::PendingCall;
 pub use self::run::Step;
 pub use self::run::ToolAccess;
 pub use self::transcript::Transcript;
+
+pub(crate) use self::rehearsal::Surroundings;
 
 use self::driver::Driver;
 use self::driver::Start;

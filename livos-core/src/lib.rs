@@ -58,6 +58,7 @@
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], and `SqliteStore` with the
 //!   feature `sqlite`.
+//! - **Replay**: a [`Recording`](replay::Recording) keeps one run as a file, and [`replay`] runs it again offline.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
 //!
 //! # Features
@@ -87,6 +88,7 @@ mod id;
 mod message;
 mod origin;
 mod provider;
+pub mod replay;
 mod secret;
 mod store;
 #[cfg(feature = "testing")]

@@ -10,5 +10,6 @@
 mod agent_loop;
 mod events;
 mod registry;
+mod replay;
 mod stores;
 mod transcript;
