@@ -5,11 +5,13 @@
 //! `AgentRun`, then to observers.
 
 mod builder;
+mod compact;
 mod dispatch;
 mod driver;
 mod event_queue;
 mod handle;
 mod interrupt;
+mod make_room;
 mod model_call;
 mod outcome;
 mod rehearsal;
@@ -24,6 +26,9 @@ use std::sync::Arc;
 
 pub use self::builder::AgentLoopBuilder;
 pub use self::builder::ToolMode;
+pub use self::compact::CompactError;
+pub use self::compact::CompactionReport;
+pub use self::compact::CompactionRequest;
 pub use self::handle::RunControl;
 pub use self::handle::RunHandle;
 pub use self::handle::Steered;
@@ -44,6 +49,9 @@ use self::driver::Start;
 use self::transcript_cache::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
+use crate::compaction::CompactionPolicy;
+use crate::context::FixedParts;
+use crate::context::LearnedWindows;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
@@ -97,6 +105,9 @@ struct Shared {
     temperature: Option<f32>,
     delivery: Delivery,
     transcripts: TranscriptCache,
+    compaction: CompactionPolicy,
+    windows: LearnedWindows,
+    fixed_parts: FixedParts,
 }
 
 impl AgentLoop {

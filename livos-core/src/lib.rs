@@ -56,6 +56,7 @@
 //!   they do to the world.
 //! - **Agent**: [`AgentLoop`] drives, [`AgentRun`] decides (without IO, serialisable), [`RunHandle`] is what
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
+//! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], and `SqliteStore` with the
 //!   feature `sqlite`.
 //! - **Replay**: a [`Recording`](replay::Recording) keeps one run as a file, and [`replay`] runs it again offline.
@@ -83,6 +84,8 @@ mod agent;
 mod budget;
 mod cancel;
 mod clock;
+mod compaction;
+mod context;
 mod event;
 mod id;
 mod message;
@@ -97,13 +100,21 @@ mod text_tools;
 mod tool;
 
 pub use self::agent::{
-    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, Ending, PendingCall, RunControl,
-    RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
+    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
+    CompactionRequest, Ending, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered,
+    Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
-pub use self::event::{AgentEvent, EventKind, Position, RunError, RunStatus, ToolStatus};
+pub use self::compaction::{CompactionPolicy, SummaryError};
+pub use self::context::{
+    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
+pub use self::event::{
+    AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
+    Position, RunError, RunStatus, ToolStatus,
+};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
     UserId, WorkerId,
@@ -132,7 +143,7 @@ pub use self::store::{
     UsageTotal, WorkSignal, WorkSignals,
 };
 #[cfg(feature = "sqlite")]
-pub use self::store::{Durability, SqliteStore};
+pub use self::store::{Durability, SqliteStore, StoreCheck};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

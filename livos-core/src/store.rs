@@ -85,6 +85,8 @@ pub use self::settings::Settings;
 pub use self::sqlite::Durability;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::StoreCheck;
 pub use self::usage_log::CallStatus;
 pub use self::usage_log::UsageGroup;
 pub use self::usage_log::UsageLog;

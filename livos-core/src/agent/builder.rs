@@ -9,6 +9,9 @@ use super::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
+use crate::compaction::CompactionPolicy;
+use crate::context::FixedParts;
+use crate::context::LearnedWindows;
 use crate::id::ModelName;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
@@ -54,6 +57,9 @@ impl AgentLoopBuilder {
             temperature: None,
             delivery: Delivery::default(),
             transcripts: TranscriptCache::default(),
+            compaction: CompactionPolicy::default(),
+            windows: LearnedWindows::default(),
+            fixed_parts: FixedParts::default(),
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -127,6 +133,12 @@ impl AgentLoopBuilder {
     /// How answers arrive. Whole ones show no deltas and cost less.
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.shared.delivery = delivery;
+        self
+    }
+
+    /// When and how long conversations are made shorter.
+    pub fn compaction(mut self, policy: CompactionPolicy) -> Self {
+        self.shared.compaction = policy;
         self
     }
 

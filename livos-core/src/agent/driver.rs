@@ -15,6 +15,7 @@ use super::Shared;
 use super::Step;
 use super::Transcript;
 use super::event_queue::EventQueue;
+use super::make_room::Gauge;
 use crate::budget::Budget;
 use crate::budget::BudgetLimit;
 use crate::budget::BudgetMeter;
@@ -134,6 +135,9 @@ pub(super) async fn resume(
                 EventKind::AssistantMessage { usage, cost_micro_usd, .. } => {
                     budget.charge_tokens(*usage, *cost_micro_usd);
                 }
+                EventKind::Compacted { call: Some(call), .. } => {
+                    budget.charge_tokens(call.usage, call.cost_micro_usd);
+                }
                 _ => {}
             }
         }
@@ -159,7 +163,10 @@ pub(super) async fn resume(
 }
 
 /// The transcript of a session that may have entries.
-async fn recall(shared: &Shared, session_id: SessionId) -> Result<Transcript, StoreError> {
+pub(super) async fn recall(
+    shared: &Shared,
+    session_id: SessionId,
+) -> Result<Transcript, StoreError> {
     let newest = shared.journal.last_seq(session_id).await?;
     if let Some(transcript) = shared.transcripts.take(session_id, newest) {
         return Ok(transcript);
@@ -197,6 +204,7 @@ pub(super) struct Driver {
     pub(super) events: EventQueue,
     pub(super) run: AgentRun,
     pub(super) transcript: Transcript,
+    pub(super) gauge: Option<Gauge>,
     /// A wait was broken off because the time allowed is over.
     pub(super) time_is_up: bool,
     admitted_at: Timestamp,
@@ -250,6 +258,7 @@ impl Driver {
             events,
             run: admitted.run,
             transcript: admitted.transcript,
+            gauge: None,
             time_is_up: false,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,

@@ -130,7 +130,7 @@ impl SessionStore for MemoryStore {
         limit: usize,
     ) -> Result<Page<SessionRecord>, StoreError> {
         let tables = self.tables();
-        let words = query.text.as_deref().map(search_words);
+        let words = query.text.as_deref().map(search_words).filter(|words| !words.is_empty());
         let mut wanted: Vec<_> = tables
             .sessions
             .values()

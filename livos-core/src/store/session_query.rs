@@ -127,7 +127,8 @@ pub(super) fn mentions(text: &str, wanted: &[String]) -> bool {
     wanted.iter().all(|wanted| said.iter().any(|word| word.starts_with(wanted.as_str())))
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> {
+/// The words of a text, in lower case.
+pub(super) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)

@@ -6,39 +6,36 @@
 //! second process out: two writers on one write-ahead log can corrupt it in the
 //! SQLite this is built with (fixed in 3.51.3).
 
+mod backup;
 mod failure;
+mod outbox;
 mod queries;
+mod queue;
 mod reader;
 mod schema;
-mod unfinished;
+mod sessions;
+mod settings;
+mod statement;
+mod tables;
+mod usage;
 mod writer;
 
 use std::fs::File;
 use std::fs::TryLockError;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 
 use self::failure::store_error;
 use self::reader::Reader;
 use self::writer::Writer;
-use super::Append;
-use super::Journal;
-use super::Page;
-use super::RunFilter;
-use super::RunRecord;
-use super::RunStore;
-use super::SessionPatch;
-use super::SessionQuery;
-use super::SessionRecord;
-use super::SessionStore;
 use super::StoreError;
-use crate::event::AgentEvent;
-use crate::id::RunId;
-use crate::id::SessionId;
+use super::signals::Signals;
+
+pub use self::backup::StoreCheck;
 
 /// How much a store promises when an append returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +64,7 @@ pub struct SqliteStore {
     location: PathBuf,
     writer: Writer,
     reader: Reader,
+    signals: Arc<Signals>,
     // Held as long as the store lives; the operating system lets go of it when the process dies.
     _lock: File,
 }
@@ -93,11 +91,12 @@ impl SqliteStore {
         let lock = lock(&location)?;
         let mut connection = Connection::open(&location).map_err(store_error)?;
         schema::prepare(&mut connection, durability)?;
-        let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let reader = Connection::open_with_flags(&location, reading).map_err(store_error)?;
+        queue::free_all(&connection)?;
+        let signals = Arc::new(Signals::default());
         Ok(Self {
-            writer: Writer::start(connection)?,
-            reader: Reader::start(reader)?,
+            writer: Writer::start(connection, Arc::clone(&signals))?,
+            reader: Reader::start(open_to_read(&location)?)?,
+            signals,
             location,
             _lock: lock,
         })
@@ -107,6 +106,11 @@ impl SqliteStore {
     pub fn location(&self) -> &Path {
         &self.location
     }
+}
+
+fn open_to_read(location: &Path) -> Result<Connection, StoreError> {
+    let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(location, reading).map_err(store_error)
 }
 
 fn lock(location: &Path) -> Result<File, StoreError> {
@@ -137,64 +141,5 @@ fn lock(location: &Path) -> Result<File, StoreError> {
     }
 }
 
-#[async_trait]
-impl Journal for SqliteStore {
-    async fn append(&self, append: Append) -> Result<u64, StoreError> {
-        self.writer.append(append.session_id, append.entries).await
-    }
-
-    async fn read(
-        &self,
-        session_id: SessionId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<AgentEvent>, StoreError> {
-        self.reader.run(move |db| queries::entries(db, session_id, after, limit)).await
-    }
-
-    async fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
-        self.reader.run(move |db| queries::last_seq(db, session_id)).await
-    }
-}
-
-#[async_trait]
-impl SessionStore for SqliteStore {
-    async fn create_session(&self, session: SessionRecord) -> Result<(), StoreError> {
-        self.writer.run(move |db| queries::insert_session(db, &session)).await
-    }
-
-    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        self.reader.run(move |db| queries::session(db, id)).await
-    }
-
-    async fn sessions(
-        &self,
-        _query: SessionQuery,
-        limit: usize,
-    ) -> Result<Page<SessionRecord>, StoreError> {
-        self.reader.run(move |db| queries::sessions(db, None, limit)).await
-    }
-
-    async fn update_session(
-        &self,
-        id: SessionId,
-        patch: SessionPatch,
-    ) -> Result<SessionRecord, StoreError> {
-        self.writer.run(move |db| queries::update_session(db, id, patch)).await
-    }
-
-    async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError> {
-        self.writer.delete_session(id).await
-    }
-}
-
-#[async_trait]
-impl RunStore for SqliteStore {
-    async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
-        self.reader.run(move |db| queries::run(db, id)).await
-    }
-
-    async fn runs(&self, filter: RunFilter, limit: usize) -> Result<Page<RunRecord>, StoreError> {
-        self.reader.run(move |db| queries::runs(db, &filter, limit)).await
-    }
-}
+#[cfg(test)]
+mod tests;

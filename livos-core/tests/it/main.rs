@@ -8,6 +8,7 @@
 )]
 
 mod agent_loop;
+mod compaction;
 mod events;
 mod registry;
 mod replay;

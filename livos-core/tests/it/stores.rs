@@ -1,6 +1,8 @@
 //! Every backend keeps the same promises.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use livos_core::AgentLoop;
 use livos_core::Journal;
@@ -9,20 +11,26 @@ use livos_core::RunRequest;
 use livos_core::RunState;
 use livos_core::RunStore;
 use livos_core::SqliteStore;
+use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::testing::ScriptedProvider;
 use livos_core::testing::check_store;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn memory() {
-    assert_eq!(check_store(Arc::new(MemoryStore::new())).await, Ok(()));
+    let empty = async || Arc::new(MemoryStore::new()) as Arc<dyn Store>;
+    assert_eq!(check_store(empty).await, Ok(()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sqlite() {
     let home = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(home.path().join("livos.db")).unwrap();
-    assert_eq!(check_store(Arc::new(store)).await, Ok(()));
+    let stores = AtomicU32::new(0);
+    let empty = async || {
+        let name = format!("{}.db", stores.fetch_add(1, Ordering::Relaxed));
+        Arc::new(SqliteStore::open(home.path().join(name)).unwrap()) as Arc<dyn Store>
+    };
+    assert_eq!(check_store(empty).await, Ok(()));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! SQLite's errors as the store's.
 
+use std::error::Error;
+
 use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
@@ -17,6 +19,21 @@ pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
             message: "the database failed".to_owned(),
             source: Some(error.into()),
         },
+    }
+}
+
+/// The same error for one more caller of a transaction that failed.
+pub(super) fn repeated(error: &StoreError) -> StoreError {
+    let cause = |cause: &(dyn Error + Send + Sync)| cause.to_string().into();
+    match error {
+        StoreError::Full(source) => StoreError::Full(cause(source.as_ref())),
+        StoreError::ReadOnly(source) => StoreError::ReadOnly(cause(source.as_ref())),
+        StoreError::Corrupt { message } => StoreError::Corrupt { message: message.clone() },
+        StoreError::Unavailable { message, source } => StoreError::Unavailable {
+            message: message.clone(),
+            source: source.as_deref().map(cause),
+        },
+        other => StoreError::unavailable(other.to_string()),
     }
 }
 

@@ -4,10 +4,56 @@ use rusqlite::Connection;
 
 use super::Durability;
 use super::failure::store_error;
+use super::queries;
+use super::queue;
+use super::sessions;
+use super::statement::rows;
+use super::statement::run_id;
+use super::statement::session_id;
+use crate::message::Message;
+use crate::store::NewRun;
+use crate::store::RunState;
 use crate::store::StoreError;
 
+/// A step to the next version: statements, then what only a program can do.
+struct Step {
+    tables: &'static str,
+    carry_over: fn(&Connection) -> Result<(), StoreError>,
+}
+
 /// Step N takes the tables from version N to N + 1; never change one that was released.
-const STEPS: &[&str] = &[include_str!("schema_v1.sql")];
+const STEPS: &[Step] = &[
+    Step { tables: include_str!("schema_v1.sql"), carry_over: |_| Ok(()) },
+    Step { tables: include_str!("schema_v2.sql"), carry_over: fill_v2 },
+];
+
+/// Makes what was said findable, and queues the runs that have not ended.
+fn fill_v2(db: &Connection) -> Result<(), StoreError> {
+    let sessions = rows(db, "SELECT id, title FROM sessions", [], |row| {
+        Ok((session_id(row, 0)?, row.get::<_, Option<String>>(1)?))
+    })?;
+    for (session, title) in sessions {
+        if let Some(title) = title {
+            sessions::index_title(db, session, &title)?;
+        }
+        sessions::index_all(db, session)?;
+    }
+    let unfinished = rows(
+        db,
+        "SELECT id FROM runs WHERE state IN ('queued', 'running') ORDER BY id",
+        [],
+        |row| run_id(row, 0),
+    )?;
+    for id in unfinished {
+        let Some(run) = queries::run(db, id)? else { continue };
+        let begun = u32::from(run.state == RunState::Running);
+        let mut queued = NewRun::new(run.session_id, Message::user(""), run.admitted_at);
+        queued.run_id = id;
+        queued.origin = run.origin;
+        queue::add(db, &queued, begun)?;
+    }
+    Ok(())
+}
 
 /// Sets the connection up and brings the tables to this version.
 pub(super) fn prepare(
@@ -36,7 +82,8 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     for (version, step) in (1..).zip(STEPS).skip(found as usize) {
         let transaction = connection.transaction().map_err(store_error)?;
-        transaction.execute_batch(step).map_err(store_error)?;
+        transaction.execute_batch(step.tables).map_err(store_error)?;
+        (step.carry_over)(&transaction)?;
         transaction.pragma_update(None, "user_version", version).map_err(store_error)?;
         transaction.commit().map_err(store_error)?;
     }
