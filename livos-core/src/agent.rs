@@ -42,6 +42,8 @@ pub use self::run::Step;
 pub use self::run::ToolAccess;
 pub use self::transcript::Transcript;
 
+pub(crate) use self::rehearsal::RecordedRoom;
+pub(crate) use self::rehearsal::Rehearsal;
 pub(crate) use self::rehearsal::Surroundings;
 
 use self::driver::Driver;
@@ -108,6 +110,8 @@ struct Shared {
     compaction: CompactionPolicy,
     windows: LearnedWindows,
     fixed_parts: FixedParts,
+    /// Who plays the surroundings, when a run is played again.
+    rehearsal: Option<Arc<dyn Rehearsal>>,
 }
 
 impl AgentLoop {

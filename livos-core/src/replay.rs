@@ -40,7 +40,8 @@
 //! tools, settings and each message. Times and durations are taken as recorded and not
 //! compared. What came from outside is played at the place where it came: the model's answers
 //! and failures, what tools gave back (they are not called, but your tools read the arguments),
-//! what was said in between, a cancel, the death of the process. Deltas are not part of it.
+//! what was said in between, a cancel, the death of the process. So is a compaction: when it came
+//! and what the summary says is not decided again. Deltas are not part of it.
 
 mod clock;
 mod compare;
@@ -140,6 +141,7 @@ async fn play(
         tools: tools::recorded(agent.tools(), &stage, known)?,
         journal: Arc::new(RecordedJournal::new(Arc::clone(&stage))),
         clock: Arc::new(RecordedClock::new(Arc::clone(&stage))),
+        rehearsal: Arc::clone(&stage) as Arc<dyn crate::agent::Rehearsal>,
     });
     while !stage.is_done() {
         stage.begin_attempt();

@@ -1,5 +1,6 @@
 //! An agent whose surroundings are played by somebody else.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::AgentLoop;
@@ -7,6 +8,10 @@ use super::Shared;
 use super::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
+use crate::context::FixedParts;
+use crate::context::LearnedWindows;
+use crate::event::EventKind;
+use crate::event::RunError;
 use crate::id::ModelName;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
@@ -20,6 +25,25 @@ pub(crate) struct Surroundings {
     pub(crate) tools: ToolRegistry,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rehearsal: Arc<dyn Rehearsal>,
+}
+
+/// Tells a run that is played again what its surroundings cannot bring about.
+pub(crate) trait Rehearsal: fmt::Debug + Send + Sync {
+    /// How room was made for the conversation here. It hangs on what other runs taught about windows,
+    /// and on whose tokenizer counted, so it is not decided again.
+    fn room(&self) -> RecordedRoom;
+}
+
+/// How room was made for a conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RecordedRoom {
+    /// There was enough, or nothing could be done.
+    Unchanged,
+    /// It was compacted.
+    Compacted(Box<EventKind>),
+    /// It could not fit, and the run ended.
+    GivenUp(RunError),
 }
 
 /// What an agent was set to, as far as it shapes what a model is asked.
@@ -51,6 +75,10 @@ impl AgentLoop {
                 temperature: shared.temperature,
                 delivery: Delivery::Whole,
                 transcripts: TranscriptCache::default(),
+                compaction: shared.compaction.clone(),
+                windows: LearnedWindows::default(),
+                fixed_parts: FixedParts::default(),
+                rehearsal: Some(other.rehearsal),
             }),
         }
     }

@@ -96,7 +96,7 @@ impl ProviderError {
             "authentication" => Self::Authentication(failure),
             "quota_exhausted" => Self::QuotaExhausted(failure),
             "unknown_model" => Self::UnknownModel(failure),
-            "context_too_long" => Self::ContextTooLong(failure),
+            "context_too_long" | "context_overhead" => Self::ContextTooLong(failure),
             "content_refused" => Self::ContentRefused(failure),
             "cancelled" => Self::Cancelled(failure),
             _ => Self::InvalidRequest(failure),

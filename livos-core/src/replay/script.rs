@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Recording;
+use crate::agent::RecordedRoom;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
@@ -22,6 +23,9 @@ use crate::tool::ToolOutput;
 
 /// Ends that no decision of the loop brings about: somebody else wrote or caused them.
 const ENDS_FROM_OUTSIDE: [&str; 1] = ["daily_limit"];
+
+/// Why a run ends whose conversation cannot be made to fit.
+const NO_ROOM: [&str; 2] = ["context_overhead", "context_too_long"];
 
 /// A recorded run, entry by entry.
 #[derive(Debug)]
@@ -120,11 +124,30 @@ impl Script {
                 EventKind::RunFinished {
                     status: RunStatus::Failed, error: Some(error), ..
                 } => CallEnding::Failure(ProviderError::recorded(&error.kind, &error.message)),
+                // The model's refusal is what made the conversation shorter.
+                EventKind::Compacted { .. } => {
+                    CallEnding::Failure(ProviderError::recorded("context_too_long", ""))
+                }
                 kind => answer(kind).map_or(CallEnding::Silence, CallEnding::Answer),
             };
             return (chunks, ending);
         }
         (chunks, CallEnding::Silence)
+    }
+
+    /// How room was made for the conversation here.
+    pub(super) fn made_room(&self, place: usize) -> RecordedRoom {
+        match self.kind(place) {
+            Some(compacted @ EventKind::Compacted { .. }) => {
+                RecordedRoom::Compacted(Box::new(compacted.clone()))
+            }
+            Some(EventKind::RunFinished { error: Some(error), .. })
+                if NO_ROOM.contains(&error.kind.as_str()) =>
+            {
+                RecordedRoom::GivenUp(error.clone())
+            }
+            _ => RecordedRoom::Unchanged,
+        }
     }
 
     /// Whether the model call that begins here was given up because its time was over.

@@ -17,6 +17,8 @@ use super::script::Turn;
 use super::shown::ShownTurn;
 use super::shown::fingerprint;
 use super::shown::shown_in;
+use crate::agent::RecordedRoom;
+use crate::agent::Rehearsal;
 use crate::agent::RunControl;
 use crate::agent::RunOutcome;
 use crate::clock::Timestamp;
@@ -298,6 +300,11 @@ impl Stage {
         self.script.turn_of(progress.place, call_id, &progress.running)
     }
 
+    /// How room was made for the conversation here.
+    pub(super) fn made_room(&self) -> RecordedRoom {
+        self.script.made_room(self.progress().place)
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         let place = self.progress().place;
         self.script.time_at(place).unwrap_or(Timestamp::from_unix_micros(0))
@@ -319,6 +326,12 @@ impl Stage {
     pub(super) fn replayed(&self) -> Replayed {
         let progress = self.progress();
         Replayed { first_difference: progress.difference.clone(), events: progress.written.clone() }
+    }
+}
+
+impl Rehearsal for Stage {
+    fn room(&self) -> RecordedRoom {
+        self.made_room()
     }
 }
 
