@@ -1,5 +1,6 @@
 //! The routes, and who answers them: the one table of this server.
 
+mod backup;
 mod catalog;
 mod documents;
 mod events;
@@ -11,6 +12,7 @@ mod runs;
 mod sessions;
 
 use hyper::Method;
+use livos_core::replay::RecordingError;
 
 use crate::chat_completions;
 use crate::console;
@@ -43,6 +45,8 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
+        get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
+        post("/api/backup", Key, backup::back_up, backup::describe_back_up),
         get("/api/tools", Key, catalog::tools, catalog::describe_tools),
         get("/api/models", Key, catalog::models, catalog::describe_models),
         get("/api/providers", Key, catalog::providers, catalog::describe_providers),
@@ -93,6 +97,19 @@ where
     A: Future<Output = crate::http::Answer> + Send + 'static,
 {
     Route::new(Method::DELETE, path, access, handler).described(describe)
+}
+
+impl From<RecordingError> for Problem {
+    fn from(error: RecordingError) -> Self {
+        match error {
+            RecordingError::Store(error) => error.into(),
+            RecordingError::UnknownRun { run_id, .. } => Self::not_found("run", run_id),
+            error @ RecordingError::TooLong { .. } => {
+                Self::new(ProblemKind::Conflict, error.to_string())
+            }
+            error => Self::internal(&error),
+        }
+    }
 }
 
 type Describe = fn(Operation) -> Operation;

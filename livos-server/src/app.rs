@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use livos_core::Clock;
+use livos_core::SqliteStore;
 use livos_core::Store;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
+    /// The same store, if it is a file that can be copied.
+    pub(crate) sqlite: Option<Arc<SqliteStore>>,
     pub(crate) disk: Disk,
     /// Set soon after the port is open: looking for local models must not delay that.
     pub(crate) engine: SetOnce<Engine>,

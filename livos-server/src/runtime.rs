@@ -15,6 +15,7 @@ use std::time::Duration;
 use livos_core::MemoryStore;
 use livos_core::ProviderId;
 use livos_core::ProviderManager;
+use livos_core::Secret;
 use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
@@ -118,7 +119,7 @@ impl Server {
     /// When the home, the store or the port cannot be used.
     pub async fn start(config: Config, environment: &Environment) -> Result<Self, StartError> {
         let choice = models::configured(environment, config.model.as_ref())?;
-        Self::start_choosing(config, choice).await
+        Self::start_choosing(config, choice, environment.secrets()).await
     }
 
     /// Starts a server that asks these models, whatever the environment says.
@@ -126,19 +127,24 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: Config, models: Models) -> Result<Self, StartError> {
-        Self::start_choosing(config, models::Choice::Configured(models)).await
+        Self::start_choosing(config, models::Choice::Configured(models), Vec::new()).await
     }
 
-    async fn start_choosing(config: Config, choice: models::Choice) -> Result<Self, StartError> {
+    async fn start_choosing(
+        config: Config,
+        choice: models::Choice,
+        mut secrets: Vec<Secret>,
+    ) -> Result<Self, StartError> {
         let mut home = Home::open(&config.home)?;
         let key = home.api_key(config.api_key.as_ref())?;
         home::create_private_directory(&config.agent.workspace)?;
-        let store = open_store(&config.store).await?;
+        let (store, sqlite) = open_store(&config.store).await?;
         let bound = Listener::bind(config.listen).await;
         let listener =
             bound.map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.address();
         let key_source = key.source();
+        secrets.push(key.secret().clone());
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),
@@ -153,6 +159,7 @@ impl Server {
             metrics: Arc::new(Metrics::new()),
             clock: Arc::new(SystemClock),
             store,
+            sqlite,
             disk: match &config.store {
                 StoreLocation::Sqlite(file) => Disk::of_store(file),
                 StoreLocation::Memory => Disk::none(),
@@ -176,6 +183,7 @@ impl Server {
             config.agent.clone(),
             config.model.clone(),
             choice,
+            secrets,
         ));
         tracing::info!(%url, home = %config.home.display(), "listening");
         Ok(Self {
@@ -231,15 +239,22 @@ impl Server {
     }
 }
 
-async fn open_store(location: &StoreLocation) -> Result<Arc<dyn Store>, StartError> {
-    let StoreLocation::Sqlite(path) = location else { return Ok(Arc::new(MemoryStore::new())) };
+type Opened = (Arc<dyn Store>, Option<Arc<SqliteStore>>);
+
+async fn open_store(location: &StoreLocation) -> Result<Opened, StartError> {
+    let StoreLocation::Sqlite(path) = location else {
+        return Ok((Arc::new(MemoryStore::new()), None));
+    };
     let failed = |source| StartError::Store { location: path.display().to_string(), source };
     let opened = tokio::task::spawn_blocking({
         let path = path.clone();
         move || open_private(&path)
     });
     match opened.await {
-        Ok(store) => Ok(Arc::new(store.map_err(failed)?)),
+        Ok(store) => {
+            let store = Arc::new(store.map_err(failed)?);
+            Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)))
+        }
         Err(error) => Err(failed(StoreError::unavailable(error.to_string()))),
     }
 }

@@ -6,6 +6,7 @@ use livos_core::AgentLoop;
 use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_tools::WorkspaceRoot;
 use livos_tools::shell::ShellSettings;
@@ -17,6 +18,7 @@ use crate::config::AgentSettings;
 use crate::config::ShellAccess;
 use crate::engine::Engine;
 use crate::engine::Providers;
+use crate::engine::Recorder;
 use crate::runs::Runs;
 
 /// Makes the engine, gives it to the app, and takes up what was left unfinished.
@@ -25,6 +27,7 @@ pub(super) async fn engine(
     settings: AgentSettings,
     model: Option<ModelName>,
     choice: Choice,
+    secrets: Vec<Secret>,
 ) {
     let providers = providers(choice, model).await;
     let tools = tools(&settings);
@@ -38,6 +41,7 @@ pub(super) async fn engine(
         .workspace(settings.workspace)
         .clock(Arc::clone(&app.clock))
         .build();
+    let recorder = Recorder { agent: agent.clone(), secrets: secrets.into() };
     let runs = Runs::new(
         agent,
         Arc::clone(&app.store),
@@ -46,7 +50,7 @@ pub(super) async fn engine(
         settings.max_concurrent_runs,
     );
     let recovering = runs.clone();
-    if app.engine.set(Engine { runs, tools, providers }).is_err() {
+    if app.engine.set(Engine { runs, tools, providers, recorder }).is_err() {
         tracing::error!("the engine was made twice");
         return;
     }

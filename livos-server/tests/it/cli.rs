@@ -1,7 +1,9 @@
 //! The `livos` command as people and scripts use it.
 
+mod backup;
 mod chat;
 mod doctor;
+mod replay;
 mod run;
 mod status;
 
