@@ -56,6 +56,8 @@
 //!   they do to the world.
 //! - **Agent**: [`AgentLoop`] drives, [`AgentRun`] decides (without IO, serialisable), [`RunHandle`] is what
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
+//! - **Durable runs**: admit a [`NewRun`] to a [`RunQueue`]; a [`Worker`] drives it and a [`DeliveryWorker`]
+//!   takes the reply to a [`ReplySink`].
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], and `SqliteStore` with the
 //!   feature `sqlite`.
@@ -86,10 +88,12 @@ mod cancel;
 mod clock;
 mod compaction;
 mod context;
+mod delivery;
 mod event;
 mod id;
 mod message;
 mod origin;
+mod pause;
 mod provider;
 pub mod replay;
 mod secret;
@@ -98,11 +102,12 @@ mod store;
 pub mod testing;
 mod text_tools;
 mod tool;
+mod worker;
 
 pub use self::agent::{
     AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
-    CompactionRequest, Ending, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered,
-    Step, ToolAccess, ToolMode, Transcript,
+    CompactionRequest, EndRecord, Ending, PendingCall, RunControl, RunHandle, RunOutcome,
+    RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
@@ -110,6 +115,10 @@ pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::compaction::{CompactionPolicy, SummaryError};
 pub use self::context::{
     ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
+pub use self::delivery::{
+    ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
+    Repetition, ReplySink, SinkAnswer,
 };
 pub use self::event::{
     AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
@@ -151,4 +160,7 @@ pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
     Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
     ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+};
+pub use self::worker::{
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, RunObserver, TakeOver, Worker, WorkerSettings,
 };

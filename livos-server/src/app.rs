@@ -9,6 +9,7 @@ use livos_core::Store;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
+use crate::address_guard::AddressGuard;
 use crate::config::HttpSettings;
 use crate::config::WebAddress;
 use crate::disk::Disk;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     /// The same store, if it is a file that can be copied.
     pub(crate) sqlite: Option<Arc<SqliteStore>>,
+    /// Which addresses replies may be posted to.
+    pub(crate) callback_guard: AddressGuard,
     pub(crate) disk: Disk,
     /// Set soon after the port is open: looking for local models must not delay that.
     pub(crate) engine: SetOnce<Engine>,

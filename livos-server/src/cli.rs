@@ -11,10 +11,14 @@ mod connection;
 mod doctor;
 mod export;
 mod follow;
+mod list;
 mod replay;
 mod run;
+mod runs;
+mod sessions;
 mod status;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -71,6 +75,12 @@ enum Command {
     /// Exit codes: 0 completed, 1 failed or refused, 2 not typed as it must be, 3 no server that
     /// takes the key, 4 budget used up, 130 stopped.
     Run(run::RunArgs),
+    /// List, search, show, fork, export and import conversations
+    Sessions(sessions::SessionsArgs),
+    /// List, show and stop runs
+    Runs(runs::RunsArgs),
+    /// Show what model calls used and cost
+    Usage(usage::UsageArgs),
     /// Show what the server is doing
     Status(status::StatusArgs),
     /// Write one run to a file that replays offline
@@ -101,6 +111,9 @@ impl Cli {
         let outcome = match self.command {
             Command::Chat(args) => chat::chat(&self.target, environment, args).await,
             Command::Run(args) => run::run(&self.target, environment, args).await,
+            Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
+            Command::Runs(args) => runs::runs(&self.target, environment, args).await,
+            Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,
             Command::Replay(args) => replay::replay(&args).await,

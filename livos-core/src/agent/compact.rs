@@ -1,7 +1,8 @@
 //! Compaction by hand, between runs.
 
 use super::AgentLoop;
-use super::driver;
+use super::accounts::compaction_row;
+use super::admitted;
 use super::make_room::asked_provider;
 use super::transcript::RunPhase;
 use crate::compaction::SummaryError;
@@ -14,6 +15,7 @@ use crate::event::EventKind;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::origin::Origin;
 use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::StoreError;
@@ -121,7 +123,7 @@ impl AgentLoop {
         request: CompactionRequest,
     ) -> Result<CompactionReport, CompactError> {
         let shared = &*self.shared;
-        let mut transcript = driver::recall(shared, session_id).await?;
+        let mut transcript = admitted::recall(shared, session_id).await?;
         let model = request.model.as_ref().unwrap_or(&shared.model);
         let counter = shared.counter(model);
         let report = self.context_report(model);
@@ -161,8 +163,11 @@ impl AgentLoop {
             call,
             seq: None,
         };
-        let entry = NewEntry { run_id, at: shared.clock.now(), kind: compacted.event };
-        let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
+        let at = shared.clock.now();
+        let of = (session_id, run_id);
+        let usage = report.call.iter().map(|call| compaction_row(call, of, &Origin::default(), at));
+        let append = Append::new(session_id, vec![NewEntry { run_id, at, kind: compacted.event }]);
+        let seq = shared.journal.append(append.using(usage.collect())).await?;
         // The cached transcript is older than the journal now, and so is not used again.
         Ok(CompactionReport { seq: Some(seq), ..report })
     }

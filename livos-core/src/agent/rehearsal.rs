@@ -78,6 +78,8 @@ impl AgentLoop {
                 compaction: shared.compaction.clone(),
                 windows: LearnedWindows::default(),
                 fixed_parts: FixedParts::default(),
+                // What all runs spent in a day is not in the recording of one.
+                daily_limit: None,
                 rehearsal: Some(other.rehearsal),
             }),
         }

@@ -9,8 +9,10 @@
 
 mod agent_loop;
 mod compaction;
+mod delivery;
 mod events;
 mod registry;
 mod replay;
 mod stores;
 mod transcript;
+mod worker;

@@ -3,6 +3,7 @@
 mod backup;
 mod chat;
 mod doctor;
+mod lists;
 mod replay;
 mod run;
 mod status;

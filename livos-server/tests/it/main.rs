@@ -8,6 +8,8 @@
 )]
 
 mod access;
+mod archive;
+mod callbacks;
 mod cli;
 mod completions;
 mod description;
@@ -15,6 +17,7 @@ mod disk;
 mod edge;
 mod events;
 mod gated_provider;
+mod killed;
 mod process;
 mod queueing;
 mod recovery;
