@@ -18,6 +18,7 @@ mod make_room;
 mod model_call;
 mod outcome;
 mod queued;
+mod rehearsal;
 mod repetition;
 mod request;
 mod run;
@@ -45,6 +46,10 @@ pub use self::run::PendingCall;
 pub use self::run::Step;
 pub use self::run::ToolAccess;
 pub use self::transcript::Transcript;
+
+pub(crate) use self::rehearsal::RecordedRoom;
+pub(crate) use self::rehearsal::Rehearsal;
+pub(crate) use self::rehearsal::Surroundings;
 
 use self::daily_limit::DailyLimit;
 use self::driver::Driver;
@@ -115,6 +120,8 @@ struct Shared {
     compaction: CompactionPolicy,
     windows: LearnedWindows,
     fixed_parts: FixedParts,
+    /// Who plays the surroundings, when a run is played again.
+    rehearsal: Option<Arc<dyn Rehearsal>>,
 }
 
 impl AgentLoop {

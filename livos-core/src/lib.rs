@@ -63,6 +63,7 @@
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
 //! - **Watching**: an [`EventFeed`] carries what happens to observers, in this process ([`LocalFeed`]) or in all
 //!   that share a Redis.
+//! - **Replay**: a [`Recording`](replay::Recording) keeps one run as a file, and [`replay`] runs it again offline.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
 //!
 //! # Features
@@ -98,6 +99,7 @@ mod message;
 mod origin;
 mod pause;
 mod provider;
+pub mod replay;
 mod secret;
 mod store;
 #[cfg(feature = "testing")]

@@ -30,7 +30,10 @@ pub use self::spec::Effect;
 pub use self::spec::ToolSpec;
 
 pub(crate) use self::arguments::InvalidArguments;
+pub(crate) use self::erased::CallFailure;
+pub(crate) use self::erased::ErasedTool;
 pub(crate) use self::erased::PreparedCall;
+pub(crate) use self::erased::RecordedEnd;
 pub(crate) use self::registry::Registered;
 
 /// A tool with typed arguments.

@@ -1,6 +1,7 @@
 //! The routes, and who answers them: the one table of this server.
 
 mod archive;
+mod backup;
 mod catalog;
 mod deliveries;
 mod documents;
@@ -14,6 +15,7 @@ mod sessions;
 mod usage;
 
 use hyper::Method;
+use livos_core::replay::RecordingError;
 
 use crate::chat_completions;
 use crate::console;
@@ -57,6 +59,8 @@ pub(crate) fn routes() -> Vec<Route> {
             deliveries::describe_requeue,
         ),
         get("/api/usage", Key, usage::show, usage::describe_show),
+        get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
+        post("/api/backup", Key, backup::back_up, backup::describe_back_up),
         get("/api/tools", Key, catalog::tools, catalog::describe_tools),
         get("/api/models", Key, catalog::models, catalog::describe_models),
         get("/api/providers", Key, catalog::providers, catalog::describe_providers),
@@ -107,6 +111,19 @@ where
     A: Future<Output = crate::http::Answer> + Send + 'static,
 {
     Route::new(Method::DELETE, path, access, handler).described(describe)
+}
+
+impl From<RecordingError> for Problem {
+    fn from(error: RecordingError) -> Self {
+        match error {
+            RecordingError::Store(error) => error.into(),
+            RecordingError::UnknownRun { run_id, .. } => Self::not_found("run", run_id),
+            error @ RecordingError::TooLong { .. } => {
+                Self::new(ProblemKind::Conflict, error.to_string())
+            }
+            error => Self::internal(&error),
+        }
+    }
 }
 
 type Describe = fn(Operation) -> Operation;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use livos_core::Clock;
+use livos_core::SqliteStore;
 use livos_core::Store;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
+    /// The same store, if it is a file that can be copied.
+    pub(crate) sqlite: Option<Arc<SqliteStore>>,
     /// Which addresses replies may be posted to.
     pub(crate) callback_guard: AddressGuard,
     pub(crate) disk: Disk,

@@ -4,12 +4,15 @@
 //! start one inside the process when none is running, on a port of its own, so
 //! that there is one way to do each thing and nothing to start first.
 
+mod backup;
 mod chat;
 mod client;
 mod connection;
 mod doctor;
+mod export;
 mod follow;
 mod list;
+mod replay;
 mod run;
 mod runs;
 mod sessions;
@@ -80,6 +83,24 @@ enum Command {
     Usage(usage::UsageArgs),
     /// Show what the server is doing
     Status(status::StatusArgs),
+    /// Write one run to a file that replays offline
+    ///
+    /// The file holds what was said before the run, the instructions and tools of this server as they
+    /// are now, the model's answers and the tools' results; keys that the server knows are taken out.
+    Export(export::ExportArgs),
+    /// Run the agent loop against a recorded run, offline, and show the first difference
+    ///
+    /// Exit codes: 0 the same, 1 a difference or no recording.
+    Replay(replay::ReplayArgs),
+    /// Copy the store into one file, also while the server runs
+    ///
+    /// The copy has all sessions, runs and settings as they are at one moment. It does not have the
+    /// configuration, the API key or the workspace.
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the store, while no server runs
+    ///
+    /// The backup is checked first: its format, its integrity, and that no journal has a gap.
+    Restore(backup::RestoreArgs),
     /// Look for what is wrong with this installation
     Doctor(doctor::DoctorArgs),
 }
@@ -94,6 +115,10 @@ impl Cli {
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
+            Command::Export(args) => export::export(&self.target, environment, &args).await,
+            Command::Replay(args) => replay::replay(&args).await,
+            Command::Backup(args) => backup::backup(&self.target, environment, &args).await,
+            Command::Restore(args) => backup::restore(&self.target, environment, &args).await,
             Command::Doctor(args) => doctor::doctor(&self.target, environment, &args).await,
         };
         match outcome {

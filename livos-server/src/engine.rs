@@ -5,12 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livos_core::AIProvider;
+use livos_core::AgentLoop;
 use livos_core::CircuitState;
 use livos_core::ModelInfo;
 use livos_core::ModelName;
 use livos_core::ProviderId;
 use livos_core::ProviderManager;
+use livos_core::RunRecord;
+use livos_core::Secret;
 use livos_core::ToolRegistry;
+use livos_core::replay::Recording;
+use livos_core::replay::RecordingError;
 
 use crate::runs::Runs;
 
@@ -23,6 +28,21 @@ pub(crate) struct Engine {
     pub(crate) runs: Runs,
     pub(crate) tools: ToolRegistry,
     pub(crate) providers: Providers,
+    pub(crate) recorder: Recorder,
+}
+
+/// Records runs for tests, without the secrets that this server knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    pub(crate) agent: AgentLoop,
+    pub(crate) secrets: Arc<[Secret]>,
+}
+
+impl Recorder {
+    /// One run as a file.
+    pub(crate) async fn record(&self, run: &RunRecord) -> Result<Recording, RecordingError> {
+        Recording::of(&self.agent, run.session_id, run.id).await?.redact(&self.secrets)
+    }
 }
 
 /// The providers there are.

@@ -17,6 +17,7 @@ use livos_core::ProviderId;
 use livos_core::ProviderManager;
 use livos_core::RedisConfig;
 use livos_core::RedisStore;
+use livos_core::Secret;
 use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
@@ -121,7 +122,7 @@ impl Server {
     /// When the home, the store or the port cannot be used.
     pub async fn start(config: Config, environment: &Environment) -> Result<Self, StartError> {
         let choice = models::configured(environment, config.model.as_ref())?;
-        Self::start_choosing(config, choice).await
+        Self::start_choosing(config, choice, environment.secrets()).await
     }
 
     /// Starts a server that asks these models, whatever the environment says.
@@ -129,19 +130,24 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: Config, models: Models) -> Result<Self, StartError> {
-        Self::start_choosing(config, models::Choice::Configured(models)).await
+        Self::start_choosing(config, models::Choice::Configured(models), Vec::new()).await
     }
 
-    async fn start_choosing(config: Config, choice: models::Choice) -> Result<Self, StartError> {
+    async fn start_choosing(
+        config: Config,
+        choice: models::Choice,
+        mut secrets: Vec<Secret>,
+    ) -> Result<Self, StartError> {
         let mut home = Home::open(&config.home)?;
         let key = home.api_key(config.api_key.as_ref())?;
         home::create_private_directory(&config.agent.workspace)?;
-        let store = open_store(&config.store).await?;
+        let (store, sqlite) = open_store(&config.store).await?;
         let bound = Listener::bind(config.listen).await;
         let listener =
             bound.map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.address();
         let key_source = key.source();
+        secrets.push(key.secret().clone());
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),
@@ -157,6 +163,7 @@ impl Server {
             clock: Arc::new(SystemClock),
             callback_guard: AddressGuard::new(config.http.callback_hosts.iter().cloned()),
             store,
+            sqlite,
             disk: match &config.store {
                 StoreLocation::Sqlite(file) => Disk::of_store(file),
                 StoreLocation::Redis(_) | StoreLocation::Memory => Disk::none(),
@@ -175,7 +182,7 @@ impl Server {
             }
         };
         let listening = tokio::spawn(listener.run(Arc::clone(&app)));
-        tokio::spawn(assemble::engine(Arc::clone(&app), config.clone(), choice));
+        tokio::spawn(assemble::engine(Arc::clone(&app), config.clone(), choice, secrets));
         tracing::info!(%url, home = %config.home.display(), "listening");
         Ok(Self {
             app,
@@ -230,14 +237,16 @@ impl Server {
     }
 }
 
-async fn open_store(location: &StoreLocation) -> Result<Arc<dyn Store>, StartError> {
+type Opened = (Arc<dyn Store>, Option<Arc<SqliteStore>>);
+
+async fn open_store(location: &StoreLocation) -> Result<Opened, StartError> {
     let path = match location {
         StoreLocation::Sqlite(path) => path,
-        StoreLocation::Memory => return Ok(Arc::new(MemoryStore::new())),
+        StoreLocation::Memory => return Ok((Arc::new(MemoryStore::new()), None)),
         StoreLocation::Redis(url) => {
             let store = RedisStore::connect(RedisConfig::new(url.0.clone())).await;
             let failed = |source| StartError::Store { location: "redis".to_owned(), source };
-            return Ok(Arc::new(store.map_err(failed)?));
+            return Ok((Arc::new(store.map_err(failed)?), None));
         }
     };
     let failed = |source| StartError::Store { location: path.display().to_string(), source };
@@ -246,7 +255,10 @@ async fn open_store(location: &StoreLocation) -> Result<Arc<dyn Store>, StartErr
         move || open_private(&path)
     });
     match opened.await {
-        Ok(store) => Ok(Arc::new(store.map_err(failed)?)),
+        Ok(store) => {
+            let store = Arc::new(store.map_err(failed)?);
+            Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)))
+        }
         Err(error) => Err(failed(StoreError::unavailable(error.to_string()))),
     }
 }

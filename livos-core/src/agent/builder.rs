@@ -64,6 +64,7 @@ impl AgentLoopBuilder {
             compaction: CompactionPolicy::default(),
             windows: LearnedWindows::default(),
             fixed_parts: FixedParts::default(),
+            rehearsal: None,
         };
         Self { shared, tool_mode: ToolMode::default() }
     }

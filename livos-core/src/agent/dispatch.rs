@@ -27,6 +27,7 @@ use crate::event::ToolStatus;
 use crate::message::ContentBlock;
 use crate::message::ToolCall;
 use crate::message::ToolInput;
+use crate::tool::CallFailure;
 use crate::tool::PreparedCall;
 use crate::tool::ProgressSink;
 use crate::tool::Registered;
@@ -257,8 +258,13 @@ async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished 
     let deadline = time_left.map_or(tool.spec.timeout, |left| left.min(tool.spec.timeout));
     let (status, output, fatal) = match interruptible(&cancel, Some(deadline), work).await {
         Ok(Ok(Ok(output))) => (ToolStatus::Ok, output, None),
-        Ok(Ok(Err(ToolError::Model(text)))) => (ToolStatus::Error, text.into(), None),
-        Ok(Ok(Err(ToolError::Fatal(text)))) => (ToolStatus::Error, text.clone().into(), Some(text)),
+        Ok(Ok(Err(CallFailure::Tool(ToolError::Model(text))))) => {
+            (ToolStatus::Error, text.into(), None)
+        }
+        Ok(Ok(Err(CallFailure::Tool(ToolError::Fatal(text))))) => {
+            (ToolStatus::Error, text.clone().into(), Some(text))
+        }
+        Ok(Ok(Err(CallFailure::Recorded(end)))) => (end.status, end.output, end.fatal),
         Ok(Err(_panic)) => {
             tracing::error!(tool = %call.name, "the tool panicked");
             let text = format!("the tool `{}` failed inside (it panicked)", call.name);

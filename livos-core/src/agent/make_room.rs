@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ending;
+use super::RecordedRoom;
 use super::Shared;
 use super::driver::Driver;
 use super::driver::JournalFailed;
@@ -121,6 +122,9 @@ impl Driver {
         tools: &Arc<[ToolSpec]>,
         time_left: Option<Duration>,
     ) -> Result<MadeRoom, JournalFailed> {
+        if let Some(rehearsal) = &self.shared.rehearsal {
+            return self.make_recorded_room(rehearsal.room()).await;
+        }
         let gauge = self.gauge(tools);
         let (room, counted) = self.measure(&gauge);
         let has_room = gauge.report.check().is_ok() && room.prompt(counted) <= room.threshold;
@@ -139,6 +143,9 @@ impl Driver {
         tools: &Arc<[ToolSpec]>,
         time_left: Option<Duration>,
     ) -> Result<MadeRoom, JournalFailed> {
+        if let Some(rehearsal) = &self.shared.rehearsal {
+            return self.make_recorded_room(rehearsal.room()).await;
+        }
         let gauge = self.gauge(tools);
         let (room, counted) = self.measure(&gauge);
         let answer = gauge.report.window.map_or(0, |_| gauge.report.output_reserve);
@@ -201,11 +208,24 @@ impl Driver {
         if let Some(error) = &compacted.failure {
             tracing::warn!(error = %error, "no summary; the oldest messages are left out");
         }
-        if let EventKind::Compacted { call: Some(call), .. } = &compacted.event {
+        self.compacted(compacted.event).await
+    }
+
+    async fn compacted(&mut self, event: EventKind) -> Result<MadeRoom, JournalFailed> {
+        if let EventKind::Compacted { call: Some(call), .. } = &event {
             self.context.budget.charge_tokens(call.usage, call.cost_micro_usd);
         }
-        self.record(compacted.event).await?;
+        self.record(event).await?;
         Ok(MadeRoom::Enough)
+    }
+
+    /// Makes room as it was made when the run was recorded.
+    async fn make_recorded_room(&mut self, room: RecordedRoom) -> Result<MadeRoom, JournalFailed> {
+        match room {
+            RecordedRoom::Unchanged => Ok(MadeRoom::Enough),
+            RecordedRoom::Compacted(event) => self.compacted(*event).await,
+            RecordedRoom::GivenUp(error) => Ok(self.give_up(&error.kind, error.message)),
+        }
     }
 
     fn give_up(&mut self, kind: &str, message: String) -> MadeRoom {

@@ -1,12 +1,13 @@
 //! What a model can do.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::id::ModelName;
 use crate::id::ProviderId;
 
 /// How a model calls tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolSupport {
     /// The wire has tool calls and the model makes them.
@@ -20,7 +21,8 @@ pub enum ToolSupport {
     clippy::struct_excessive_bools,
     reason = "each is an ability of its own; none excludes another"
 )]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// How it calls tools.

@@ -82,6 +82,27 @@ impl ProviderError {
         }
     }
 
+    /// The failure that a journal tells of by its kind and its words.
+    pub(crate) fn recorded(kind: &str, words: &str) -> Self {
+        let (provider, message) = words.split_once(": ").unwrap_or(("", words));
+        let failure = ProviderFailure::new(provider, message);
+        match kind {
+            "rate_limited" => Self::RateLimited(failure),
+            "overloaded" => Self::Overloaded(failure),
+            "unavailable" => Self::Unavailable(failure),
+            "timed_out" => Self::TimedOut(failure),
+            "interrupted_stream" => Self::InterruptedStream(failure),
+            "malformed_response" => Self::MalformedResponse(failure),
+            "authentication" => Self::Authentication(failure),
+            "quota_exhausted" => Self::QuotaExhausted(failure),
+            "unknown_model" => Self::UnknownModel(failure),
+            "context_too_long" | "context_overhead" => Self::ContextTooLong(failure),
+            "content_refused" => Self::ContentRefused(failure),
+            "cancelled" => Self::Cancelled(failure),
+            _ => Self::InvalidRequest(failure),
+        }
+    }
+
     /// The particulars, to be changed on their way: a message shortened, a secret taken out.
     pub fn failure_mut(&mut self) -> &mut ProviderFailure {
         match self {

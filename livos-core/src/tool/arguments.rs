@@ -19,6 +19,12 @@ impl InvalidArguments {
     /// How many problems a model is told of at once.
     #[cfg(feature = "validate")]
     const MAX_PROBLEMS: usize = 5;
+
+    /// What a model was told before, read back.
+    pub(crate) fn told(text: &str) -> Self {
+        let problem = text.strip_prefix("invalid arguments: ").unwrap_or(text);
+        Self { problems: vec![problem.to_owned()] }
+    }
 }
 
 /// Reads typed arguments.

@@ -15,9 +15,32 @@ use super::ToolContext;
 use super::ToolError;
 use super::ToolOutput;
 use super::ToolSpec;
+use crate::event::ToolStatus;
 
 /// A call whose arguments were accepted; nothing has happened until it is polled.
-pub(crate) type PreparedCall = BoxFuture<'static, Result<ToolOutput, ToolError>>;
+pub(crate) type PreparedCall = BoxFuture<'static, Result<ToolOutput, CallFailure>>;
+
+/// Why a call gave no output of its own.
+pub(crate) enum CallFailure {
+    /// The tool failed.
+    Tool(ToolError),
+    /// Nothing was called: this is how it ended when it was.
+    Recorded(RecordedEnd),
+}
+
+impl From<ToolError> for CallFailure {
+    fn from(error: ToolError) -> Self {
+        Self::Tool(error)
+    }
+}
+
+/// How a call ended in a run that is replayed.
+pub(crate) struct RecordedEnd {
+    pub(crate) status: ToolStatus,
+    pub(crate) output: ToolOutput,
+    /// The run could not go on after it.
+    pub(crate) fatal: Option<String>,
+}
 
 /// A tool of any arguments.
 pub(crate) trait ErasedTool: Send + Sync {
@@ -56,7 +79,7 @@ impl<T: Tool> ErasedTool for Typed<T> {
         context: ToolContext,
     ) -> Result<PreparedCall, InvalidArguments> {
         let args = super::arguments::parse(arguments)?;
-        Ok(async move { self.0.call(args, &context).await }.boxed())
+        Ok(async move { Ok(self.0.call(args, &context).await?) }.boxed())
     }
 }
 
@@ -69,6 +92,6 @@ impl<T: DynamicTool> ErasedTool for Dynamic<T> {
         context: ToolContext,
     ) -> Result<PreparedCall, InvalidArguments> {
         let arguments = arguments.clone();
-        Ok(async move { self.0.call(arguments, &context).await }.boxed())
+        Ok(async move { Ok(self.0.call(arguments, &context).await?) }.boxed())
     }
 }

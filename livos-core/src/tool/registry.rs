@@ -165,7 +165,12 @@ impl ToolRegistry {
         self.scope.as_ref().is_none_or(|allowed| allowed.contains(name))
     }
 
-    fn insert(&self, spec: ToolSpec, tool: Arc<dyn ErasedTool>) -> Result<(), RegisterToolError> {
+    /// Adds a tool of any kind under the spec that it shall be known by.
+    pub(crate) fn insert(
+        &self,
+        spec: ToolSpec,
+        tool: Arc<dyn ErasedTool>,
+    ) -> Result<(), RegisterToolError> {
         if !is_tool_name(spec.name.as_str()) {
             return Err(RegisterToolError::InvalidName(spec.name));
         }

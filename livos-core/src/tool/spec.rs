@@ -42,7 +42,7 @@ pub enum Concurrency {
 }
 
 /// What a model and the executor know about a tool.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolSpec {
     /// The name a model calls it by.

@@ -34,6 +34,8 @@ use livos_core::testing::ScriptedProvider;
 use serde_json::json;
 use tokio::sync::Barrier;
 
+use crate::replay::goes_the_same_way;
+
 /// A tool whose behaviour its argument chooses.
 struct Probe {
     effect: Effect,
@@ -135,7 +137,9 @@ async fn watch(agent: &AgentLoop) -> (Vec<AgentEvent>, RunOutcome) {
     while let Some(event) = run.next().await {
         events.push(event);
     }
-    (events, run.await)
+    let outcome = run.await;
+    goes_the_same_way(agent, (outcome.session_id, outcome.run_id)).await;
+    (events, outcome)
 }
 
 fn types(events: &[AgentEvent]) -> Vec<&'static str> {

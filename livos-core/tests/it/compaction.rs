@@ -42,6 +42,8 @@ use livos_core::testing::Script;
 use livos_core::testing::ScriptedProvider;
 use serde_json::json;
 
+use crate::replay::goes_the_same_way;
+
 /// A tool that answers so many words.
 struct Talk;
 
@@ -128,7 +130,9 @@ async fn watch(run: impl Into<RunRequest>, agent: &AgentLoop) -> (Vec<EventKind>
     while let Some(event) = run.next().await {
         events.push(event.kind);
     }
-    (events, run.await)
+    let outcome = run.await;
+    goes_the_same_way(agent, (outcome.session_id, outcome.run_id)).await;
+    (events, outcome)
 }
 
 /// A compaction in short: why, how, how many messages it sums up, and what failed.

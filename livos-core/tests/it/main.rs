@@ -14,6 +14,7 @@ mod events;
 mod feeds;
 mod redis_store;
 mod registry;
+mod replay;
 mod stores;
 mod transcript;
 mod worker;

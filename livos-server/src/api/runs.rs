@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hyper::StatusCode;
 use livos_core::RunError;
 use livos_core::RunFilter;
 use livos_core::RunId;
@@ -181,6 +182,22 @@ pub(super) fn describe_cancel(operation: Operation) -> Operation {
         .named("cancel_run", "Stop a run; one that ended already stays as it is.")
         .answers::<Run>(200, "As it is now.")
         .problem(ProblemKind::StorageFailed)
+}
+
+pub(super) async fn record(call: Call) -> Answer {
+    let run = find(&call.app, call.id("run")?).await?;
+    let recording = call.app.engine().await.recorder.record(&run).await?;
+    Ok(Reply::bytes(StatusCode::OK, "application/json", recording.to_json()))
+}
+
+pub(super) fn describe_record(operation: Operation) -> Operation {
+    operation
+        .named(
+            "record_run",
+            "One run as a file that replays offline: all that it met, without secrets that the server knows.",
+        )
+        .answers::<serde_json::Map<String, Value>>(200, "A recording; `livos replay` reads it.")
+        .problem(ProblemKind::Conflict)
 }
 
 async fn find(app: &App, id: RunId) -> Result<RunRecord, Problem> {

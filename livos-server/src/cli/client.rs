@@ -1,5 +1,7 @@
 //! What the command says to the server.
 
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use eventsource_stream::Eventsource;
@@ -13,8 +15,10 @@ use reqwest::Response;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 
 use super::exit;
+use crate::http::Causes;
 
 /// How long the server may take to begin an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,12 +64,25 @@ pub enum ClientError {
     /// Whoever read the output has gone, as `head` does; nothing is left to say.
     #[error("nobody reads the output")]
     ReaderGone,
+    /// A file cannot be read, written or used.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The terminal does not take or give text.
     #[error("the terminal failed: {0}")]
     Terminal(String),
 }
 
 impl ClientError {
+    /// A file that cannot be used, with all that is known of why.
+    pub(super) fn file(path: &Path, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::File { path: path.to_owned(), reason: Causes(error).to_string() }
+    }
+
     /// Whether the server is fine and took the key, but not what it was asked.
     pub(super) fn is_about_the_request(&self) -> bool {
         matches!(self, Self::Refused { status: 400 | 402 | 404..500, .. })
@@ -74,7 +91,7 @@ impl ClientError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::NoTask => exit::USAGE,
-            Self::Terminal(_) => exit::FAILED,
+            Self::Terminal(_) | Self::File { .. } => exit::FAILED,
             problem if problem.is_about_the_request() => exit::FAILED,
             _ => exit::NO_SERVER,
         }
@@ -113,6 +130,19 @@ impl Client {
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.read(self.send(self.request(Method::GET, path)).await?).await
+    }
+
+    /// Asks for something to be made, and writes it to a file as it comes.
+    pub(super) async fn download(&self, path: &str, file: &Path) -> Result<(), ClientError> {
+        let response = self.send_unbounded(self.request(Method::POST, path)).await?;
+        let failed = |error: std::io::Error| ClientError::file(file, &error);
+        let mut out = tokio::fs::File::create(file).await.map_err(failed)?;
+        let mut pieces = response.bytes_stream();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|error| self.unreachable(&error))?;
+            out.write_all(&piece).await.map_err(failed)?;
+        }
+        out.sync_all().await.map_err(failed)
     }
 
     /// As [`get`](Self::get), for an answer that also means something when its status is an error.

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use livos_core::Secret;
+
 use super::key;
 use super::key::Layer;
 use super::key::Source;
+
+/// How the names of variables end that hold secrets.
+const SECRET_NAMES: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 /// The variable that names the home directory.
 pub(super) const HOME: &str = "LIVOS_HOME";
@@ -34,6 +39,13 @@ impl Environment {
     /// A variable that is set to something. An empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The values of all variables that are named like secrets: `…KEY`, `…TOKEN`, `…SECRET`, `…PASSWORD`.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let is_secret = |name: &str| SECRET_NAMES.iter().any(|end| name.ends_with(end));
+        let secrets = self.0.iter().filter(|(name, _)| is_secret(name));
+        secrets.map(|(_, value)| Secret::from(value.as_str())).collect()
     }
 
     pub(super) fn layer(&self) -> Layer {

@@ -6,6 +6,7 @@ use livos_core::AgentLoop;
 use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
@@ -21,11 +22,12 @@ use crate::config::Config;
 use crate::config::ShellAccess;
 use crate::engine::Engine;
 use crate::engine::Providers;
+use crate::engine::Recorder;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
-pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice) {
+pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice, secrets: Vec<Secret>) {
     let providers = providers(choice, config.model).await;
     let tools = tools(&config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
@@ -40,8 +42,10 @@ pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice) {
     if let Some(limit) = config.agent.daily_limit {
         agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
     }
+    let agent = agent.build();
+    let recorder = Recorder { agent: agent.clone(), secrets: secrets.into() };
     let runs = Runs::start(RunsParts {
-        agent: agent.build(),
+        agent,
         store: Arc::clone(&app.store),
         metrics: Arc::clone(&app.metrics),
         clock: Arc::clone(&app.clock),
@@ -50,7 +54,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice) {
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });
-    if app.engine.set(Engine { runs, tools, providers }).is_err() {
+    if app.engine.set(Engine { runs, tools, providers, recorder }).is_err() {
         tracing::error!("the engine was made twice");
     }
 }

@@ -1,8 +1,10 @@
 //! The `livos` command as people and scripts use it.
 
+mod backup;
 mod chat;
 mod doctor;
 mod lists;
+mod replay;
 mod run;
 mod status;
 

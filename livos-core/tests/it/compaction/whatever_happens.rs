@@ -14,6 +14,7 @@ use super::assert_valid;
 use super::bench_with;
 use super::replayed;
 use super::too_long;
+use crate::replay::goes_the_same_way;
 
 /// What happens to a session, one after the other.
 #[derive(Debug, Clone)]
@@ -37,6 +38,7 @@ async fn live_through(window: u64, happenings: Vec<Happening>, summaries: Vec<Sc
     let bench = bench_with(Some(window), vec![], summaries, |agent| agent);
     let session_id = SessionId::generate();
     let mut calls = 0;
+    let mut runs = Vec::new();
     for happening in happenings {
         let Happening::Run { asked, talked } = happening else {
             // It may find nothing to do, or no summary; then nothing changes.
@@ -53,6 +55,7 @@ async fn live_through(window: u64, happenings: Vec<Happening>, summaries: Vec<Sc
         let text = format!("Look at file-{calls}.rs. {}", "please ".repeat(asked));
         let outcome = bench.agent.run(RunRequest::new(text).in_session(session_id)).await;
         assert_eq!(outcome.error, None);
+        runs.push(outcome.run_id);
     }
     bench.model.add(Script::text("Bye."));
     bench.agent.run(RunRequest::new("Bye.").in_session(session_id)).await;
@@ -68,6 +71,9 @@ async fn live_through(window: u64, happenings: Vec<Happening>, summaries: Vec<Sc
     let requests = bench.model.requests();
     let seen = &requests.last().unwrap().conversation;
     assert_same(&replayed[..replayed.len() - 1], seen);
+    for run in runs {
+        goes_the_same_way(&bench.agent, (session_id, run)).await;
+    }
 }
 
 fn summary() -> impl Strategy<Value = Script> {
