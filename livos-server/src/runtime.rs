@@ -1,8 +1,11 @@
 //! The composition root: the one place that knows what the server is made of.
 
 mod assemble;
+mod builder;
 mod models;
 pub(crate) mod telemetry;
+
+pub use self::builder::ServerBuilder;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,6 +22,7 @@ use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::SystemClock;
+use livos_core::ToolRegistry;
 use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -117,8 +121,7 @@ impl Server {
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(config: Config, environment: &Environment) -> Result<Self, StartError> {
-        let choice = models::configured(environment, config.model.as_ref())?;
-        Self::start_choosing(config, choice).await
+        Self::builder(config).environment(environment)?.start().await
     }
 
     /// Starts a server that asks these models, whatever the environment says.
@@ -126,10 +129,30 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: Config, models: Models) -> Result<Self, StartError> {
-        Self::start_choosing(config, models::Choice::Configured(models)).await
+        Self::builder(config).models(models).start().await
     }
 
-    async fn start_choosing(config: Config, choice: models::Choice) -> Result<Self, StartError> {
+    /// A server to which an embedder adds models and tools before it starts.
+    ///
+    /// ```no_run
+    /// # use livos_server::{Config, Environment, ServeFlags, Server};
+    /// # async fn example(tools: livos_core::ToolRegistry) -> Result<(), Box<dyn std::error::Error>> {
+    /// let environment = Environment::of_process();
+    /// let config = Config::load(ServeFlags::default(), &environment)?;
+    /// let server = Server::builder(config).environment(&environment)?.tools(tools).start().await?;
+    /// # server.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(config: Config) -> ServerBuilder {
+        ServerBuilder::new(config)
+    }
+
+    async fn compose(
+        config: Config,
+        choice: models::Choice,
+        tools: ToolRegistry,
+    ) -> Result<Self, StartError> {
         let mut home = Home::open(&config.home)?;
         let key = home.api_key(config.api_key.as_ref())?;
         home::create_private_directory(&config.agent.workspace)?;
@@ -176,6 +199,7 @@ impl Server {
             config.agent.clone(),
             config.model.clone(),
             choice,
+            tools,
         ));
         tracing::info!(%url, home = %config.home.display(), "listening");
         Ok(Self {

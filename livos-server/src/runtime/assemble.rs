@@ -25,9 +25,10 @@ pub(super) async fn engine(
     settings: AgentSettings,
     model: Option<ModelName>,
     choice: Choice,
+    tools: ToolRegistry,
 ) {
     let providers = providers(choice, model).await;
-    let tools = tools(&settings);
+    add_own_tools(&tools, &settings);
     let journal: Arc<dyn Journal> = Arc::clone(&app.store) as Arc<dyn Journal>;
     let agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
@@ -71,23 +72,21 @@ fn default_model(manager: &ProviderManager) -> ModelName {
 }
 
 /// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
-fn tools(settings: &AgentSettings) -> ToolRegistry {
-    let tools = ToolRegistry::new();
+fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings) {
     let root = match WorkspaceRoot::create(&settings.workspace) {
         Ok(root) => root,
         Err(error) => {
             tracing::error!(%error, "the workspace cannot be used; there are no file tools");
-            return tools;
+            return;
         }
     };
     let shell = match settings.shell {
         ShellAccess::Off => Ok(()),
-        ShellAccess::On => livos_tools::shell::register(&tools, &root, ShellSettings::default()),
+        ShellAccess::On => livos_tools::shell::register(tools, &root, ShellSettings::default()),
     };
     let registered =
-        [livos_tools::files::register(&tools, &root), livos_tools::time::register(&tools), shell];
+        [livos_tools::files::register(tools, &root), livos_tools::time::register(tools), shell];
     for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
     }
-    tools
 }
