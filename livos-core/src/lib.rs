@@ -82,6 +82,7 @@ mod agent;
 mod budget;
 mod cancel;
 mod clock;
+mod crash_point;
 mod event;
 mod id;
 mod message;
@@ -101,6 +102,11 @@ pub use self::agent::{
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
+#[doc(hidden)]
+pub use self::crash_point::CrashPoint;
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub use self::crash_point::arm as arm_crash_point;
 pub use self::event::{AgentEvent, EventKind, Position, RunError, RunStatus, ToolStatus};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
