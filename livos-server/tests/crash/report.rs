@@ -1,0 +1,148 @@
+//! What was done, and what was found.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::campaign::Campaign;
+use crate::campaign::Kills;
+use crate::checks::Journals;
+use crate::checks::Traces;
+use crate::checks::unknown_outcomes;
+use crate::ledger::Violation;
+use crate::options::Options;
+use crate::options::StoreKind;
+
+/// How many violations are shown with their journals.
+const SHOWN: usize = 5;
+
+/// What was done, and what was found.
+#[derive(Debug)]
+pub(crate) struct Report {
+    options: Options,
+    kills: String,
+    starts: usize,
+    sessions: usize,
+    messages: usize,
+    entries: usize,
+    runs: usize,
+    recoveries: usize,
+    model_calls: u64,
+    tool_executions: u64,
+    repeated_executions: u64,
+    unknown_outcomes: usize,
+    deliveries: usize,
+    delivery_attempts: u64,
+    took: Duration,
+    violations: Vec<(Violation, String)>,
+}
+
+impl Report {
+    pub(crate) fn of(
+        campaign: &Campaign,
+        kills: &Kills,
+        options: Options,
+        journals: &Journals,
+        traces: &Traces,
+        took: Duration,
+    ) -> Self {
+        let sessions = campaign.ledger.sessions();
+        let arrived = campaign.sink.arrived();
+        let entries = || journals.values().flatten();
+        let of_type = |name: &str| entries().filter(|entry| entry["type"] == name).count();
+        let recovered = |entry: &&serde_json::Value| {
+            entry["type"] == "run_started" && entry["attempt"].as_u64() > Some(1)
+        };
+        let journal_of = |violation: &Violation| {
+            let journal = violation.session.as_ref().and_then(|name| journals.get(name));
+            journal.into_iter().flatten().map(|entry| format!("    {entry}\n")).collect()
+        };
+        let violations = campaign.ledger.violations();
+        Self {
+            options,
+            kills: kills.to_string(),
+            starts: kills.starts,
+            sessions: sessions.len(),
+            messages: sessions.iter().map(|known| known.acknowledged.len()).sum(),
+            entries: entries().count(),
+            runs: of_type("run_finished"),
+            recoveries: entries().filter(recovered).count(),
+            model_calls: campaign.model.asked(),
+            tool_executions: traces.total(),
+            repeated_executions: traces.repeated(),
+            unknown_outcomes: journals.values().map(|journal| unknown_outcomes(journal)).sum(),
+            deliveries: arrived.len(),
+            delivery_attempts: arrived.values().map(|arrived| arrived.times).sum(),
+            took,
+            violations: violations.into_iter().map(|it| (it.clone(), journal_of(&it))).collect(),
+        }
+    }
+
+    pub(crate) fn has_violations(&self) -> bool {
+        !self.violations.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = match self.options.store {
+            StoreKind::Sqlite => "SQLite",
+            StoreKind::Redis => "Redis",
+        };
+        writeln!(
+            f,
+            "crash test on {store}, seed {}, {} s",
+            self.options.seed,
+            self.took.as_secs()
+        )?;
+        writeln!(f, "  kills                {}", self.kills)?;
+        writeln!(f, "  starts               {}", self.starts)?;
+        writeln!(f, "  sessions             {}", self.sessions)?;
+        writeln!(f, "  messages             {} acknowledged", self.messages)?;
+        writeln!(f, "  journal entries      {}", self.entries)?;
+        writeln!(
+            f,
+            "  runs                 {}, taken up again {} times",
+            self.runs, self.recoveries
+        )?;
+        writeln!(f, "  model calls          {}", self.model_calls)?;
+        writeln!(
+            f,
+            "  tool executions      {}, {} of them again, {} calls with unknown outcome",
+            self.tool_executions, self.repeated_executions, self.unknown_outcomes
+        )?;
+        writeln!(
+            f,
+            "  deliveries           {}, arrived {} times",
+            self.deliveries, self.delivery_attempts
+        )?;
+        writeln!(f, "  violations           {}", self.violations.len())?;
+        for (index, (violation, journal)) in self.violations.iter().enumerate() {
+            let session = violation.session.as_deref().unwrap_or("-");
+            writeln!(
+                f,
+                "violation: {} (session {session}, seen at {})",
+                violation.what, violation.during
+            )?;
+            if index < SHOWN {
+                write!(f, "{journal}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Kills {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at_points: usize = self.at_points.values().sum();
+        write!(
+            f,
+            "{} ({} at random moments, {at_points} at named points:",
+            at_points + self.at_random,
+            self.at_random
+        )?;
+        for (point, count) in &self.at_points {
+            write!(f, " {} {count}", point.name())?;
+        }
+        f.write_str(")")
+    }
+}
