@@ -83,10 +83,12 @@ mod budget;
 mod cancel;
 mod clock;
 mod crash_point;
+mod delivery;
 mod event;
 mod id;
 mod message;
 mod origin;
+mod pause;
 mod provider;
 mod secret;
 mod store;
@@ -94,10 +96,11 @@ mod store;
 pub mod testing;
 mod text_tools;
 mod tool;
+mod worker;
 
 pub use self::agent::{
-    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, Ending, PendingCall, RunControl,
-    RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
+    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, EndRecord, Ending, PendingCall,
+    RunControl, RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
@@ -107,6 +110,10 @@ pub use self::crash_point::CrashPoint;
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub use self::crash_point::arm as arm_crash_point;
+pub use self::delivery::{
+    ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
+    Repetition, ReplySink, SinkAnswer,
+};
 pub use self::event::{AgentEvent, EventKind, Position, RunError, RunStatus, ToolStatus};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
@@ -144,4 +151,7 @@ pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
     Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
     ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+};
+pub use self::worker::{
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, RunObserver, TakeOver, Worker, WorkerSettings,
 };

@@ -70,15 +70,21 @@ impl Driver {
             interruptible(&cancel, time_left, answer).await
         };
         match asked {
-            // After a cancel the loop sees for itself that the signal was given.
-            Ok(Ok(())) | Err(Interruption::Cancelled) => Ok(()),
+            Ok(Ok(())) => Ok(()),
+            // The loop sees for itself that the signal was given.
+            Err(Interruption::Cancelled) => {
+                self.accounts.abandoned(self.shared.clock.now());
+                Ok(())
+            }
             Ok(Err(CallFailed::Journal(error))) => Err(error),
             Ok(Err(CallFailed::Provider(error))) => {
                 tracing::warn!(kind = error.kind(), error = %error, "the model call failed");
+                self.accounts.failed(self.shared.clock.now());
                 self.run.end(Ending::failed(error.kind(), error.to_string()));
                 Ok(())
             }
             Err(Interruption::TimeUp) => {
+                self.accounts.abandoned(self.shared.clock.now());
                 self.time_is_up = true;
                 Ok(())
             }
@@ -106,15 +112,15 @@ impl Driver {
         let asked_at = self.shared.clock.now();
         let mut first_piece_at = None;
         let provider = Arc::clone(&self.shared.provider);
+        self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
         let mut pieces = provider.chat_stream(request).await?;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
-            if first_piece_at.is_none() {
-                first_piece_at = Some(self.shared.clock.now());
-            }
+            let first_at = *first_piece_at.get_or_insert_with(|| self.shared.clock.now());
+            self.accounts.streamed(streamed_bytes(&piece), first_at);
             match piece {
                 ChatChunk::Finished(response) => {
-                    let timing = (asked_at, first_piece_at.unwrap_or(asked_at));
+                    let timing = (asked_at, first_at);
                     return Ok(self.answered(turn, *response, timing).await?);
                 }
                 ChatChunk::Text(text) => self.emit(EventKind::TextDelta { text }),
@@ -124,9 +130,13 @@ impl Driver {
                 }
                 ChatChunk::Retrying { provider, reason, delay } => {
                     let delay_ms = millis(delay);
+                    let now = self.shared.clock.now();
+                    self.accounts.asked_again(provider.clone(), provider.clone(), now);
                     self.record(EventKind::ProviderRetry { provider, reason, delay_ms }).await?;
                 }
                 ChatChunk::Switched { from, to, reason, discarded_chars } => {
+                    let now = self.shared.clock.now();
+                    self.accounts.asked_again(from.clone(), to.clone(), now);
                     let switched =
                         EventKind::ProviderSwitched { from, to, reason, discarded_chars };
                     self.record(switched).await?;
@@ -146,6 +156,8 @@ impl Driver {
         (asked_at, first_piece_at): (Timestamp, Timestamp),
     ) -> Result<(), JournalFailed> {
         self.context.budget.charge_tokens(response.usage, response.cost);
+        let by = (response.provider.clone(), response.model.clone());
+        self.accounts.answered(by, response.usage, response.cost, self.shared.clock.now());
         self.record(EventKind::AssistantMessage {
             turn,
             message: Arc::new(response.message),
@@ -158,5 +170,14 @@ impl Driver {
             duration_ms: millis(self.shared.clock.now().since(asked_at)),
         })
         .await
+    }
+}
+
+/// How much of an answer a piece brings.
+fn streamed_bytes(piece: &ChatChunk) -> usize {
+    match piece {
+        ChatChunk::Text(text) | ChatChunk::Thinking(text) => text.len(),
+        ChatChunk::ToolCall { partial_json, .. } => partial_json.len(),
+        ChatChunk::Finished(_) | ChatChunk::Retrying { .. } | ChatChunk::Switched { .. } => 0,
     }
 }

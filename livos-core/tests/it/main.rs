@@ -8,7 +8,9 @@
 )]
 
 mod agent_loop;
+mod delivery;
 mod events;
 mod registry;
 mod stores;
 mod transcript;
+mod worker;
