@@ -108,6 +108,7 @@ impl Sink {
             self.nameless.lock().unwrap().push(text);
             return;
         };
+        let body = without_attempt(body);
         let path = request.uri().path().to_owned();
         let mut arrived = self.arrived.lock().unwrap();
         let known = arrived.entry(name.to_owned()).or_insert_with(|| Arrived {
@@ -121,6 +122,14 @@ impl Sink {
         known.is_accepted |= is_accepted;
         known.has_changed |= known.body != body;
     }
+}
+
+/// What is the same in every attempt.
+fn without_attempt(mut body: Value) -> Value {
+    if let Some(body) = body.as_object_mut() {
+        body.remove("attempt");
+    }
+    body
 }
 
 impl Handler for Sink {
