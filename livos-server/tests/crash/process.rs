@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
 use tokio::process::Child;
+use tokio::process::ChildStdin;
 use tokio::process::Command;
 
 /// The key that every server of this test wants.
@@ -41,6 +42,8 @@ pub(crate) struct Launcher {
 pub(crate) struct Process {
     child: Child,
     url: String,
+    /// It ends when this is closed, and waiting for a child would close it.
+    _input: ChildStdin,
 }
 
 /// What became of a start.
@@ -64,9 +67,10 @@ impl Launcher {
 
     pub(crate) async fn start(&self, trap: Option<Trap>) -> Started {
         let mut child = self.command(trap).spawn().unwrap();
+        let input = child.stdin.take().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         match tokio::time::timeout(START_TIME, lines.next_line()).await {
-            Ok(Ok(Some(url))) => Started::Serves(Process { child, url }),
+            Ok(Ok(Some(url))) => Started::Serves(Process { child, url, _input: input }),
             Ok(_) => match child.wait().await {
                 Ok(status) if trap.is_some() && was_trapped(status) => Started::Trapped,
                 ended => Started::Failed(format!("the server did not start: {ended:?}")),
