@@ -33,9 +33,9 @@ pub const MAX_ATTEMPTS: u32 = 20;
 /// How long after the end of its run a reply is given up.
 pub const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long one attempt may take.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a worker has for what it claimed; after its death others wait that long.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(30);
 
 /// How a delivery worker works.
 #[derive(Debug, Clone)]

@@ -38,6 +38,11 @@ pub const DEFAULT_CONCURRENT_RUNS: usize = 64;
 pub trait RunObserver: fmt::Debug + Send + Sync + 'static {
     /// Something happened in a run that this worker drives.
     fn observe(&self, event: AgentEvent);
+
+    /// Nothing more comes of a run from this worker: it ended, or was left where it is.
+    fn released(&self, run_id: RunId) {
+        let _ = run_id;
+    }
 }
 
 /// How a worker works.

@@ -171,7 +171,9 @@ impl Memory {
         loop {
             let entries = journal.read(session_id, last_seq, READ_BATCH).await?;
             let Some(last) = entries.last().and_then(AgentEvent::seq) else { return Ok(last_seq) };
-            entries.iter().for_each(|entry| self.apply(entry));
+            for entry in &entries {
+                self.apply(entry);
+            }
             last_seq = last;
         }
     }

@@ -66,6 +66,7 @@ pub(super) async fn drive(shared: Arc<Shared>, claim: Claim, orders: Orders, cla
         give_back(&shared, &claim).await;
     }
     shared.driving.fetch_sub(1, Ordering::Relaxed);
+    shared.observer.released(run_id);
 }
 
 /// Lets others go on with the run at once. If that fails they do when the lease expired.
