@@ -1,7 +1,10 @@
 //! What was done, and what was found.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::campaign::Campaign;
 use crate::campaign::Kills;
@@ -12,8 +15,10 @@ use crate::ledger::Violation;
 use crate::options::Options;
 use crate::options::StoreKind;
 
-/// How many violations are shown with their journals.
+/// How many journals are shown.
 const SHOWN: usize = 5;
+/// How many characters of an entry are shown.
+const LONGEST_ENTRY: usize = 600;
 
 /// What was done, and what was found.
 #[derive(Debug)]
@@ -33,7 +38,9 @@ pub(crate) struct Report {
     deliveries: usize,
     delivery_attempts: u64,
     took: Duration,
-    violations: Vec<(Violation, String)>,
+    violations: Vec<Violation>,
+    /// Those of the sessions in which something was violated.
+    journals: BTreeMap<String, Vec<Value>>,
 }
 
 impl Report {
@@ -49,14 +56,13 @@ impl Report {
         let arrived = campaign.sink.arrived();
         let entries = || journals.values().flatten();
         let of_type = |name: &str| entries().filter(|entry| entry["type"] == name).count();
-        let recovered = |entry: &&serde_json::Value| {
+        let recovered = |entry: &&Value| {
             entry["type"] == "run_started" && entry["attempt"].as_u64() > Some(1)
         };
-        let journal_of = |violation: &Violation| {
-            let journal = violation.session.as_ref().and_then(|name| journals.get(name));
-            journal.into_iter().flatten().map(|entry| format!("    {entry}\n")).collect()
-        };
         let violations = campaign.ledger.violations();
+        let concerned = violations.iter().filter_map(|violation| violation.session.as_ref());
+        let concerned =
+            concerned.filter_map(|name| Some((name.clone(), journals.get(name)?.clone())));
         Self {
             options,
             kills: kills.to_string(),
@@ -73,7 +79,8 @@ impl Report {
             deliveries: arrived.len(),
             delivery_attempts: arrived.values().map(|arrived| arrived.times).sum(),
             took,
-            violations: violations.into_iter().map(|it| (it.clone(), journal_of(&it))).collect(),
+            journals: concerned.collect(),
+            violations,
         }
     }
 
@@ -116,16 +123,14 @@ impl fmt::Display for Report {
             self.deliveries, self.delivery_attempts
         )?;
         writeln!(f, "  violations           {}", self.violations.len())?;
-        for (index, (violation, journal)) in self.violations.iter().enumerate() {
+        for violation in &self.violations {
             let session = violation.session.as_deref().unwrap_or("-");
-            writeln!(
-                f,
-                "violation: {} (session {session}, seen at {})",
-                violation.what, violation.during
-            )?;
-            if index < SHOWN {
-                write!(f, "{journal}")?;
-            }
+            let Violation { what, during, .. } = violation;
+            writeln!(f, "violation: {what} (session {session}, seen at {during})")?;
+        }
+        for (session, journal) in self.journals.iter().take(SHOWN) {
+            writeln!(f, "journal of {session}:")?;
+            journal.iter().try_for_each(|entry| writeln!(f, "  {}", shortened(entry)))?;
         }
         Ok(())
     }
@@ -145,4 +150,8 @@ impl fmt::Display for Kills {
         }
         f.write_str(")")
     }
+}
+
+fn shortened(entry: &Value) -> String {
+    entry.to_string().chars().take(LONGEST_ENTRY).collect()
 }

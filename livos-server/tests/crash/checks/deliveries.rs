@@ -50,7 +50,7 @@ pub(super) async fn check_list(campaign: &Campaign) {
             .violated(None, format!("a reply arrived without a delivery's name: {body}"));
     }
     for state in ["due", "in_flight", "ambiguous", "dead"] {
-        let path = format!("/api/deliveries?state={state}&limit={LISTED}");
+        let path = format!("/api/deliveries?status={state}&limit={LISTED}");
         let what = match campaign.api.get(&path).await {
             Ok(list) => match serde_json::from_str::<Value>(&list) {
                 Ok(list) if list["items"].as_array().is_some_and(Vec::is_empty) => continue,
