@@ -56,14 +56,15 @@
 //!   they do to the world.
 //! - **Agent**: [`AgentLoop`] drives, [`AgentRun`] decides (without IO, serialisable), [`RunHandle`] is what
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
-//! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], and `SqliteStore` with the
-//!   feature `sqlite`.
+//! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
+//!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
 //!
 //! # Features
 //!
 //! None is on by default; the plain crate has no TLS, HTTP or SQL in its tree.
 //!
+//! - `redis`: the store that several machines share; needs Redis 6.2 or newer.
 //! - `sqlite`: the embedded store, with SQLite bundled.
 //! - `validate`: arguments are checked against the whole JSON Schema of the tool. Without it, typed tools
 //!   are checked by their types and dynamic ones check for themselves.
@@ -144,6 +145,8 @@ pub use self::store::{
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
+#[cfg(feature = "redis")]
+pub use self::store::{RedisConfig, RedisStore};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

@@ -10,6 +10,7 @@
 mod agent_loop;
 mod delivery;
 mod events;
+mod redis_store;
 mod registry;
 mod stores;
 mod transcript;

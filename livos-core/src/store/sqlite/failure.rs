@@ -1,5 +1,7 @@
 //! SQLite's errors as the store's.
 
+use std::error::Error;
+
 use rusqlite::ErrorCode;
 
 use crate::store::StoreError;
@@ -21,12 +23,17 @@ pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
 }
 
 /// The same error for one more caller of a transaction that failed.
-pub(super) fn repeated(error: &rusqlite::Error) -> rusqlite::Error {
+pub(super) fn repeated(error: &StoreError) -> StoreError {
+    let cause = |cause: &(dyn Error + Send + Sync)| cause.to_string().into();
     match error {
-        rusqlite::Error::SqliteFailure(code, message) => {
-            rusqlite::Error::SqliteFailure(*code, message.clone())
-        }
-        other => rusqlite::Error::ToSqlConversionFailure(other.to_string().into()),
+        StoreError::Full(source) => StoreError::Full(cause(source.as_ref())),
+        StoreError::ReadOnly(source) => StoreError::ReadOnly(cause(source.as_ref())),
+        StoreError::Corrupt { message } => StoreError::Corrupt { message: message.clone() },
+        StoreError::Unavailable { message, source } => StoreError::Unavailable {
+            message: message.clone(),
+            source: source.as_deref().map(cause),
+        },
+        other => StoreError::unavailable(other.to_string()),
     }
 }
 

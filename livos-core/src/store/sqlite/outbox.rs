@@ -24,6 +24,7 @@ use crate::store::ClaimedDelivery;
 use crate::store::DeliveryClaim;
 use crate::store::DeliveryFilter;
 use crate::store::DeliveryRecord;
+use crate::store::DeliveryState;
 use crate::store::DueDeliveries;
 use crate::store::LeaseToken;
 use crate::store::Outbox;
@@ -163,7 +164,7 @@ pub(super) fn list(
     filter: &DeliveryFilter,
     limit: usize,
 ) -> Result<Page<DeliveryRecord>, StoreError> {
-    let state = filter.state.map(|state| state.name());
+    let state = filter.state.map(DeliveryState::name);
     let session = filter.session_id.map(session_key);
     let run = filter.run_id.map(run_key);
     let before = filter.before.map(delivery_key);

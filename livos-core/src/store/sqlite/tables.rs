@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::failure::store_error;
 use super::outbox;
 use super::queries;
 use super::queue;
 use super::sessions;
+use super::statement::execute;
 use super::statement::to_text;
 use super::usage;
 use crate::clock::Timestamp;
@@ -62,6 +62,15 @@ pub(super) struct Tables<'a> {
     pub(super) remembered: &'a mut Remembered,
     /// To be sent when the transaction is committed.
     pub(super) signals: &'a mut Vec<WorkSignal>,
+    /// To be made findable before that: FTS5 writes its index out at every savepoint.
+    pub(super) said: &'a mut Vec<Said>,
+}
+
+/// Words to be made findable.
+pub(super) struct Said {
+    session_id: SessionId,
+    seq: u64,
+    words: String,
 }
 
 impl Tables<'_> {
@@ -74,19 +83,25 @@ impl Tables<'_> {
             // A full disk ends the whole transaction; a savepoint would begin one of its own.
             return Err(StoreError::unavailable("the transaction was rolled back"));
         }
-        let signals = self.signals.len();
-        self.db.execute_batch("SAVEPOINT job").map_err(store_error)?;
+        let (signals, said) = (self.signals.len(), self.said.len());
+        execute(self.db, "SAVEPOINT job", [])?;
         let written = write(self);
-        let end = match &written {
-            Ok(_) => "RELEASE job",
-            Err(_) => {
-                *self.remembered = Remembered::default();
-                self.signals.truncate(signals);
-                "ROLLBACK TO job; RELEASE job"
-            }
-        };
-        self.db.execute_batch(end).map_err(store_error)?;
+        if written.is_err() {
+            *self.remembered = Remembered::default();
+            self.signals.truncate(signals);
+            self.said.truncate(said);
+            execute(self.db, "ROLLBACK TO job", [])?;
+        }
+        execute(self.db, "RELEASE job", [])?;
         written
+    }
+
+    /// Makes findable what the jobs of this transaction said.
+    pub(super) fn index(&mut self) -> Result<(), StoreError> {
+        for Said { session_id, seq, words } in self.said.drain(..) {
+            sessions::index(self.db, session_id, seq, &words)?;
+        }
+        Ok(())
     }
 
     fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
@@ -99,7 +114,7 @@ impl Tables<'_> {
     pub(super) fn append(
         &mut self,
         append: Append,
-        texts: &[EntryText],
+        texts: Vec<EntryText>,
     ) -> Result<u64, StoreError> {
         let Append { session_id, entries, lease, joins, usage } = append;
         if let Some(lease) = lease {
@@ -116,7 +131,7 @@ impl Tables<'_> {
         &mut self,
         session_id: SessionId,
         entries: Vec<NewEntry>,
-        texts: &[EntryText],
+        texts: Vec<EntryText>,
     ) -> Result<u64, StoreError> {
         let first = self.last_seq(session_id)? + 1;
         let Some(newest) = entries.last() else { return Ok(first) };
@@ -125,9 +140,7 @@ impl Tables<'_> {
         let mut ended = Vec::new();
         for ((seq, event), text) in (first..).zip(events(session_id, first, entries)).zip(texts) {
             queries::insert_entry(self.db, session_id, seq, (event.run_id, event.at), &text.kind)?;
-            if let Some(words) = &text.words {
-                sessions::index(self.db, session_id, seq, words)?;
-            }
+            self.said.extend(text.words.map(|words| Said { session_id, seq, words }));
             self.project(&event)?;
             ended.extend(Reply::of(&event.kind).map(|reply| (event.run_id, event.at, reply)));
         }
@@ -143,7 +156,7 @@ impl Tables<'_> {
 
     fn write_one(&mut self, session_id: SessionId, entry: NewEntry) -> Result<u64, StoreError> {
         let text = EntryText::of(&entry)?;
-        self.write(session_id, vec![entry], &[text])
+        self.write(session_id, vec![entry], vec![text])
     }
 
     /// Keeps the record of the entry's run up to date.
@@ -235,6 +248,7 @@ impl Tables<'_> {
     pub(super) fn delete_session(&mut self, id: SessionId) -> Result<bool, StoreError> {
         self.remembered.open_runs.retain(|_, run| run.session_id != id);
         self.remembered.last_seqs.remove(&id);
+        self.said.retain(|said| said.session_id != id);
         sessions::delete(self.db, id)
     }
 }

@@ -91,8 +91,8 @@ fn version_1(path: &Path) -> (SessionId, [NewRun; 3]) {
             params![session_key(session), seq, run_key(run.run_id), at, kind],
         )
         .unwrap();
-        let events = crate::store::session_query::events(session, seq, vec![entry]);
-        let mut record = events.filter_map(|event| RunRecord::admitted(&event)).next().unwrap();
+        let mut events = crate::store::session_query::events(session, seq, vec![entry]);
+        let mut record = events.find_map(|event| RunRecord::admitted(&event)).unwrap();
         record.state = state;
         let name = serde_json::to_value(state).unwrap();
         db.execute(

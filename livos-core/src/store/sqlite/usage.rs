@@ -14,6 +14,7 @@ use super::statement::run_key;
 use super::statement::session_key;
 use super::statement::stored;
 use crate::clock::Timestamp;
+use crate::id::UserId;
 use crate::message::MicroUsd;
 use crate::message::Usage;
 use crate::store::SqliteStore;
@@ -98,12 +99,13 @@ pub(super) fn totals(db: &Connection, wanted: &UsageQuery) -> Result<Vec<UsageTo
         conditions.push_str(" AND session_id = :session");
         values.push((":session", session));
     }
-    let user = wanted.user.as_ref().map(|user| user.as_str());
+    let user = wanted.user.as_ref().map(UserId::as_str);
     if let Some(user) = &user {
         conditions.push_str(" AND user = :user");
         values.push((":user", user));
     }
-    let groups: String = wanted.group_by.iter().map(|by| format!("{}, ", column(*by))).collect();
+    let columns = wanted.group_by.iter().map(|by| column(*by)).chain([SUMS]);
+    let columns = columns.collect::<Vec<_>>().join(", ");
     let places: Vec<_> = (1..=wanted.group_by.len()).map(|place| place.to_string()).collect();
     let places = places.join(", ");
     let grouping = match places.is_empty() {
@@ -111,7 +113,7 @@ pub(super) fn totals(db: &Connection, wanted: &UsageQuery) -> Result<Vec<UsageTo
         false => format!(" GROUP BY {places} ORDER BY {places}"),
     };
     let query =
-        format!("SELECT {groups}{SUMS} FROM usage WHERE TRUE{conditions}{grouping} LIMIT :limit");
+        format!("SELECT {columns} FROM usage WHERE TRUE{conditions}{grouping} LIMIT :limit");
     rows(db, &query, values.as_slice(), |row| total(row, wanted.group_by.len()))
 }
 

@@ -1,5 +1,6 @@
 //! The thread that writes: everything that waits goes into one transaction.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -25,7 +26,7 @@ const MAX_GROUP: usize = 256;
 /// A write, and what tells its caller how it ended once the transaction did.
 type Job = Box<dyn FnOnce(&mut Tables<'_>) -> Acknowledge + Send>;
 type Acknowledge = Box<dyn FnOnce(CommitResult<'_>) + Send>;
-type CommitResult<'a> = Result<(), &'a rusqlite::Error>;
+type CommitResult<'a> = Result<(), &'a StoreError>;
 
 /// Runs writes on a thread of its own; when it is dropped, what was sent is written before it ends.
 pub(super) struct Writer {
@@ -44,7 +45,7 @@ impl Writer {
     pub(super) async fn append(&self, append: Append) -> Result<u64, StoreError> {
         // Made text here, on the caller's thread: the writer's is shared by all.
         let texts = append.entries.iter().map(EntryText::of).collect::<Result<Vec<_>, _>>()?;
-        self.submit(move |tables| tables.append(append, &texts)).await
+        self.submit(move |tables| tables.append(append, texts)).await
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -64,7 +65,7 @@ impl Writer {
             Box::new(move |committed| {
                 let outcome = match committed {
                     Ok(()) => written,
-                    Err(error) => Err(store_error(repeated(error))),
+                    Err(error) => Err(repeated(error)),
                 };
                 // Nobody waits any more when the caller was dropped.
                 reply.send(outcome).ok();
@@ -95,17 +96,25 @@ impl fmt::Debug for Writer {
 fn write_all(connection: &Connection, waiting: &mpsc::Receiver<Job>, signals: &Signals) {
     let mut remembered = Remembered::default();
     let mut raised = Vec::new();
+    let mut said = Vec::new();
     while let Ok(first) = waiting.recv() {
         let group = std::iter::once(first).chain(waiting.try_iter()).take(MAX_GROUP);
         let mut acknowledgements = Vec::new();
-        let mut tables =
-            Tables { db: connection, remembered: &mut remembered, signals: &mut raised };
+        let mut tables = Tables {
+            db: connection,
+            remembered: &mut remembered,
+            signals: &mut raised,
+            said: &mut said,
+        };
         // When it cannot begin, the jobs find no transaction and do nothing.
         let begun = connection.execute_batch("BEGIN IMMEDIATE");
         acknowledgements.extend(group.map(|job| job(&mut tables)));
-        let committed = begun.and_then(|()| connection.execute_batch("COMMIT"));
+        let committed = begun
+            .map_err(store_error)
+            .and_then(|()| tables.index())
+            .and_then(|()| connection.execute_batch("COMMIT").map_err(store_error));
         let committed = committed.inspect_err(|error| {
-            tracing::error!(%error, "a transaction of the store failed");
+            tracing::error!(%error, cause = ?error.source(), "a transaction of the store failed");
             if !connection.is_autocommit()
                 && let Err(error) = connection.execute_batch("ROLLBACK")
             {
@@ -114,6 +123,7 @@ fn write_all(connection: &Connection, waiting: &mpsc::Receiver<Job>, signals: &S
             // What was counted on is not there.
             remembered = Remembered::default();
             raised.clear();
+            said.clear();
         });
         for acknowledge in acknowledgements {
             acknowledge(committed.as_ref().copied());
