@@ -26,8 +26,8 @@ use livos_core::StoreError;
 use livos_core::Timestamp;
 use livos_core::Usage;
 
-const SESSIONS: usize = 100;
-const ENTRIES: usize = 300;
+const SESSIONS: u32 = 100;
+const ENTRIES: u32 = 300;
 const ADMISSIONS: usize = 300;
 const MESSAGES: usize = 10_000;
 const AT: Timestamp = Timestamp::from_unix_micros(1_767_225_600_000_000);
@@ -52,7 +52,7 @@ async fn appends(path: &Path) -> Result<bool, StoreError> {
     let store = Arc::new(SqliteStore::open(path)?);
     let began = Instant::now();
     join_all((0..SESSIONS).map(|_| write(&store, ENTRIES))).await;
-    let rate = (SESSIONS * ENTRIES) as f64 / began.elapsed().as_secs_f64();
+    let rate = f64::from(SESSIONS * ENTRIES) / began.elapsed().as_secs_f64();
     println!("durable entries a second, {SESSIONS} sessions at once: {rate:.0}");
     Ok(rate >= APPENDS_TARGET)
 }
@@ -106,7 +106,7 @@ async fn long_session(path: &Path) -> Result<bool, StoreError> {
     Ok(whole == (MESSAGES as u64, 100, 1, 1) && opened.max(listed).max(searched) <= OPEN_TARGET)
 }
 
-async fn write(store: &SqliteStore, entries: usize) -> Result<(), StoreError> {
+async fn write(store: &SqliteStore, entries: u32) -> Result<(), StoreError> {
     let session = SessionId::generate();
     for number in 0..entries {
         let entry = match number % 2 {
@@ -122,7 +122,7 @@ async fn write(store: &SqliteStore, entries: usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn answer(number: usize) -> NewEntry {
+fn answer(number: u32) -> NewEntry {
     let text =
         format!("Answer {number}: it is sunny in Lisbon today, with a light wind from the north.");
     let kind = EventKind::AssistantMessage {

@@ -7,12 +7,14 @@
 mod accounts;
 mod admitted;
 mod builder;
+mod compact;
 mod daily_limit;
 mod dispatch;
 mod driver;
 mod event_queue;
 mod handle;
 mod interrupt;
+mod make_room;
 mod model_call;
 mod outcome;
 mod queued;
@@ -27,6 +29,9 @@ use std::sync::Arc;
 
 pub use self::builder::AgentLoopBuilder;
 pub use self::builder::ToolMode;
+pub use self::compact::CompactError;
+pub use self::compact::CompactionReport;
+pub use self::compact::CompactionRequest;
 pub use self::handle::RunControl;
 pub use self::handle::RunHandle;
 pub use self::handle::Steered;
@@ -48,6 +53,9 @@ use self::queued::Queued;
 use self::transcript_cache::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
+use crate::compaction::CompactionPolicy;
+use crate::context::FixedParts;
+use crate::context::LearnedWindows;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
@@ -104,6 +112,9 @@ struct Shared {
     delivery: Delivery,
     transcripts: TranscriptCache,
     daily_limit: Option<DailyLimit>,
+    compaction: CompactionPolicy,
+    windows: LearnedWindows,
+    fixed_parts: FixedParts,
 }
 
 impl AgentLoop {

@@ -1,5 +1,6 @@
 //! Everything an observer of a run may see.
 
+mod compaction;
 mod outcome;
 
 use std::sync::Arc;
@@ -25,6 +26,10 @@ use crate::origin::Trigger;
 use crate::provider::StopReason;
 use crate::tool::Effect;
 
+pub use self::compaction::CompactedView;
+pub use self::compaction::CompactionCall;
+pub use self::compaction::CompactionMethod;
+pub use self::compaction::CompactionReason;
 pub use self::outcome::RunError;
 pub use self::outcome::RunStatus;
 pub use self::outcome::ToolStatus;
@@ -207,6 +212,27 @@ pub enum EventKind {
         /// How many characters of visible text are void.
         discarded_chars: u64,
     },
+    /// The model sees a shorter conversation from here on. The entries before stay as they are.
+    Compacted {
+        /// The tokens of the next prompt as it was, instructions and tools included.
+        tokens_before: u64,
+        /// Its tokens as it is now.
+        tokens_after: u64,
+        /// How many messages the summary stands for; 0 when there is none.
+        messages_summarised: u64,
+        /// Why.
+        reason: CompactionReason,
+        /// How.
+        method: CompactionMethod,
+        /// What the model sees.
+        view: Arc<CompactedView>,
+        /// The model call that wrote the summary, if one was answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<Arc<CompactionCall>>,
+        /// Why messages were left out and not summed up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     /// The run is over.
     RunFinished {
         /// How it ended.
@@ -269,6 +295,7 @@ impl EventKind {
             Self::ToolFinished { .. } => "tool_finished",
             Self::ProviderRetry { .. } => "provider_retry",
             Self::ProviderSwitched { .. } => "provider_switched",
+            Self::Compacted { .. } => "compacted",
             Self::RunFinished { .. } => "run_finished",
         }
     }

@@ -56,6 +56,7 @@
 //!   they do to the world.
 //! - **Agent**: [`AgentLoop`] drives, [`AgentRun`] decides (without IO, serialisable), [`RunHandle`] is what
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
+//! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
@@ -83,7 +84,12 @@ mod agent;
 mod budget;
 mod cancel;
 mod clock;
+<<<<<<< HEAD
 mod crash_point;
+=======
+mod compaction;
+mod context;
+>>>>>>> worker
 mod delivery;
 mod event;
 mod id;
@@ -100,22 +106,33 @@ mod tool;
 mod worker;
 
 pub use self::agent::{
-    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, EndRecord, Ending, PendingCall,
-    RunControl, RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
+    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
+    CompactionRequest, EndRecord, Ending, PendingCall, RunControl, RunHandle, RunOutcome,
+    RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
+<<<<<<< HEAD
 #[doc(hidden)]
 pub use self::crash_point::CrashPoint;
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub use self::crash_point::arm as arm_crash_point;
+=======
+pub use self::compaction::{CompactionPolicy, SummaryError};
+pub use self::context::{
+    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
+>>>>>>> worker
 pub use self::delivery::{
     ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
     Repetition, ReplySink, SinkAnswer,
 };
-pub use self::event::{AgentEvent, EventKind, Position, RunError, RunStatus, ToolStatus};
+pub use self::event::{
+    AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
+    Position, RunError, RunStatus, ToolStatus,
+};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
     UserId, WorkerId,

@@ -13,11 +13,13 @@ mod request;
 mod response;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
+use crate::context::TokenCounter;
 use crate::id::ModelName;
 use crate::id::ProviderId;
 
@@ -100,6 +102,13 @@ pub trait AIProvider: fmt::Debug + Send + Sync + 'static {
     fn capabilities(&self, model: &ModelName) -> Capabilities {
         let _ = model;
         Capabilities::default()
+    }
+
+    /// What counts the tokens of a model's prompts exactly, where its vocabulary is known.
+    /// Absent, they are [estimated](crate::EstimatedTokens).
+    fn token_counter(&self, model: &ModelName) -> Option<Arc<dyn TokenCounter>> {
+        let _ = model;
+        None
     }
 
     /// The models that are known to be served, for people to choose from.

@@ -21,6 +21,7 @@ use self::parse::AnswerReader;
 use self::parse::Ending;
 use self::parse::ReadAnswer;
 use self::prompt::Form;
+use crate::context::TokenCounter;
 use crate::id::ModelName;
 use crate::id::ProviderId;
 use crate::message::ContentBlock;
@@ -130,6 +131,10 @@ impl AIProvider for TextTools {
         let mut capabilities = self.inner.capabilities(model);
         capabilities.tools = ToolSupport::Native;
         capabilities
+    }
+
+    fn token_counter(&self, model: &ModelName) -> Option<Arc<dyn TokenCounter>> {
+        self.inner.token_counter(model)
     }
 
     async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError> {

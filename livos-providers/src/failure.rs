@@ -5,6 +5,7 @@
 //! Whatever a service says passes [`presentable`] before anybody sees it.
 
 mod retry;
+mod window;
 
 use std::error::Error;
 
@@ -134,6 +135,9 @@ pub(crate) fn from_response(
     if let Some(pause) = retry::pause(headers).or_else(|| report.retry_delay()) {
         failure = failure.with_retry_after(pause);
     }
+    if let Some(window) = report.window() {
+        failure = failure.with_context_window(window);
+    }
     presentable(config, kind(failure))
 }
 
@@ -149,6 +153,9 @@ pub(crate) fn from_error_object(provider: &ProviderId, error: &Value) -> Provide
     }
     if let Some(pause) = report.retry_delay() {
         failure = failure.with_retry_after(pause);
+    }
+    if let Some(window) = report.window() {
+        failure = failure.with_context_window(window);
     }
     kind(failure)
 }
@@ -209,6 +216,12 @@ impl Report {
             _ => None,
         };
         text.filter(|text| !text.trim().is_empty())
+    }
+
+    /// The window, where the service says how long a conversation may be.
+    fn window(&self) -> Option<u64> {
+        let named = self.field("n_ctx").and_then(Value::as_u64);
+        named.or_else(|| window::told(self.text()?))
     }
 
     fn message(&self, status: u16) -> String {

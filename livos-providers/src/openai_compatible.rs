@@ -13,6 +13,8 @@ mod reasoning;
 mod request;
 mod response;
 mod stream;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod tool_calls;
 mod usage;
 mod wire;
@@ -192,6 +194,14 @@ impl AIProvider for OpenAiCompatible {
 
     fn capabilities(&self, model: &ModelName) -> Capabilities {
         models::capabilities(self.dialect, model)
+    }
+
+    #[cfg(feature = "tokens")]
+    fn token_counter(
+        &self,
+        model: &ModelName,
+    ) -> Option<std::sync::Arc<dyn livos_core::TokenCounter>> {
+        tokens::counter(self.dialect, model)
     }
 
     async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError> {

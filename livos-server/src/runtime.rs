@@ -7,6 +7,8 @@ pub(crate) mod telemetry;
 
 pub use self::builder::ServerBuilder;
 
+use self::builder::Own;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +24,6 @@ use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::SystemClock;
-use livos_core::ToolRegistry;
 use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -149,11 +150,7 @@ impl Server {
         ServerBuilder::new(config)
     }
 
-    async fn compose(
-        config: Config,
-        choice: models::Choice,
-        tools: ToolRegistry,
-    ) -> Result<Self, StartError> {
+    async fn compose(config: Config, own: Own) -> Result<Self, StartError> {
         let mut home = Home::open(&config.home)?;
         let key = home.api_key(config.api_key.as_ref())?;
         home::create_private_directory(&config.agent.workspace)?;
@@ -196,7 +193,7 @@ impl Server {
             }
         };
         let listening = tokio::spawn(listener.run(Arc::clone(&app)));
-        tokio::spawn(assemble::engine(Arc::clone(&app), config.clone(), choice, tools));
+        tokio::spawn(assemble::engine(Arc::clone(&app), config.clone(), own));
         tracing::info!(%url, home = %config.home.display(), "listening");
         Ok(Self {
             app,

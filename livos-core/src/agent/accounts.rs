@@ -1,10 +1,16 @@
 //! What model calls of a run used, until it is written down.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
+use crate::event::CompactionCall;
 use crate::id::ModelName;
 use crate::id::ProviderId;
+use crate::id::RunId;
+use crate::id::SessionId;
 use crate::message::MicroUsd;
 use crate::message::Usage;
+use crate::origin::Origin;
 use crate::store::CallStatus;
 use crate::store::UsagePurpose;
 use crate::store::UsageRow;
@@ -122,5 +128,29 @@ impl Accounts {
             }
         });
         rows.collect()
+    }
+}
+
+/// The row of a model call that summed up a session. It belongs to the run, if one had it made.
+pub(super) fn compaction_row(
+    call: &CompactionCall,
+    (session_id, run_id): (SessionId, RunId),
+    origin: &Origin,
+    at: Timestamp,
+) -> UsageRow {
+    UsageRow {
+        at,
+        provider: call.provider.clone(),
+        model: call.model.clone(),
+        purpose: UsagePurpose::Compaction,
+        status: CallStatus::Answered,
+        usage: call.usage,
+        cost_micro_usd: call.cost_micro_usd,
+        time_to_first_token_ms: None,
+        duration_ms: call.duration_ms,
+        run_id: Some(run_id),
+        session_id: Some(session_id),
+        user: origin.user.clone(),
+        channel: Arc::clone(&origin.channel),
     }
 }

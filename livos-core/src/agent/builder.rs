@@ -10,6 +10,9 @@ use super::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
+use crate::compaction::CompactionPolicy;
+use crate::context::FixedParts;
+use crate::context::LearnedWindows;
 use crate::id::ModelName;
 use crate::message::MicroUsd;
 use crate::provider::AIProvider;
@@ -58,6 +61,9 @@ impl AgentLoopBuilder {
             delivery: Delivery::default(),
             transcripts: TranscriptCache::default(),
             daily_limit: None,
+            compaction: CompactionPolicy::default(),
+            windows: LearnedWindows::default(),
+            fixed_parts: FixedParts::default(),
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -138,6 +144,12 @@ impl AgentLoopBuilder {
     /// How answers arrive. Whole ones show no deltas and cost less.
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.shared.delivery = delivery;
+        self
+    }
+
+    /// When and how long conversations are made shorter.
+    pub fn compaction(mut self, policy: CompactionPolicy) -> Self {
+        self.shared.compaction = policy;
         self
     }
 

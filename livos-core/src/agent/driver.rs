@@ -16,9 +16,11 @@ use super::Shared;
 use super::Step;
 use super::Transcript;
 use super::accounts::Accounts;
+use super::accounts::compaction_row;
 use super::admitted::Admitted;
 use super::admitted::admit;
 use super::event_queue::EventQueue;
+use super::make_room::Gauge;
 use super::queued::Queued;
 use crate::budget::BudgetLimit;
 use crate::clock::Timestamp;
@@ -58,6 +60,7 @@ pub(super) struct Driver {
     pub(super) events: EventQueue,
     pub(super) run: AgentRun,
     pub(super) transcript: Transcript,
+    pub(super) gauge: Option<Gauge>,
     /// A wait was broken off because the time allowed is over.
     pub(super) time_is_up: bool,
     pub(super) accounts: Accounts,
@@ -116,6 +119,7 @@ impl Driver {
             events,
             run: admitted.run,
             transcript: admitted.transcript,
+            gauge: None,
             time_is_up: false,
             accounts: Accounts::default(),
             queued: admitted.queued,
@@ -197,9 +201,13 @@ impl Driver {
         let run_id = self.context.run_id;
         let entries =
             kinds.iter().map(|kind| NewEntry { run_id, at, kind: kind.clone() }).collect();
-        let append = Append::new(self.context.session_id, entries)
-            .joining(joins)
-            .using(self.accounts.take(&self.context));
+        let mut usage = self.accounts.take(&self.context);
+        usage.extend(kinds.iter().filter_map(|kind| {
+            let EventKind::Compacted { call: Some(call), .. } = kind else { return None };
+            let of = (self.context.session_id, run_id);
+            Some(compaction_row(call, of, &self.context.origin, at))
+        }));
+        let append = Append::new(self.context.session_id, entries).joining(joins).using(usage);
         let written = match &self.queued {
             Some(queued) => queued.append(&*self.shared.journal, append).await,
             None => self.shared.journal.append(append).await,

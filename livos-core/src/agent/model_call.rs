@@ -14,6 +14,7 @@ use super::driver::JournalFailed;
 use super::driver::millis;
 use super::interrupt::Interruption;
 use super::interrupt::interruptible;
+use super::make_room::MadeRoom;
 use crate::clock::Timestamp;
 use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
@@ -23,6 +24,7 @@ use crate::provider::ChatResponse;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
 use crate::provider::ToolChoice;
+use crate::tool::ToolSpec;
 
 /// How long a last turn may take when it is the time that is used up.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(30);
@@ -55,49 +57,98 @@ impl Driver {
         turn: u32,
         access: ToolAccess,
     ) -> Result<(), JournalFailed> {
+        let tools = self.shared.tools.specs();
+        if self.make_room(&tools, self.time_for(access)).await? == MadeRoom::GivenUp {
+            return Ok(());
+        }
         self.context.budget.charge_turn();
         self.record(EventKind::TurnStarted { turn }).await?;
         self.announced().await;
-        let request = self.request(access);
-        let span = tracing::info_span!("model_call", turn, model = %request.model);
-        let cancel = self.control.cancel_signal().clone();
-        let time_left = self.context.budget.time_left(self.shared.clock.now());
-        let time_left = match access {
-            ToolAccess::Offered => time_left,
-            ToolAccess::Withheld(_) => time_left.map(|left| left.max(LAST_WORDS_TIME)),
-        };
-        let asked = {
-            let answer = pin!(self.ask(turn, request).instrument(span));
-            interruptible(&cancel, time_left, answer).await
-        };
-        match asked {
-            Ok(Ok(())) => Ok(()),
-            // The loop sees for itself that the signal was given.
-            Err(Interruption::Cancelled) => {
-                self.accounts.abandoned(self.shared.clock.now());
-                Ok(())
+        match self.attempt(turn, access, &tools).await? {
+            None => Ok(()),
+            // What follows is rare; the future of a run shall not carry it along.
+            Some(ProviderError::ContextTooLong(refusal)) => {
+                Box::pin(self.ask_shorter(turn, access, &tools, refusal)).await
             }
-            Ok(Err(CallFailed::Journal(error))) => Err(error),
-            Ok(Err(CallFailed::Provider(error))) => {
-                tracing::warn!(kind = error.kind(), error = %error, "the model call failed");
-                self.accounts.failed(self.shared.clock.now());
-                self.run.end(Ending::failed(error.kind(), error.to_string()));
-                Ok(())
-            }
-            Err(Interruption::TimeUp) => {
-                self.accounts.abandoned(self.shared.clock.now());
-                self.time_is_up = true;
+            Some(error) => {
+                self.fail(&error);
                 Ok(())
             }
         }
     }
 
-    fn request(&self, access: ToolAccess) -> ChatRequest {
+    /// Makes the conversation shorter than what was refused, and asks once more.
+    async fn ask_shorter(
+        &mut self,
+        turn: u32,
+        access: ToolAccess,
+        tools: &Arc<[ToolSpec]>,
+        refusal: ProviderFailure,
+    ) -> Result<(), JournalFailed> {
+        let time_left = self.time_for(access);
+        if self.make_room_after(&refusal, tools, time_left).await? == MadeRoom::Enough
+            && let Some(error) = self.attempt(turn, access, tools).await?
+        {
+            self.fail(&error);
+        }
+        Ok(())
+    }
+
+    /// Asks once. Gives the model's failure; what else ends a call, the loop sees for itself.
+    async fn attempt(
+        &mut self,
+        turn: u32,
+        access: ToolAccess,
+        tools: &Arc<[ToolSpec]>,
+    ) -> Result<Option<ProviderError>, JournalFailed> {
+        let request = self.request(access, tools);
+        let span = tracing::info_span!("model_call", turn, model = %request.model);
+        let cancel = self.control.cancel_signal().clone();
+        let time_left = self.time_for(access);
+        let asked = {
+            let answer = pin!(self.ask(turn, request).instrument(span));
+            interruptible(&cancel, time_left, answer).await
+        };
+        match asked {
+            Ok(Ok(())) => Ok(None),
+            // The loop sees for itself that the signal was given.
+            Err(Interruption::Cancelled) => {
+                self.accounts.abandoned(self.shared.clock.now());
+                Ok(None)
+            }
+            Ok(Err(CallFailed::Journal(error))) => Err(error),
+            Ok(Err(CallFailed::Provider(error))) => {
+                self.accounts.failed(self.shared.clock.now());
+                Ok(Some(error))
+            }
+            Err(Interruption::TimeUp) => {
+                self.accounts.abandoned(self.shared.clock.now());
+                self.time_is_up = true;
+                Ok(None)
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &ProviderError) {
+        tracing::warn!(kind = error.kind(), error = %error, "the model call failed");
+        self.run.end(Ending::failed(error.kind(), error.to_string()));
+    }
+
+    /// How long the model may take.
+    fn time_for(&self, access: ToolAccess) -> Option<Duration> {
+        let time_left = self.context.budget.time_left(self.shared.clock.now());
+        match access {
+            ToolAccess::Offered => time_left,
+            ToolAccess::Withheld(_) => time_left.map(|left| left.max(LAST_WORDS_TIME)),
+        }
+    }
+
+    fn request(&self, access: ToolAccess, tools: &Arc<[ToolSpec]>) -> ChatRequest {
         let conversation = self.transcript.conversation().clone();
         let mut request = ChatRequest::of(self.model.clone(), conversation);
         request.preferred_provider = self.run.answered_by().map(|(provider, _)| provider.clone());
         request.system.clone_from(&self.shared.system_prompt);
-        request.tools = self.shared.tools.specs();
+        request.tools = Arc::clone(tools);
         request.thinking = self.shared.thinking;
         request.max_output_tokens = self.shared.max_output_tokens;
         request.temperature = self.shared.temperature;

@@ -190,6 +190,13 @@ impl AgentRun {
                 self.answered_by = Some((provider.clone(), model.clone()));
                 self.answered(message, stop_reason);
             }
+            EventKind::Compacted { call: Some(call), .. } => {
+                self.usage += call.usage;
+                self.cost = match (self.cost, call.cost_micro_usd) {
+                    (Some(sum), Some(cost)) => Some(sum + cost),
+                    (sum, cost) => sum.or(cost),
+                };
+            }
             EventKind::ToolStarted { call_id, .. } => {
                 self.tool_calls += 1;
                 if let Some(pending) = self.pending_mut(call_id) {

@@ -2,8 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::compaction::View;
+use crate::compaction::head_message;
+use crate::context::Scale;
+use crate::context::TokenCounter;
+use crate::context::TokenTally;
+use crate::context::cut_results;
+use crate::event::CompactedView;
 use crate::event::EventKind;
 use crate::event::ToolStatus;
+use crate::id::ProviderId;
 use crate::id::RunId;
 use crate::message::ContentBlock;
 use crate::message::Conversation;
@@ -16,7 +24,8 @@ use crate::message::ToolResult;
 ///
 /// It keeps the promise that every provider asks for: each tool call is
 /// answered exactly once, right after the message that made it, in the order
-/// of the calls, whatever order they finished in.
+/// of the calls, whatever order they finished in. A compaction replaces the
+/// older messages; the entries they were made of remain in the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Transcript {
     conversation: Conversation,
@@ -27,6 +36,20 @@ pub struct Transcript {
     open_calls: Vec<OpenCall>,
     /// What was said while calls were open; it follows their results.
     held_back: Vec<Arc<Message>>,
+    /// Places in the conversation of what the present run was asked.
+    tasks: Vec<usize>,
+    /// The last compaction.
+    compacted: Option<Arc<CompactedView>>,
+    tally: TokenTally,
+    /// The run that began last, and whether it is over.
+    last_run: Option<(RunId, RunPhase)>,
+}
+
+/// Whether a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunPhase {
+    Going,
+    Over,
 }
 
 #[derive(Debug, Clone)]
@@ -51,12 +74,14 @@ impl Transcript {
         match event {
             EventKind::RunAdmitted { input, .. } => self.waiting.push((run_id, Arc::clone(input))),
             EventKind::RunStarted { .. } => {
+                self.last_run = Some((run_id, RunPhase::Going));
                 if let Some(input) = self.take_waiting(run_id) {
+                    self.tasks.clear();
                     self.said(input);
                 }
             }
             EventKind::InputJoined { message } => self.said(Arc::clone(message)),
-            EventKind::AssistantMessage { message, .. } => {
+            EventKind::AssistantMessage { message, usage, provider, .. } => {
                 self.close_calls();
                 self.answering = Some(run_id);
                 self.open_calls = message
@@ -66,6 +91,7 @@ impl Transcript {
                 if !message.content.is_empty() {
                     self.conversation.push(Arc::clone(message));
                 }
+                self.tally.report(provider, self.conversation.len(), *usage);
             }
             EventKind::ToolFinished { call_id, name, status, content, .. } => {
                 let open = self.open_calls.iter_mut().find(|open| open.call.call_id == *call_id);
@@ -87,9 +113,68 @@ impl Transcript {
                 if self.answering == Some(run_id) {
                     self.close_calls();
                 }
+                if let Some((_, phase)) = self.last_run.as_mut().filter(|(last, _)| *last == run_id)
+                {
+                    *phase = RunPhase::Over;
+                }
             }
+            EventKind::Compacted { view, .. } => self.compact(view),
             _ => {}
         }
+    }
+
+    /// The run that began last, and whether it goes on.
+    pub(crate) fn last_run(&self) -> Option<(RunId, RunPhase)> {
+        self.last_run
+    }
+
+    /// Tokens of the whole conversation as this counter counts.
+    pub(crate) fn tokens(&mut self, counter: &dyn TokenCounter) -> u64 {
+        self.tally.count(counter, &self.conversation).last().copied().unwrap_or_default()
+    }
+
+    /// How such counts relate to what the provider said last; valid after [`tokens`](Self::tokens).
+    pub(crate) fn scale(&self, provider: Option<&ProviderId>, fixed_tokens: u64) -> Scale {
+        self.tally.scale(provider, fixed_tokens)
+    }
+
+    /// What a compaction has to know.
+    pub(crate) fn view(&mut self, counter: &dyn TokenCounter) -> View {
+        View {
+            sums: self.tally.count(counter, &self.conversation).to_vec(),
+            conversation: self.conversation.clone(),
+            tasks: self.tasks.clone(),
+            last: self.compacted.clone(),
+        }
+    }
+
+    /// Replaces the older messages. A compaction that was made for another view is void.
+    fn compact(&mut self, view: &Arc<CompactedView>) {
+        let generation = self.compacted.as_ref().map_or(0, |last| last.generation) + 1;
+        let replaced = usize::try_from(view.replaced).unwrap_or(usize::MAX);
+        if view.generation != generation || replaced > self.conversation.len() {
+            tracing::warn!(view.generation, expected = generation, "a compaction is void");
+            return;
+        }
+        let limit = view.result_limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let carried = view.carried.iter().filter_map(|place| usize::try_from(*place).ok());
+        let stays: Vec<usize> = carried
+            .filter(|place| *place < replaced)
+            .chain(replaced..self.conversation.len())
+            .collect();
+        let head = head_message(view).map(Arc::new);
+        let heads = head.iter().count();
+        let kept = stays.iter().filter_map(|place| self.conversation.get(*place));
+        let kept = kept.map(|message| match limit {
+            Some(limit) => cut_results(message, limit),
+            None => Arc::clone(message),
+        });
+        let conversation = head.into_iter().chain(kept).collect();
+        let moved = self.tasks.iter().filter_map(|task| stays.iter().position(|it| it == task));
+        self.tasks = moved.map(|place| place + heads).collect();
+        self.conversation = conversation;
+        self.compacted = Some(Arc::clone(view));
+        self.tally = TokenTally::default();
     }
 
     fn take_waiting(&mut self, run_id: RunId) -> Option<Arc<Message>> {
@@ -99,6 +184,7 @@ impl Transcript {
 
     fn said(&mut self, message: Arc<Message>) {
         if self.open_calls.is_empty() {
+            self.tasks.push(self.conversation.len());
             self.conversation.push(message);
         } else {
             self.held_back.push(message);
@@ -124,6 +210,7 @@ impl Transcript {
             self.conversation.push(Message::new(Role::User, results));
         }
         for message in self.held_back.drain(..) {
+            self.tasks.push(self.conversation.len());
             self.conversation.push(message);
         }
     }

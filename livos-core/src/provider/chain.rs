@@ -24,6 +24,7 @@ use super::ProviderError;
 use super::ProviderFailure;
 use super::ToolSupport;
 use crate::clock::Clock;
+use crate::context::TokenCounter;
 use crate::id::ModelName;
 use crate::id::ProviderId;
 use crate::text_tools::TextTools;
@@ -206,6 +207,11 @@ impl AIProvider for ProviderManager {
             capabilities.tools = ToolSupport::Native;
             capabilities
         })
+    }
+
+    fn token_counter(&self, model: &ModelName) -> Option<Arc<dyn TokenCounter>> {
+        let (member, model) = routing::first_choice(&self.shared, model)?;
+        member.provider.token_counter(&model)
     }
 
     async fn models(&self) -> Result<Vec<ModelInfo>, ProviderError> {

@@ -170,6 +170,8 @@ pub struct ProviderFailure {
     pub status: Option<u16>,
     /// How long the service asked to be left alone.
     pub retry_after: Option<Duration>,
+    /// The window the service named when it refused a conversation as too long, in tokens.
+    pub context_window: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -181,6 +183,7 @@ impl ProviderFailure {
             message: message.into(),
             status: None,
             retry_after: None,
+            context_window: None,
             source: None,
         }
     }
@@ -194,6 +197,12 @@ impl ProviderFailure {
     /// Adds the pause the service asked for.
     pub fn with_retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
+        self
+    }
+
+    /// Adds the window that the service named.
+    pub fn with_context_window(mut self, tokens: u64) -> Self {
+        self.context_window = Some(tokens);
         self
     }
 

@@ -134,6 +134,13 @@ impl RunRecord {
                     (sum, cost) => sum.or(cost),
                 };
             }
+            EventKind::Compacted { call: Some(call), .. } => {
+                self.usage += call.usage;
+                self.cost_micro_usd = match (self.cost_micro_usd, call.cost_micro_usd) {
+                    (Some(sum), Some(cost)) => Some(sum + cost),
+                    (sum, cost) => sum.or(cost),
+                };
+            }
             EventKind::ToolStarted { .. } => self.tool_calls += 1,
             EventKind::RunFinished { status, text, error, .. } => {
                 self.state = (*status).into();
@@ -166,6 +173,7 @@ impl RunRecord {
             EventKind::RunStarted { .. }
                 | EventKind::TurnStarted { .. }
                 | EventKind::AssistantMessage { .. }
+                | EventKind::Compacted { call: Some(_), .. }
                 | EventKind::ToolStarted { .. }
                 | EventKind::RunFinished { .. }
         )

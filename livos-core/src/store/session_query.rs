@@ -121,23 +121,14 @@ pub(super) fn search_words(text: &str) -> Vec<String> {
     words(text).take(MAX_WORDS).collect()
 }
 
-/// The words of a text, for an index.
-pub(super) fn searchable(text: &str) -> String {
-    let mut searchable = String::with_capacity(text.len());
-    for word in words(text) {
-        searchable.push_str(&word);
-        searchable.push(' ');
-    }
-    searchable
-}
-
 /// Whether each of the words begins a word of the text.
 pub(super) fn mentions(text: &str, wanted: &[String]) -> bool {
     let said: Vec<String> = words(text).collect();
     wanted.iter().all(|wanted| said.iter().any(|word| word.starts_with(wanted.as_str())))
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> {
+/// The words of a text, in lower case.
+pub(super) fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)

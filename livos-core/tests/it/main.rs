@@ -8,6 +8,7 @@
 )]
 
 mod agent_loop;
+mod compaction;
 mod delivery;
 mod events;
 mod redis_store;

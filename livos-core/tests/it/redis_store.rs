@@ -41,7 +41,9 @@ async fn a_deleted_session_leaves_nothing_behind() {
     scenario::every_operation(&store, || {}).await;
     // What stays on purpose: usage, settings, counters, other sessions, and answers for a while.
     let keys = server.cli(&["KEYS", "*"]);
-    for kind in ["queued", "inputs", "replies", "waiting", "delivery", "ready", "leased", "due", "flying"] {
+    for kind in
+        ["queued", "inputs", "replies", "waiting", "delivery", "ready", "leased", "due", "flying"]
+    {
         let left = keys.lines().filter(|key| key.starts_with(&format!("{{livos}}:{kind}")));
         assert_eq!(left.collect::<Vec<_>>(), Vec::<&str>::new(), "{kind}");
     }
@@ -64,7 +66,9 @@ async fn a_password_is_never_shown() {
     assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
     let store = RedisStore::connect(config).await.unwrap();
     assert!(!format!("{store:?} {}", store.address()).contains("hunter2"), "{store:?}");
-    for url in [url("wrong-hunter2"), "redis://:hunter2@[".to_owned(), "rediss://:hunter2@h".to_owned()] {
+    for url in
+        [url("wrong-hunter2"), "redis://:hunter2@[".to_owned(), "rediss://:hunter2@h".to_owned()]
+    {
         let error = RedisStore::connect(RedisConfig::new(url)).await.unwrap_err();
         let mut told = format!("{error} {error:?}");
         let mut cause = std::error::Error::source(&error);

@@ -19,5 +19,6 @@ mod prefix;
 mod raw_server;
 mod secrets;
 mod stop;
+mod tokens;
 mod wire_faults;
 mod wires;

@@ -197,6 +197,16 @@ impl View {
                 };
                 self.aside(Style::Quiet, format!("{from} failed ({reason}); {to} goes on{void}"))
             }
+            EventKind::Compacted { tokens_before, tokens_after, failure, .. } => {
+                let how = match failure {
+                    None => "older messages were summed up".to_owned(),
+                    Some(reason) => format!("older messages were left out ({reason})"),
+                };
+                self.aside(
+                    Style::Quiet,
+                    format!("{how}: {tokens_before} tokens became {tokens_after}"),
+                )
+            }
             EventKind::RunFinished { status, error, .. } => {
                 self.terminal.end_line()?;
                 match (status, error) {

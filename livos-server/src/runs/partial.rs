@@ -60,6 +60,7 @@ pub(super) fn ends_answer(kind: &EventKind) -> bool {
         EventKind::TurnStarted { .. }
             | EventKind::AssistantMessage { .. }
             | EventKind::ProviderSwitched { .. }
+            | EventKind::Compacted { .. }
             | EventKind::RunFinished { .. }
     )
 }

@@ -13,6 +13,7 @@ use livos_tools::WorkspaceRoot;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
+use super::builder::Own;
 use super::models::Choice;
 use crate::app::App;
 use crate::callback::HttpCallback;
@@ -25,7 +26,8 @@ use crate::runs::Runs;
 use crate::runs::RunsParts;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
-pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice, tools: ToolRegistry) {
+pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
+    let Own { choice, tools, lease } = own;
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
@@ -47,6 +49,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice, tools:
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
+            .with_lease(lease)
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });

@@ -1,5 +1,8 @@
 //! A server with something of the embedder's own.
 
+use std::time::Duration;
+
+use livos_core::DEFAULT_LEASE;
 use livos_core::ToolRegistry;
 
 use super::Models;
@@ -18,12 +21,21 @@ pub struct ServerBuilder {
     config: Config,
     choice: Choice,
     tools: ToolRegistry,
+    lease: Duration,
+}
+
+/// What an embedder brings.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) choice: Choice,
+    pub(super) tools: ToolRegistry,
+    pub(super) lease: Duration,
 }
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
         let choice = Choice::Local { ollama_host: String::new() };
-        Self { config, choice, tools: ToolRegistry::new() }
+        Self { config, choice, tools: ToolRegistry::new(), lease: DEFAULT_LEASE }
     }
 
     /// Asks these models, whatever the environment says.
@@ -50,11 +62,20 @@ impl ServerBuilder {
         self
     }
 
+    /// How long after the death of this server others that share its store take over its runs:
+    /// 15 seconds unless told otherwise, and at most [`MAX_LEASE`](livos_core::MAX_LEASE). It
+    /// renews the lease of a run it drives at every third of this.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        Server::compose(self.config, self.choice, self.tools).await
+        let own = Own { choice: self.choice, tools: self.tools, lease: self.lease };
+        Server::compose(self.config, own).await
     }
 }

@@ -25,6 +25,7 @@ use crate::process::Launcher;
 use crate::process::Process;
 use crate::process::Started;
 use crate::process::Trap;
+use crate::redis::Redis;
 use crate::report::Report;
 use crate::sink::Sink;
 
@@ -51,6 +52,7 @@ pub(crate) struct Campaign {
     _model_server: Loopback,
     folder: TempDir,
     watchers: TaskTracker,
+    redis: Option<Redis>,
     kills: Kills,
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Campaign {
 pub(crate) struct Kills {
     pub(crate) starts: usize,
     pub(crate) at_random: usize,
+    /// How often Redis was killed while a server worked with it.
+    pub(crate) of_redis: usize,
     pub(crate) at_points: BTreeMap<CrashPoint, usize>,
     /// Traps that nothing stepped into, so that the server was killed at random.
     pub(crate) missed: BTreeMap<CrashPoint, usize>,
@@ -72,10 +76,11 @@ impl Campaign {
         let model_server = Loopback::start(Arc::clone(&model)).await;
         let sink_server = Loopback::start(Arc::clone(&sink)).await;
         let (whereabouts, found) = watch::channel(None);
-        let store = match options.store {
-            StoreKind::Sqlite => "sqlite:livos.db".to_owned(),
-            StoreKind::Redis => panic!("there is no Redis store yet"),
+        let redis = match options.store {
+            StoreKind::Sqlite => None,
+            StoreKind::Redis => Some(Redis::start(folder.path()).await),
         };
+        let store = redis.as_ref().map_or_else(|| "sqlite:livos.db".to_owned(), Redis::url);
         let launcher = Launcher {
             folder: folder.path().to_owned(),
             store,
@@ -94,6 +99,7 @@ impl Campaign {
             _model_server: model_server,
             folder,
             watchers: TaskTracker::new(),
+            redis,
             kills: Kills::default(),
         }
     }
@@ -162,6 +168,7 @@ impl Campaign {
             // A trap may be stepped into before the server says where it is.
             return self.kills.starts > starts;
         };
+        self.kill_redis(kill).await;
         let died = match trap {
             Some(_) => server.dies_within(TRAP_TIME).await,
             None => {
@@ -184,6 +191,16 @@ impl Campaign {
         }
         self.whereabouts.send_replace(None);
         true
+    }
+
+    /// Kills Redis, if there is one, under every third server.
+    async fn kill_redis(&mut self, kill: usize) {
+        let (before, dead) = (self.chance.between(50, 400), self.chance.between(5, 500));
+        if let Some(redis) = self.redis.as_mut().filter(|_| kill % 3 == 0) {
+            tokio::time::sleep(Duration::from_millis(before)).await;
+            redis.die_for(Duration::from_millis(dead)).await;
+            self.kills.of_redis += 1;
+        }
     }
 
     async fn start(&mut self, trap: Option<Trap>, during: String) -> Option<Process> {

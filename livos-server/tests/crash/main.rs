@@ -24,6 +24,7 @@ mod model;
 mod options;
 mod plan;
 mod process;
+mod redis;
 mod report;
 mod sink;
 mod watcher;
@@ -35,11 +36,11 @@ use crate::options::Options;
 use crate::options::StoreKind;
 use crate::options::new_seed;
 
-/// How often the short form kills.
-const SHORT: usize = 20;
-/// The short forms, as a test runner lists them.
-const TESTS: [(&str, StoreKind); 1] =
-    [("nothing_is_lost_or_done_twice_on_sqlite", StoreKind::Sqlite)];
+/// The short forms, as a test runner lists them, and how often each kills.
+const TESTS: [(&str, StoreKind, usize); 2] = [
+    ("nothing_is_lost_or_done_twice_on_sqlite", StoreKind::Sqlite, 20),
+    ("nothing_is_lost_or_done_twice_on_redis", StoreKind::Redis, 10),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -66,12 +67,12 @@ fn as_tests(arguments: &[String]) -> ExitCode {
     let any = words.peek().is_none();
     let words: Vec<&String> = words.collect();
     let is_asked_for = |name: &str| any || words.iter().any(|word| name.contains(word.as_str()));
-    let tests = TESTS.into_iter().filter(|(name, _)| is_asked_for(name) && !is_set("--ignored"));
+    let tests = TESTS.into_iter().filter(|(name, ..)| is_asked_for(name) && !is_set("--ignored"));
     if is_set("--list") {
-        tests.for_each(|(name, _)| println!("{name}: test"));
+        tests.for_each(|(name, ..)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    let run = |(_, store)| run(Options { store, kills: SHORT, seed: new_seed() });
+    let run = |(_, store, kills)| run(Options { store, kills, seed: new_seed() });
     tests.map(run).find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS)
 }
 

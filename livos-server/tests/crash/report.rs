@@ -56,9 +56,8 @@ impl Report {
         let arrived = campaign.sink.arrived();
         let entries = || journals.values().flatten();
         let of_type = |name: &str| entries().filter(|entry| entry["type"] == name).count();
-        let recovered = |entry: &&Value| {
-            entry["type"] == "run_started" && entry["attempt"].as_u64() > Some(1)
-        };
+        let recovered =
+            |entry: &&Value| entry["type"] == "run_started" && entry["attempt"].as_u64() > Some(1);
         let violations = campaign.ledger.violations();
         let concerned = violations.iter().filter_map(|violation| violation.session.as_ref());
         let concerned =
@@ -148,7 +147,11 @@ impl fmt::Display for Kills {
         for (point, count) in &self.at_points {
             write!(f, " {} {count}", point.name())?;
         }
-        f.write_str(")")
+        f.write_str(")")?;
+        match self.of_redis {
+            0 => Ok(()),
+            count => write!(f, ", and Redis {count} times"),
+        }
     }
 }
 

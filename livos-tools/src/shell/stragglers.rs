@@ -4,35 +4,70 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 /// How often the list of processes is read again: a process may start another meanwhile.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 50;
+/// The pause before a process that is just becoming another program is looked at again.
+const EXEC_TIME: Duration = Duration::from_millis(1);
 
-/// Kills every process that has this value of this variable.
+/// Kills every process that has this value of this variable. Blocks while it looks.
 pub(super) fn kill(variable: &str, value: &OsStr) {
     let entry = [variable.as_bytes(), b"=", value.as_bytes()].concat();
     for _ in 0..ROUNDS {
-        let mut found = false;
-        for process in marked(&entry) {
-            found |= nix::sys::signal::kill(process, Signal::SIGKILL).is_ok();
+        let mut look_again = false;
+        let mut pause = Duration::ZERO;
+        for (process, mark) in processes(&entry) {
+            match mark {
+                Mark::Ours => {
+                    look_again |= nix::sys::signal::kill(process, Signal::SIGKILL).is_ok();
+                }
+                Mark::NotReadableYet => pause = EXEC_TIME,
+                Mark::NotOurs => {}
+            }
         }
-        if !found {
+        if !look_again && pause.is_zero() {
             return;
         }
+        #[expect(clippy::disallowed_methods, reason = "nothing tells when an exec is over")]
+        std::thread::sleep(pause);
     }
-    tracing::warn!(rounds = ROUNDS, "processes of a shell command keep starting others");
+    tracing::debug!(
+        rounds = ROUNDS,
+        "not every process could be told to be of a shell command or not"
+    );
 }
 
-/// The processes with this entry among the variables they were started with. Processes
-/// that are dead already have none; those of other users cannot be read.
-fn marked(entry: &[u8]) -> impl Iterator<Item = Pid> {
+/// What a process' variables say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Ours,
+    NotOurs,
+    /// It runs a program but has no variables, as in the middle of an `exec`.
+    NotReadableYet,
+}
+
+/// All processes whose variables can be read: those of other users cannot.
+fn processes(entry: &[u8]) -> impl Iterator<Item = (Pid, Mark)> {
     std::fs::read_dir("/proc").into_iter().flatten().filter_map(move |process| {
         let process = process.ok()?;
         let id = process.file_name().to_str()?.parse().ok()?;
         let variables = std::fs::read(process.path().join("environ")).ok()?;
-        variables.split(|byte| *byte == 0).any(|line| line == entry).then(|| Pid::from_raw(id))
+        Some((Pid::from_raw(id), mark(&variables, entry, &process.path())))
     })
+}
+
+fn mark(variables: &[u8], entry: &[u8], process: &Path) -> Mark {
+    if variables.split(|byte| *byte == 0).any(|line| line == entry) {
+        Mark::Ours
+    } else if variables.is_empty() && std::fs::read_link(process.join("exe")).is_ok() {
+        // The dead and the kernel's own have no program either.
+        Mark::NotReadableYet
+    } else {
+        Mark::NotOurs
+    }
 }

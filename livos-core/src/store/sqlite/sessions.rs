@@ -32,7 +32,7 @@ use crate::store::SqliteStore;
 use crate::store::StoreError;
 use crate::store::session_query::finished_runs;
 use crate::store::session_query::search_words;
-use crate::store::session_query::searchable;
+use crate::store::session_query::words;
 
 const COLUMNS: &str = "id, title, model, created_at, updated_at";
 /// The number under which a title is found; entries begin at 1.
@@ -230,6 +230,16 @@ pub(super) fn index_title(
     title: &str,
 ) -> Result<(), StoreError> {
     index(db, session, TITLE, &searchable(title))
+}
+
+/// The words of a text, for an index.
+pub(super) fn searchable(text: &str) -> String {
+    let mut searchable = String::with_capacity(text.len());
+    for word in words(text) {
+        searchable.push_str(&word);
+        searchable.push(' ');
+    }
+    searchable
 }
 
 /// Makes everything findable that was said in a session.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
+use super::failure::repeated;
+use super::failure::store_error;
 use super::outbox;
 use super::queries;
 use super::queue;
@@ -29,7 +31,6 @@ use crate::store::RunRecord;
 use crate::store::StoreError;
 use crate::store::WorkSignal;
 use crate::store::session_query::events;
-use crate::store::session_query::searchable;
 
 /// How many sessions' last numbers are remembered.
 const MAX_REMEMBERED: usize = 4096;
@@ -51,7 +52,7 @@ pub(super) struct EntryText {
 
 impl EntryText {
     pub(super) fn of(entry: &NewEntry) -> Result<Self, StoreError> {
-        let words = entry.kind.said().map(|text| searchable(&text));
+        let words = entry.kind.said().map(|text| sessions::searchable(&text));
         Ok(Self { kind: to_text("entry", &entry.kind)?, words })
     }
 }
@@ -64,6 +65,8 @@ pub(super) struct Tables<'a> {
     pub(super) signals: &'a mut Vec<WorkSignal>,
     /// To be made findable before that: FTS5 writes its index out at every savepoint.
     pub(super) said: &'a mut Vec<Said>,
+    /// What made SQLite undo the whole transaction, as a full disk does.
+    pub(super) ended_by: Option<StoreError>,
 }
 
 /// Words to be made findable.
@@ -86,22 +89,29 @@ impl Tables<'_> {
         let (signals, said) = (self.signals.len(), self.said.len());
         execute(self.db, "SAVEPOINT job", [])?;
         let written = write(self);
-        if written.is_err() {
+        if let Err(error) = &written {
             *self.remembered = Remembered::default();
             self.signals.truncate(signals);
             self.said.truncate(said);
+            if self.db.is_autocommit() {
+                self.ended_by = Some(repeated(error));
+                return written;
+            }
             execute(self.db, "ROLLBACK TO job", [])?;
         }
         execute(self.db, "RELEASE job", [])?;
         written
     }
 
-    /// Makes findable what the jobs of this transaction said.
-    pub(super) fn index(&mut self) -> Result<(), StoreError> {
+    /// Makes findable what the jobs of this transaction said, and makes it last.
+    pub(super) fn commit(&mut self) -> Result<(), StoreError> {
+        if let Some(error) = self.ended_by.take() {
+            return Err(error);
+        }
         for Said { session_id, seq, words } in self.said.drain(..) {
             sessions::index(self.db, session_id, seq, &words)?;
         }
-        Ok(())
+        self.db.execute_batch("COMMIT").map_err(store_error)
     }
 
     fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {

@@ -231,6 +231,33 @@ async fn a_failed_write_undoes_itself_and_not_its_group() {
     assert_eq!(store.last_seq(session).await.unwrap(), 2);
 }
 
+#[tokio::test]
+async fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    let home = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(home.path().join("livos.db")).unwrap();
+    let limit_pages = |pages: i64| {
+        store.writer.run(move |db| {
+            db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .map_err(super::failure::store_error)
+        })
+    };
+    limit_pages(150).await.unwrap();
+    let session = SessionId::generate();
+    let text = "word ".repeat(2000);
+    let appends =
+        (0..100).map(|_| store.append(Append::new(session, vec![message(session, &text).entry()])));
+    let answers = futures::future::join_all(appends).await;
+    let acknowledged = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+    let refused = answers.iter().find(|answer| answer.is_err()).unwrap();
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    assert_eq!(store.last_seq(session).await.unwrap(), acknowledged);
+
+    limit_pages(1_000_000).await.unwrap();
+    let again = Append::new(session, vec![message(session, "small").entry()]);
+    assert_eq!(store.append(again).await.unwrap(), acknowledged + 1);
+    assert_eq!(store.check().await.unwrap().faults, Vec::<String>::new());
+}
+
 /// A query that reads a whole table gets slower with every day.
 #[test]
 fn every_table_is_reached_by_an_index() {

@@ -105,14 +105,12 @@ fn write_all(connection: &Connection, waiting: &mpsc::Receiver<Job>, signals: &S
             remembered: &mut remembered,
             signals: &mut raised,
             said: &mut said,
+            ended_by: None,
         };
         // When it cannot begin, the jobs find no transaction and do nothing.
         let begun = connection.execute_batch("BEGIN IMMEDIATE");
         acknowledgements.extend(group.map(|job| job(&mut tables)));
-        let committed = begun
-            .map_err(store_error)
-            .and_then(|()| tables.index())
-            .and_then(|()| connection.execute_batch("COMMIT").map_err(store_error));
+        let committed = begun.map_err(store_error).and_then(|()| tables.commit());
         let committed = committed.inspect_err(|error| {
             tracing::error!(%error, cause = ?error.source(), "a transaction of the store failed");
             if !connection.is_autocommit()

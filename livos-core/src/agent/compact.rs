@@ -1,0 +1,180 @@
+//! Compaction by hand, between runs.
+
+use super::AgentLoop;
+use super::accounts::compaction_row;
+use super::admitted;
+use super::make_room::asked_provider;
+use super::transcript::RunPhase;
+use crate::compaction::SummaryError;
+use crate::compaction::Urgency;
+use crate::context::ContextError;
+use crate::context::ContextReport;
+use crate::event::CompactionCall;
+use crate::event::CompactionReason;
+use crate::event::EventKind;
+use crate::id::ModelName;
+use crate::id::RunId;
+use crate::id::SessionId;
+use crate::origin::Origin;
+use crate::store::Append;
+use crate::store::NewEntry;
+use crate::store::StoreError;
+
+/// How a session shall be compacted.
+///
+/// ```
+/// use livos_core::CompactionRequest;
+///
+/// let request = CompactionRequest::default().with_instructions("Keep the table of prices.");
+/// assert_eq!(request.instructions, "Keep the table of prices.");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CompactionRequest {
+    /// What the summary shall heed besides the usual; empty for nothing.
+    pub instructions: String,
+    /// The model whose window counts; the agent's where absent.
+    pub model: Option<ModelName>,
+}
+
+impl CompactionRequest {
+    /// Says what the summary shall heed.
+    pub fn with_instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.instructions = instructions.into();
+        self
+    }
+
+    /// Sets the model whose window counts.
+    pub fn with_model(mut self, model: impl Into<ModelName>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+}
+
+/// What a compaction by hand saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompactionReport {
+    /// Tokens of the next prompt as it was, instructions and tools included.
+    pub tokens_before: u64,
+    /// Its tokens as it is now.
+    pub tokens_after: u64,
+    /// How many messages the summary stands for; 0 when there was nothing to sum up.
+    pub messages_summarised: u64,
+    /// The model call, for the accounts.
+    pub call: Option<CompactionCall>,
+    /// The number of the entry that says so, if there is one.
+    pub seq: Option<u64>,
+}
+
+impl CompactionReport {
+    /// How many tokens fewer the next prompt has.
+    pub fn saved_tokens(&self) -> u64 {
+        self.tokens_before.saturating_sub(self.tokens_after)
+    }
+
+    /// The same in percent of what it had, rounded down.
+    pub fn saved_percent(&self) -> u64 {
+        self.saved_tokens() * 100 / self.tokens_before.max(1)
+    }
+}
+
+/// Why a session was not compacted. It is as it was before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompactError {
+    /// A run is under way; it compacts by itself when it has to.
+    #[error("run {run_id} of the session is not over; wait for it or cancel it")]
+    Busy {
+        /// The run.
+        run_id: RunId,
+    },
+    /// There is no summary.
+    #[error("the session keeps its messages, for there is no summary")]
+    Summary {
+        /// Why.
+        source: SummaryError,
+        /// The model call, if it was answered: it costs all the same.
+        call: Option<Box<CompactionCall>>,
+    },
+    /// What must stay does not fit the model's window.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// The journal did not keep or give something.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AgentLoop {
+    /// Sums up the older messages of a session now, though there may be room still.
+    ///
+    /// The newest messages, the last task and pinned facts stay word for word, and the journal
+    /// keeps everything. The entry belongs to the session's last run. A session with nothing
+    /// to sum up is left as it is, and the report says that nothing was saved.
+    ///
+    /// Call it between runs of the session, as runs are called one after the other. Dropping
+    /// the future leaves the session as it was.
+    ///
+    /// # Errors
+    /// When a run is under way, no summary could be made, or the journal failed.
+    pub async fn compact(
+        &self,
+        session_id: SessionId,
+        request: CompactionRequest,
+    ) -> Result<CompactionReport, CompactError> {
+        let shared = &*self.shared;
+        let mut transcript = admitted::recall(shared, session_id).await?;
+        let model = request.model.as_ref().unwrap_or(&shared.model);
+        let counter = shared.counter(model);
+        let report = self.context_report(model);
+        let counted = transcript.tokens(&*counter);
+        let scale = transcript.scale(asked_provider(model).as_ref(), report.fixed_tokens());
+        let room = shared.room(&report, scale);
+        let unchanged = CompactionReport {
+            tokens_before: room.prompt(counted),
+            tokens_after: room.prompt(counted),
+            messages_summarised: 0,
+            call: None,
+            seq: None,
+        };
+        let run_id = match transcript.last_run() {
+            None => return Ok(unchanged),
+            Some((run_id, RunPhase::Going)) => return Err(CompactError::Busy { run_id }),
+            Some((run_id, RunPhase::Over)) => run_id,
+        };
+        let view = transcript.view(&*counter);
+        let occasion = (CompactionReason::Requested, Urgency::Requested);
+        let compactor = shared.compactor(model);
+        let compacted = compactor.compact(&view, &room, occasion, &request.instructions).await?;
+        let Some(compacted) = compacted else { return Ok(unchanged) };
+        let EventKind::Compacted { tokens_before, tokens_after, messages_summarised, call, .. } =
+            &compacted.event
+        else {
+            return Ok(unchanged);
+        };
+        let call = call.as_deref().cloned();
+        if let Some(source) = compacted.failure {
+            return Err(CompactError::Summary { source, call: call.map(Box::new) });
+        }
+        let report = CompactionReport {
+            tokens_before: *tokens_before,
+            tokens_after: *tokens_after,
+            messages_summarised: *messages_summarised,
+            call,
+            seq: None,
+        };
+        let at = shared.clock.now();
+        let of = (session_id, run_id);
+        let usage = report.call.iter().map(|call| compaction_row(call, of, &Origin::default(), at));
+        let append = Append::new(session_id, vec![NewEntry { run_id, at, kind: compacted.event }]);
+        let seq = shared.journal.append(append.using(usage.collect())).await?;
+        // The cached transcript is older than the journal now, and so is not used again.
+        Ok(CompactionReport { seq: Some(seq), ..report })
+    }
+
+    /// What every request to a model takes of its window: for a check before the first message.
+    pub fn context_report(&self, model: &ModelName) -> ContextReport {
+        let counter = self.shared.counter(model);
+        self.shared.context_report(&*counter, model, &self.shared.tools.specs())
+    }
+}

@@ -1,0 +1,216 @@
+//! Keeps the conversation of a run within the model's window, between its turns.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Ending;
+use super::Shared;
+use super::driver::Driver;
+use super::driver::JournalFailed;
+use super::interrupt::Interruption;
+use super::interrupt::interruptible;
+use crate::compaction::Compactor;
+use crate::compaction::Room;
+use crate::compaction::Urgency;
+use crate::context::ContextReport;
+use crate::context::EstimatedTokens;
+use crate::context::Scale;
+use crate::context::TokenCounter;
+use crate::event::CompactionReason;
+use crate::event::EventKind;
+use crate::id::ModelName;
+use crate::id::ProviderId;
+use crate::provider::ProviderFailure;
+use crate::tool::ToolSpec;
+
+/// What is kept free for an answer whose length nobody limits.
+const USUAL_ANSWER: u64 = 8_192;
+
+/// Unless somebody chose its length, an answer gets at most this part of the window.
+const ANSWER_PART: u64 = 3;
+
+/// What may follow the conversation: the words that ask for a last answer.
+const VOLATILE: u64 = 64;
+
+/// Whether a model call can follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MadeRoom {
+    /// The request fits.
+    Enough,
+    /// It cannot fit, or somebody stopped the run; the loop sees for itself.
+    GivenUp,
+}
+
+/// What a run measures its prompts with, as long as its tools stay the same.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    counter: Arc<dyn TokenCounter>,
+    report: ContextReport,
+    tools: Arc<[ToolSpec]>,
+    /// The provider that the run's model names.
+    provider: Option<ProviderId>,
+}
+
+impl Shared {
+    /// What every request takes, and what is left for a conversation.
+    pub(super) fn context_report(
+        &self,
+        counter: &dyn TokenCounter,
+        model: &ModelName,
+        tools: &Arc<[ToolSpec]>,
+    ) -> ContextReport {
+        let capabilities = self.provider.capabilities(model);
+        let window = self.windows.window(model, capabilities.context_window);
+        let system = self.system_prompt.as_deref();
+        let (system_tokens, tool_tokens) = self.fixed_parts.tokens(counter, system, tools);
+        let output_reserve = self.max_output_tokens.map_or_else(
+            || {
+                let usual = capabilities.max_output_tokens.unwrap_or(USUAL_ANSWER);
+                window.map_or(usual, |window| usual.min(window / ANSWER_PART))
+            },
+            u64::from,
+        );
+        ContextReport {
+            model: model.clone(),
+            counted_by: counter.name().to_owned(),
+            system_tokens,
+            tool_tokens,
+            output_reserve,
+            window,
+        }
+    }
+
+    /// What counts the tokens of a model's prompts.
+    pub(super) fn counter(&self, model: &ModelName) -> Arc<dyn TokenCounter> {
+        self.provider.token_counter(model).unwrap_or_else(|| Arc::new(EstimatedTokens))
+    }
+
+    /// What a prompt may take.
+    pub(super) fn room(&self, report: &ContextReport, scale: Scale) -> Room {
+        let limit = report.prompt_limit();
+        let threshold = self.compaction.threshold(report.window);
+        Room {
+            model: report.model.clone(),
+            fixed: report.fixed_tokens() + VOLATILE,
+            scale,
+            threshold: limit.map_or(threshold, |limit| threshold.min(limit)),
+            limit: report.window.zip(limit),
+        }
+    }
+
+    pub(super) fn compactor<'a>(&'a self, model: &'a ModelName) -> Compactor<'a> {
+        Compactor {
+            policy: &self.compaction,
+            provider: &*self.provider,
+            model,
+            clock: &*self.clock,
+        }
+    }
+}
+
+/// The provider that a model's name asks for; none when a manager chooses.
+pub(super) fn asked_provider(model: &ModelName) -> Option<ProviderId> {
+    model.provider_and_model().map(|(provider, _)| ProviderId::from(provider))
+}
+
+impl Driver {
+    /// Compacts the conversation when the next prompt would be above the threshold.
+    pub(super) async fn make_room(
+        &mut self,
+        tools: &Arc<[ToolSpec]>,
+        time_left: Option<Duration>,
+    ) -> Result<MadeRoom, JournalFailed> {
+        let gauge = self.gauge(tools);
+        let (room, counted) = self.measure(&gauge);
+        let has_room = gauge.report.check().is_ok() && room.prompt(counted) <= room.threshold;
+        self.gauge = Some(gauge);
+        if has_room {
+            return Ok(MadeRoom::Enough);
+        }
+        // What follows is rare and large; the future of a run shall not carry it along.
+        Box::pin(self.shorten(tools, CompactionReason::Threshold, time_left)).await
+    }
+
+    /// Learns from a refusal, and makes the conversation short enough for another try.
+    pub(super) async fn make_room_after(
+        &mut self,
+        refusal: &ProviderFailure,
+        tools: &Arc<[ToolSpec]>,
+        time_left: Option<Duration>,
+    ) -> Result<MadeRoom, JournalFailed> {
+        let gauge = self.gauge(tools);
+        let (room, counted) = self.measure(&gauge);
+        let answer = gauge.report.window.map_or(0, |_| gauge.report.output_reserve);
+        let sent = room.prompt(counted) + answer;
+        // The gauge is not put back: the window is another one now.
+        self.shared.windows.refused(&self.model, sent, refusal.context_window);
+        Box::pin(self.shorten(tools, CompactionReason::ContextTooLong, time_left)).await
+    }
+
+    /// The gauge of the last turn, or a new one when the tools changed.
+    fn gauge(&mut self, tools: &Arc<[ToolSpec]>) -> Gauge {
+        let last = self.gauge.take().filter(|gauge| Arc::ptr_eq(&gauge.tools, tools));
+        last.unwrap_or_else(|| {
+            let counter = self.shared.counter(&self.model);
+            Gauge {
+                report: self.shared.context_report(&*counter, &self.model, tools),
+                counter,
+                tools: Arc::clone(tools),
+                provider: asked_provider(&self.model),
+            }
+        })
+    }
+
+    /// What a prompt may take, and what the messages take as counted.
+    fn measure(&mut self, gauge: &Gauge) -> (Room, u64) {
+        let counted = self.transcript.tokens(&*gauge.counter);
+        let fixed = gauge.report.fixed_tokens();
+        let scale = self.transcript.scale(gauge.provider.as_ref(), fixed);
+        (self.shared.room(&gauge.report, scale), counted)
+    }
+
+    async fn shorten(
+        &mut self,
+        tools: &Arc<[ToolSpec]>,
+        reason: CompactionReason,
+        time_left: Option<Duration>,
+    ) -> Result<MadeRoom, JournalFailed> {
+        let gauge = self.gauge(tools);
+        if let Err(error) = gauge.report.check() {
+            return Ok(self.give_up(error.kind(), error.to_string()));
+        }
+        let (room, counted) = self.measure(&gauge);
+        let is_needed = reason == CompactionReason::ContextTooLong || !room.fits(counted);
+        let urgency = if is_needed { Urgency::Needed } else { Urgency::WhenWorthwhile };
+        let view = self.transcript.view(&*gauge.counter);
+        let shared = Arc::clone(&self.shared);
+        let compactor = shared.compactor(&gauge.report.model);
+        let work = compactor.compact(&view, &room, (reason, urgency), "");
+        let cancel = self.control.cancel_signal().clone();
+        let compacted = match interruptible(&cancel, time_left, pin!(work)).await {
+            Ok(Ok(None)) => return Ok(MadeRoom::Enough),
+            Ok(Ok(Some(compacted))) => compacted,
+            Ok(Err(error)) => return Ok(self.give_up(error.kind(), error.to_string())),
+            Err(Interruption::Cancelled) => return Ok(MadeRoom::GivenUp),
+            Err(Interruption::TimeUp) => {
+                self.time_is_up = true;
+                return Ok(MadeRoom::GivenUp);
+            }
+        };
+        if let Some(error) = &compacted.failure {
+            tracing::warn!(error = %error, "no summary; the oldest messages are left out");
+        }
+        if let EventKind::Compacted { call: Some(call), .. } = &compacted.event {
+            self.context.budget.charge_tokens(call.usage, call.cost_micro_usd);
+        }
+        self.record(compacted.event).await?;
+        Ok(MadeRoom::Enough)
+    }
+
+    fn give_up(&mut self, kind: &str, message: String) -> MadeRoom {
+        tracing::warn!(kind, message, "the conversation does not fit");
+        self.run.end(Ending::failed(kind, message));
+        MadeRoom::GivenUp
+    }
+}
