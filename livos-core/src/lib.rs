@@ -84,12 +84,9 @@ mod agent;
 mod budget;
 mod cancel;
 mod clock;
-<<<<<<< HEAD
-mod crash_point;
-=======
 mod compaction;
 mod context;
->>>>>>> worker
+mod crash_point;
 mod delivery;
 mod event;
 mod id;
@@ -113,18 +110,15 @@ pub use self::agent::{
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
-<<<<<<< HEAD
+pub use self::compaction::{CompactionPolicy, SummaryError};
+pub use self::context::{
+    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
 #[doc(hidden)]
 pub use self::crash_point::CrashPoint;
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub use self::crash_point::arm as arm_crash_point;
-=======
-pub use self::compaction::{CompactionPolicy, SummaryError};
-pub use self::context::{
-    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
-};
->>>>>>> worker
 pub use self::delivery::{
     ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
     Repetition, ReplySink, SinkAnswer,
