@@ -59,6 +59,8 @@
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
+//! - **Watching**: an [`EventFeed`] carries what happens to observers, in this process ([`LocalFeed`]) or in all
+//!   that share a Redis.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
 //!
 //! # Features
@@ -89,6 +91,7 @@ mod context;
 mod crash_point;
 mod delivery;
 mod event;
+mod feed;
 mod id;
 mod message;
 mod origin;
@@ -127,6 +130,7 @@ pub use self::event::{
     AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
     Position, RunError, RunStatus, ToolStatus,
 };
+pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
     UserId, WorkerId,

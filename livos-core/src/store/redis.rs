@@ -15,6 +15,7 @@
 //! | `keys`, `keys:ages` | idempotency keys |
 //! | `delivery:ID`, `deliveries…`, `due`, `flying` | replies owed |
 //! | `usage`, `spent`, `spent:hours` | model calls in order of time; what they cost by the hour |
+//! | `live:ID` | what was shown of a session since its newest entry |
 //! | `settings`, `counters`, `format` | values; the newest place and token; the version of all this |
 //! | `done:OPERATION` | the answer of an operation, for a few seconds |
 
@@ -24,6 +25,7 @@ mod config;
 mod connection;
 mod entry;
 mod failure;
+mod feed;
 mod fields;
 mod journal;
 mod listener;
@@ -74,8 +76,7 @@ pub struct RedisStore {
     connection: Arc<Connection>,
     scripts: Scripts,
     signals: Arc<Signals>,
-    // Stops with the store.
-    _listener: Listener,
+    listener: Listener,
 }
 
 impl RedisStore {
@@ -93,7 +94,7 @@ impl RedisStore {
         let channel = format!("{root}:signals");
         let listener =
             Listener::start(Arc::clone(&connection), channel, Arc::clone(&signals)).await?;
-        Ok(Self { root, connection, scripts, signals, _listener: listener })
+        Ok(Self { root, connection, scripts, signals, listener })
     }
 
     /// Where Redis is, without user and password.

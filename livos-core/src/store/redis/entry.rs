@@ -10,19 +10,20 @@ use super::fields::sortable;
 use super::fields::to_text;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
-use crate::event::EventKind;
 use crate::event::Position;
 use crate::id::RunId;
 use crate::id::SessionId;
-use crate::message::MicroUsd;
 use crate::message::Usage;
+use crate::origin::Origin;
+use crate::origin::Trigger;
 use crate::store::NewEntry;
 use crate::store::NewRun;
 use crate::store::Reply;
 use crate::store::ReplyAddress;
 use crate::store::RunRecord;
+use crate::store::RunState;
 use crate::store::StoreError;
-use crate::store::session_query::searchable;
+use crate::store::session_query::words;
 
 /// How much of a message is searched, in bytes of its words.
 const SEARCHED_BYTES: usize = 2000;
@@ -100,9 +101,15 @@ impl EntryPlan {
 
 /// The words of a text as far as they are searched.
 fn first_words(text: &str) -> String {
-    let mut words = searchable(text);
-    words.truncate(words.floor_char_boundary(SEARCHED_BYTES));
-    words
+    let mut found = String::new();
+    for word in words(text) {
+        if found.len() + word.len() >= SEARCHED_BYTES {
+            break;
+        }
+        found.push_str(&word);
+        found.push(' ');
+    }
+    found
 }
 
 /// The words of a title.
@@ -113,50 +120,36 @@ pub(super) fn heading(title: &str) -> String {
 impl Change {
     fn of(session: SessionId, entry: &NewEntry) -> Result<Option<Self>, StoreError> {
         let NewEntry { run_id, at, kind } = entry;
+        let event = AgentEvent {
+            session_id: session,
+            run_id: *run_id,
+            position: Position::After(0),
+            at: *at,
+            kind: kind.clone(),
+        };
+        if let Some(record) = RunRecord::admitted(&event) {
+            return Self::admitting(&record).map(Some);
+        }
+        if !RunRecord::is_changed_by(kind) {
+            return Ok(None);
+        }
+        // What the entry makes of a record in which nothing has happened is what it changes.
+        let mut record = untouched(&event);
+        record.apply(*at, kind);
         let mut change = Self::default();
-        match kind {
-            EventKind::RunAdmitted { .. } => {
-                let event = AgentEvent {
-                    session_id: session,
-                    run_id: *run_id,
-                    position: Position::After(0),
-                    at: *at,
-                    kind: kind.clone(),
-                };
-                return RunRecord::admitted(&event).as_ref().map(Self::admitting).transpose();
-            }
-            EventKind::RunStarted { model, .. } => {
-                change.set.insert("state", "running".to_owned());
-                change.set.insert("model", model.to_string());
-            }
-            EventKind::TurnStarted { turn } => {
-                change.set.insert("turns", turn.to_string());
-            }
-            EventKind::AssistantMessage { usage, cost_micro_usd, model, .. } => {
-                change.set.insert("model", model.to_string());
-                change.add_usage(*usage, *cost_micro_usd);
-            }
-            EventKind::ToolStarted { .. } => {
-                change.add.insert("tool_calls", "1".to_owned());
-            }
-            EventKind::RunFinished { status, text, error, .. } => {
-                change.set.insert("state", name_of(status));
-                change.set.insert("finished", micros(*at));
-                change.set.insert("text", text.clone());
-                if let Some(error) = error {
-                    change.set.insert("error", to_text(error)?);
-                }
-            }
-            _ => return Ok(None),
+        if record.state != RunState::Queued {
+            change.set.insert("state", name_of(&record.state));
+        }
+        if record.turns > 0 {
+            change.set.insert("turns", record.turns.to_string());
+        }
+        change.set.extend(optional_fields(&record)?);
+        change.add.extend(token_counts(record.usage));
+        change.add.extend(record.cost_micro_usd.map(|cost| ("cost", cost.0.to_string())));
+        if record.tool_calls > 0 {
+            change.add.insert("tool_calls", record.tool_calls.to_string());
         }
         Ok(Some(change))
-    }
-
-    fn add_usage(&mut self, usage: Usage, cost: Option<MicroUsd>) {
-        let tokens = token_counts(usage).into_iter().filter(|(_, count)| *count > 0);
-        self.add.extend(tokens.map(|(name, count)| (name, count.to_string())));
-        // Also a cost of nothing is known.
-        self.add.extend(cost.map(|cost| ("cost", cost.0.to_string())));
     }
 
     /// Makes the record, as it is.
@@ -170,30 +163,57 @@ impl Change {
             ("turns", record.turns.to_string()),
             ("tool_calls", record.tool_calls.to_string()),
         ]);
-        let tokens = token_counts(record.usage).into_iter().filter(|(_, count)| *count > 0);
-        set.extend(tokens.map(|(name, count)| (name, count.to_string())));
-        let RunRecord { parent_run_id, model, finished_at, text, cost_micro_usd, .. } = record;
-        set.extend(parent_run_id.map(|parent| ("parent", parent.to_string())));
-        set.extend(model.as_ref().map(|model| ("model", model.to_string())));
-        set.extend(finished_at.map(|at| ("finished", micros(at))));
-        set.extend(text.clone().map(|text| ("text", text)));
-        set.extend(cost_micro_usd.map(|cost| ("cost", cost.0.to_string())));
-        if let Some(error) = &record.error {
-            set.insert("error", to_text(error)?);
-        }
+        set.extend(optional_fields(record)?);
+        set.extend(token_counts(record.usage));
+        set.extend(record.parent_run_id.map(|parent| ("parent", parent.to_string())));
+        set.extend(record.cost_micro_usd.map(|cost| ("cost", cost.0.to_string())));
         Ok(Self { admits: true, set, add: BTreeMap::new() })
     }
 }
 
-/// The kinds of tokens by the names of their fields.
-pub(super) fn token_counts(usage: Usage) -> [(&'static str, u64); 5] {
-    [
+fn untouched(event: &AgentEvent) -> RunRecord {
+    RunRecord {
+        id: event.run_id,
+        session_id: event.session_id,
+        state: RunState::Queued,
+        trigger: Trigger::default(),
+        origin: Origin::default(),
+        parent_run_id: None,
+        model: None,
+        admitted_at: event.at,
+        finished_at: None,
+        text: None,
+        error: None,
+        usage: Usage::default(),
+        cost_micro_usd: None,
+        turns: 0,
+        tool_calls: 0,
+    }
+}
+
+/// The fields that a run gets on its way.
+fn optional_fields(record: &RunRecord) -> Result<Vec<(&'static str, String)>, StoreError> {
+    let mut fields = Vec::new();
+    fields.extend(record.model.as_ref().map(|model| ("model", model.to_string())));
+    fields.extend(record.finished_at.map(|at| ("finished", micros(at))));
+    fields.extend(record.text.clone().map(|text| ("text", text)));
+    if let Some(error) = &record.error {
+        fields.push(("error", to_text(error)?));
+    }
+    Ok(fields)
+}
+
+/// The kinds of tokens that were used, by the names of their fields.
+fn token_counts(usage: Usage) -> impl Iterator<Item = (&'static str, String)> {
+    let counts = [
         ("input_tokens", usage.input_tokens),
         ("output_tokens", usage.output_tokens),
         ("cache_read_tokens", usage.cache_read_tokens),
         ("cache_write_tokens", usage.cache_write_tokens),
         ("reasoning_tokens", usage.reasoning_tokens),
-    ]
+    ];
+    let used = counts.into_iter().filter(|(_, count)| *count > 0);
+    used.map(|(name, count)| (name, count.to_string()))
 }
 
 /// A message on its way to be a run or an input of one.
@@ -260,6 +280,6 @@ mod tests {
     #[test]
     fn long_messages_are_searched_by_their_beginning() {
         let words = first_words(&"ä1 ".repeat(5000));
-        assert!(words.len() <= SEARCHED_BYTES && words.starts_with("ä1 ä1"));
+        assert!(words.len() <= SEARCHED_BYTES && words.starts_with("ä1 ä1 "));
     }
 }

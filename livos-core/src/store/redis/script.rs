@@ -68,5 +68,6 @@ scripts!(
     release,
     renew,
     search,
+    show,
     update_session,
 );

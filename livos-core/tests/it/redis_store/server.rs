@@ -12,25 +12,25 @@ use livos_core::RedisConfig;
 use tempfile::TempDir;
 
 /// A `redis-server` on a free port, in a directory of its own. It dies with this.
-pub(super) struct RedisServer {
+pub(crate) struct RedisServer {
     process: Child,
     home: TempDir,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     options: Vec<String>,
 }
 
 impl RedisServer {
     /// One that forgets everything.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&["--appendonly", "no"])
     }
 
     /// One that remembers what it was told, also when it is killed.
-    pub(super) fn start_durable() -> Self {
+    pub(crate) fn start_durable() -> Self {
         Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    pub(super) fn start_with(options: &[&str]) -> Self {
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         // Somebody else may take the port between the look and the start.
@@ -43,16 +43,16 @@ impl RedisServer {
         panic!("redis-server found no free port");
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn config(&self) -> RedisConfig {
+    pub(crate) fn config(&self) -> RedisConfig {
         RedisConfig::new(self.url())
     }
 
     /// What `redis-cli` prints for a command.
-    pub(super) fn cli(&self, command: &[&str]) -> String {
+    pub(crate) fn cli(&self, command: &[&str]) -> String {
         let mut cli = Command::new("redis-cli");
         let output = cli.args(["-p", &self.port.to_string()]).args(command).output();
         let output = output.expect("redis-cli is not installed: apt-get install redis-server");
@@ -60,11 +60,11 @@ impl RedisServer {
     }
 
     /// Stops it as a debugger does: it takes everything and answers nothing.
-    pub(super) fn stand_still(&self) {
+    pub(crate) fn stand_still(&self) {
         self.signal("-STOP");
     }
 
-    pub(super) fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.signal("-CONT");
     }
 
@@ -74,13 +74,13 @@ impl RedisServer {
     }
 
     /// Kills it with SIGKILL.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Starts it again, on the same port with the same files.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         for _ in 0..100 {
             if let Some(process) = launch(self.home.path(), self.port, &self.options) {
                 self.process = process;

@@ -28,6 +28,6 @@ local function perform()
   end
   call('ZREM', at('sessions'), place)
   call('UNLINK', at('session', session), at('journal', session), at('said', session),
-    at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session))
+    at('live', session), at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session))
   return { 'ok' }
 end

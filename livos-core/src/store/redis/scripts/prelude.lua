@@ -97,6 +97,7 @@ local function write(session, entries)
     if call('EXISTS', record) == 0 then fields.created = entries[1].at end
     fields.seq = first + #entries - 1
     put_session(session, fields)
+    call('UNLINK', at('live', session))
     announce(session)
   end
   return first, ended
