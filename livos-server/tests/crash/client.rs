@@ -48,6 +48,7 @@ impl Client {
                     watch(self.ledger.clone(), name.clone(), id.clone(), self.api.clone());
                 self.watchers.spawn(self.over.clone().run_until_cancelled_owned(watched));
                 self.talk(&name, &id, conduct).await;
+                self.ledger.over(&name);
             }
         }
     }

@@ -40,11 +40,17 @@ pub(crate) struct Known {
     pub(crate) acknowledged: Vec<Acknowledged>,
     /// Entries by their number, as they were first shown.
     pub(crate) shown: BTreeMap<u64, Value>,
+    /// Whether nothing more will be said in it.
+    is_over: bool,
     run_of: HashMap<String, String>,
     ended: HashSet<String>,
 }
 
 impl Known {
+    fn is_settled(&self) -> bool {
+        self.is_over && self.acknowledged.iter().all(|sent| self.is_answered(&sent.message))
+    }
+
     fn is_answered(&self, message: &str) -> bool {
         self.run_of.get(message).is_some_and(|run| self.ended.contains(run))
     }
@@ -110,6 +116,7 @@ impl Ledger {
             conduct,
             acknowledged: Vec::new(),
             shown: BTreeMap::new(),
+            is_over: false,
             run_of: HashMap::new(),
             ended: HashSet::new(),
         };
@@ -136,13 +143,29 @@ impl Ledger {
         self.facts().sessions.values().cloned().collect()
     }
 
+    /// Says that nothing more will be said in a session.
+    pub(crate) fn over(&self, session: &str) {
+        if let Some(known) = self.facts().sessions.get_mut(session) {
+            known.is_over = true;
+        }
+        self.0.changes.send_modify(|count| *count += 1);
+    }
+
     /// Waits until a message is answered.
     pub(crate) async fn answered(&self, session: &str, message: &str) {
+        self.until(session, |known| known.is_answered(message)).await;
+    }
+
+    /// Waits until a session is over and everything said in it is answered.
+    pub(crate) async fn settled(&self, session: &str) {
+        self.until(session, Known::is_settled).await;
+    }
+
+    async fn until(&self, session: &str, is_so: impl Fn(&Known) -> bool) {
         let mut changes = self.0.changes.subscribe();
         loop {
-            let is_answered =
-                self.facts().sessions.get(session).is_none_or(|known| known.is_answered(message));
-            if is_answered || changes.changed().await.is_err() {
+            let is_reached = self.facts().sessions.get(session).is_none_or(&is_so);
+            if is_reached || changes.changed().await.is_err() {
                 return;
             }
         }

@@ -11,8 +11,16 @@ use crate::ledger::Ledger;
 /// Where the server is; nothing while there is none.
 pub(crate) type Whereabouts = watch::Receiver<Option<String>>;
 
-/// Watches until it is dropped.
+/// Watches until the session is over and everything in it is answered: a server has only so many
+/// connections.
 pub(crate) async fn watch(ledger: Ledger, name: String, id: String, api: Api) {
+    tokio::select! {
+        () = ledger.settled(&name) => {}
+        () = follow(ledger.clone(), name.clone(), id, api) => {}
+    }
+}
+
+async fn follow(ledger: Ledger, name: String, id: String, api: Api) {
     let mut last = 0;
     loop {
         let url = api.url().await;
