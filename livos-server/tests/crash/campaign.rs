@@ -233,6 +233,10 @@ impl Campaign {
             while !self.ledger.unanswered().is_empty() || !checks::owed(self).is_empty() {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
+            // One that arrived before its worker died is sent again when the lease is over.
+            while checks::are_under_way(self).await {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
         };
         if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
             for session in self.ledger.unanswered() {

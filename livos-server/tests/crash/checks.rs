@@ -12,6 +12,7 @@ use std::path::Path;
 use serde_json::Value;
 use serde_json::json;
 
+pub(crate) use self::deliveries::are_under_way;
 pub(crate) use self::deliveries::owed;
 pub(crate) use self::tools::unknown as unknown_outcomes;
 

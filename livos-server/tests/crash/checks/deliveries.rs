@@ -22,6 +22,16 @@ pub(crate) fn owed(campaign: &Campaign) -> Vec<String> {
     ended
 }
 
+/// Whether a reply waits, or is with a worker that may be dead.
+pub(crate) async fn are_under_way(campaign: &Campaign) -> bool {
+    for state in ["due", "in_flight"] {
+        if listed(campaign, state).await.is_err() {
+            return true;
+        }
+    }
+    false
+}
+
 pub(super) fn check(known: &Known, journal: &[Value], sink: &Sink, found: &mut Vec<String>) {
     let path = format!("/reply/{}", known.name);
     for end in journal.iter().filter(|entry| text(entry, "type") == "run_finished") {
@@ -50,14 +60,19 @@ pub(super) async fn check_list(campaign: &Campaign) {
             .violated(None, format!("a reply arrived without a delivery's name: {body}"));
     }
     for state in ["due", "in_flight", "ambiguous", "dead"] {
-        let path = format!("/api/deliveries?status={state}&limit={LISTED}");
-        let what = match campaign.api.get(&path).await {
-            Ok(list) => match serde_json::from_str::<Value>(&list) {
-                Ok(list) if list["items"].as_array().is_some_and(Vec::is_empty) => continue,
-                _ => format!("deliveries are {state} at the end: {list}"),
-            },
-            Err(error) => error,
-        };
-        campaign.ledger.violated(None, what);
+        if let Err(what) = listed(campaign, state).await {
+            campaign.ledger.violated(None, what);
+        }
+    }
+}
+
+/// Fails where a delivery stands there.
+async fn listed(campaign: &Campaign, state: &str) -> Result<(), String> {
+    let path = format!("/api/deliveries?status={state}&limit={LISTED}");
+    let text = campaign.api.get(&path).await?;
+    let list: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    match list["items"].as_array().is_some_and(Vec::is_empty) {
+        true => Ok(()),
+        false => Err(format!("deliveries are {state} at the end: {list}")),
     }
 }
