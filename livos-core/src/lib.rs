@@ -91,6 +91,7 @@ mod cancel;
 mod clock;
 mod compaction;
 mod context;
+mod crash_point;
 mod delivery;
 mod event;
 mod feed;
@@ -120,6 +121,11 @@ pub use self::compaction::{CompactionPolicy, SummaryError};
 pub use self::context::{
     ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
 };
+#[doc(hidden)]
+pub use self::crash_point::CrashPoint;
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub use self::crash_point::arm as arm_crash_point;
 pub use self::delivery::{
     ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
     Repetition, ReplySink, SinkAnswer,

@@ -115,6 +115,9 @@ pub use self::usage_log::UsageTotal;
 pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// Writes entries down, in order, and gives the number of the first.
     ///
+    /// After [`StoreError::Unavailable`] the same append (a clone) may be given again: a store whose
+    /// answer can be lost on its way tells by [`Append::name`] that it has it.
+    ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the lease is not the run's newest, [`StoreError::NotFound`] when an
     /// input it joins does not wait for the run, or when they could not be written; then none was.

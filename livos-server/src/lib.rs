@@ -59,5 +59,6 @@ pub use self::home::RunningServer;
 pub use self::home::api_key_path;
 pub use self::runtime::Models;
 pub use self::runtime::Server;
+pub use self::runtime::ServerBuilder;
 pub use self::runtime::StartError;
 pub use self::serve::serve;

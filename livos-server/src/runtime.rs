@@ -1,8 +1,13 @@
 //! The composition root: the one place that knows what the server is made of.
 
 mod assemble;
+mod builder;
 mod models;
 pub(crate) mod telemetry;
+
+pub use self::builder::ServerBuilder;
+
+use self::builder::Own;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,7 +22,6 @@ use livos_core::ProviderId;
 use livos_core::ProviderManager;
 use livos_core::RedisConfig;
 use livos_core::RedisStore;
-use livos_core::Secret;
 use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
@@ -121,8 +125,7 @@ impl Server {
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(config: Config, environment: &Environment) -> Result<Self, StartError> {
-        let choice = models::configured(environment, config.model.as_ref())?;
-        Self::start_choosing(config, choice, environment.secrets()).await
+        Self::builder(config).environment(environment)?.start().await
     }
 
     /// Starts a server that asks these models, whatever the environment says.
@@ -130,14 +133,26 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: Config, models: Models) -> Result<Self, StartError> {
-        Self::start_choosing(config, models::Choice::Configured(models), Vec::new()).await
+        Self::builder(config).models(models).start().await
     }
 
-    async fn start_choosing(
-        config: Config,
-        choice: models::Choice,
-        mut secrets: Vec<Secret>,
-    ) -> Result<Self, StartError> {
+    /// A server to which an embedder adds models and tools before it starts.
+    ///
+    /// ```no_run
+    /// # use livos_server::{Config, Environment, ServeFlags, Server};
+    /// # async fn example(tools: livos_core::ToolRegistry) -> Result<(), Box<dyn std::error::Error>> {
+    /// let environment = Environment::of_process();
+    /// let config = Config::load(ServeFlags::default(), &environment)?;
+    /// let server = Server::builder(config).environment(&environment)?.tools(tools).start().await?;
+    /// # server.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(config: Config) -> ServerBuilder {
+        ServerBuilder::new(config)
+    }
+
+    async fn compose(config: Config, mut own: Own) -> Result<Self, StartError> {
         let mut home = Home::open(&config.home)?;
         let key = home.api_key(config.api_key.as_ref())?;
         home::create_private_directory(&config.agent.workspace)?;
@@ -147,7 +162,7 @@ impl Server {
             bound.map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.address();
         let key_source = key.source();
-        secrets.push(key.secret().clone());
+        own.secrets.push(key.secret().clone());
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),
@@ -182,7 +197,7 @@ impl Server {
             }
         };
         let listening = tokio::spawn(listener.run(Arc::clone(&app)));
-        tokio::spawn(assemble::engine(Arc::clone(&app), config.clone(), choice, secrets));
+        tokio::spawn(assemble::engine(Arc::clone(&app), config.clone(), own));
         tracing::info!(%url, home = %config.home.display(), "listening");
         Ok(Self {
             app,

@@ -1,6 +1,7 @@
-//! The project's own chores: `cargo xtask test`, `cargo xtask ci`, `cargo xtask tidy`.
+//! The project's own chores: `cargo xtask test`, `ci`, `crash`, `tidy`.
 
 mod ci;
+mod crash;
 mod demo_server;
 mod environment;
 mod process;
@@ -22,6 +23,9 @@ usage: cargo xtask CHORE
                against third-party programs, which it installs first
   ci           what the gate runs: test, format, lints, docs, feature sets,
                examples, packages, tidy
+  crash --runs N [--store sqlite|redis] [--seed S]
+               kills a server N times under load and compares what it promised
+               with what it kept; `test` does so for a short time
   tidy         the rules that no compiler checks: edges between crates, sizes,
                names, leftovers, documented variables
   third-party  only installs the programs that the tests talk to
@@ -44,6 +48,7 @@ fn run(arguments: &[&str]) -> Result<(), Failure> {
     match arguments {
         ["test"] => test::run(&workspace),
         ["ci"] => ci::run(&workspace),
+        ["crash", options @ ..] if !options.is_empty() => crash::run(&workspace, options),
         ["tidy"] => tidy::run(&workspace),
         ["third-party"] => third_party::install(&workspace),
         ["help" | "--help" | "-h"] => {

@@ -20,6 +20,7 @@ use super::driver::millis;
 use super::interrupt::Interruption;
 use super::interrupt::interruptible;
 use crate::cancel::CancelSignal;
+use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::event::Position;
@@ -179,6 +180,7 @@ impl Driver {
             })
             .collect();
         while let Some(finished) = running.next().await {
+            CrashPoint::ToolReturned.pass();
             self.finished(finished).await?;
         }
         Ok(())

@@ -24,6 +24,7 @@ use super::make_room::Gauge;
 use super::queued::Queued;
 use crate::budget::BudgetLimit;
 use crate::clock::Timestamp;
+use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::event::Position;
@@ -213,6 +214,7 @@ impl Driver {
             None => self.shared.journal.append(append).await,
         };
         let first = written.map_err(JournalFailed)?;
+        kinds.iter().for_each(pass);
         self.transcript_is_whole &= first == self.last_seq + 1;
         for (seq, kind) in (first..).zip(kinds) {
             self.run.apply(&kind);
@@ -270,6 +272,7 @@ impl Driver {
             tool_calls: outcome.tool_calls,
             duration_ms: millis(outcome.duration),
         };
+        CrashPoint::Finishing.pass();
         if let Err(JournalFailed(error)) = self.record(kind.clone()).await {
             tracing::error!(error = %error, "the end of the run could not be written down");
             if self.queued.is_none() {
@@ -360,6 +363,17 @@ async fn begin(
                 end: EndRecord::Missing,
             }
         }
+    }
+}
+
+/// Dies after a fact was written down, if a test asked for that.
+fn pass(kind: &EventKind) {
+    match kind {
+        EventKind::TurnStarted { .. } => CrashPoint::TurnStarted.pass(),
+        EventKind::AssistantMessage { .. } => CrashPoint::Answered.pass(),
+        EventKind::ToolStarted { .. } => CrashPoint::ToolStarted.pass(),
+        EventKind::RunFinished { .. } => CrashPoint::Finished.pass(),
+        _ => {}
     }
 }
 

@@ -16,6 +16,7 @@ use super::interrupt::Interruption;
 use super::interrupt::interruptible;
 use super::make_room::MadeRoom;
 use crate::clock::Timestamp;
+use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
 use crate::provider::ChatChunk;
 use crate::provider::ChatRequest;
@@ -174,7 +175,10 @@ impl Driver {
                     let timing = (asked_at, first_at);
                     return Ok(self.answered(turn, *response, timing).await?);
                 }
-                ChatChunk::Text(text) => self.emit(EventKind::TextDelta { text }),
+                ChatChunk::Text(text) => {
+                    CrashPoint::Streaming.pass();
+                    self.emit(EventKind::TextDelta { text });
+                }
                 ChatChunk::Thinking(text) => self.emit(EventKind::ThinkingDelta { text }),
                 ChatChunk::ToolCall { call_id, name, partial_json } => {
                     self.emit(EventKind::ToolCallDelta { call_id, name, partial_json });

@@ -14,6 +14,7 @@ use super::ReplySink;
 use super::Shared;
 use super::SinkAnswer;
 use crate::clock::Timestamp;
+use crate::crash_point::CrashPoint;
 use crate::pause::Pauses;
 use crate::store::ClaimedDelivery;
 use crate::store::DeliveryOutcome;
@@ -27,7 +28,9 @@ const SETTLE_ATTEMPTS: u32 = 8;
 /// Attempts a delivery and writes down what came of it.
 pub(super) async fn deliver(shared: &Shared, claimed: ClaimedDelivery) -> DeliveryOutcome {
     let ClaimedDelivery { delivery, token } = claimed;
+    CrashPoint::DeliveryClaimed.pass();
     let outcome = outcome(shared, &delivery).await;
+    CrashPoint::Delivered.pass();
     tracing::debug!(delivery_id = %delivery.id, ?outcome, "a delivery was attempted");
     if let DeliveryOutcome::Dead { error } | DeliveryOutcome::Ambiguous { error } = &outcome {
         tracing::warn!(delivery_id = %delivery.id, run_id = %delivery.run_id, %error, "a reply is not delivered");

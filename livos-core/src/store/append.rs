@@ -1,5 +1,7 @@
 //! What is written down together.
 
+use uuid::Uuid;
+
 use crate::clock::Timestamp;
 use crate::event::EventKind;
 use crate::id::RunId;
@@ -31,12 +33,20 @@ pub struct Append {
     pub joins: Vec<RunId>,
     /// What model calls used, kept in the same transaction as their answer.
     pub usage: Vec<UsageRow>,
+    name: Uuid,
 }
 
 impl Append {
     /// Entries of a run that nobody else can drive.
     pub fn new(session_id: SessionId, entries: Vec<NewEntry>) -> Self {
-        Self { session_id, entries, lease: None, joins: Vec::new(), usage: Vec::new() }
+        let (joins, usage) = (Vec::new(), Vec::new());
+        Self { session_id, entries, lease: None, joins, usage, name: Uuid::now_v7() }
+    }
+
+    /// What a clone is known by: a store whose answer may be lost on its way writes an append that is
+    /// repeated, because nobody knew whether it was written, once.
+    pub fn name(&self) -> Uuid {
+        self.name
     }
 
     /// Written only if the lease was not lost to another worker.

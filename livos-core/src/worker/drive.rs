@@ -15,6 +15,7 @@ use super::heartbeat::keep_alive;
 use super::orders::Orders;
 use crate::agent::EndRecord;
 use crate::agent::RunHandle;
+use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::event::Position;
@@ -39,6 +40,7 @@ enum BrokenOff {
 pub(super) async fn drive(shared: Arc<Shared>, claim: Claim, orders: Orders, claimed_at: Instant) {
     shared.driving.fetch_add(1, Ordering::Relaxed);
     let run_id = claim.lease.run_id;
+    CrashPoint::Claimed.pass();
     if claim.attempt > 1 {
         tracing::info!(%run_id, attempt = claim.attempt, "taking up an unfinished run");
     }

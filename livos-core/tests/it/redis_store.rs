@@ -10,10 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
+use livos_core::Append;
+use livos_core::Clock;
+use livos_core::EventKind;
+use livos_core::Journal;
+use livos_core::NewEntry;
 use livos_core::RedisConfig;
 use livos_core::RedisStore;
+use livos_core::RunId;
+use livos_core::SessionId;
 use livos_core::Store;
 use livos_core::StoreError;
+use livos_core::SystemClock;
 use livos_core::testing::check_store;
 
 pub(crate) use self::server::RedisServer;
@@ -81,14 +89,28 @@ async fn a_password_is_never_shown() {
 async fn a_full_redis_is_called_full_and_loses_nothing() {
     let server = RedisServer::start();
     let store = RedisStore::connect(server.config()).await.unwrap();
-    let session = livos_core::SessionId::generate();
+    let session = SessionId::generate();
     let (run, text) = (scenario::message(session, "hello"), "x".repeat(100_000));
     livos_core::RunQueue::admit(&store, run).await.unwrap();
     server.cli(&["CONFIG", "SET", "maxmemory", "1mb"]);
     let refused = livos_core::RunQueue::admit(&store, scenario::message(session, &text)).await;
     assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
-    let seq = livos_core::Journal::last_seq(&store, session).await.unwrap();
+    let seq = store.last_seq(session).await.unwrap();
     assert_eq!(seq, 1, "what was refused left a trace");
     livos_core::RunQueue::admit(&store, scenario::message(session, &text)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_append_repeated_by_its_writer_is_written_once() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(server.config()).await.unwrap();
+    let session = SessionId::generate();
+    let kind = EventKind::TurnStarted { turn: 1 };
+    let entry = NewEntry { run_id: RunId::generate(), at: SystemClock.now(), kind };
+    let append = Append::new(session, vec![entry.clone()]);
+    assert_eq!(store.append(append.clone()).await.unwrap(), 1);
+    assert_eq!(store.append(append).await.unwrap(), 1, "its answer may have been lost");
+    assert_eq!(store.append(Append::new(session, vec![entry])).await.unwrap(), 2);
+    assert_eq!(store.last_seq(session).await.unwrap(), 2);
 }

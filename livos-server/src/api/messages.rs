@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use livos_core::AgentEvent;
 use livos_core::ContentBlock;
+use livos_core::CrashPoint;
 use livos_core::Document;
 use livos_core::EventKind;
 use livos_core::Image;
@@ -152,6 +153,7 @@ pub(super) async fn send(call: Call) -> Answer {
         None => title_of(&submission.message),
     };
     let accepted = app.engine().await.runs.submit(session.id, submission).await?;
+    CrashPoint::Admitted.pass();
     if let Some(title) = title {
         let patch = SessionPatch { title: Some(title), ..SessionPatch::default() };
         // The message is safe; a title that could not be kept is no reason to refuse it.

@@ -6,7 +6,6 @@ use livos_core::AgentLoop;
 use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
-use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
@@ -14,6 +13,7 @@ use livos_tools::WorkspaceRoot;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
+use super::builder::Own;
 use super::models::Choice;
 use crate::app::App;
 use crate::callback::HttpCallback;
@@ -27,9 +27,10 @@ use crate::runs::Runs;
 use crate::runs::RunsParts;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
-pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice, secrets: Vec<Secret>) {
+pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
+    let Own { choice, tools, lease, secrets } = own;
     let providers = providers(choice, config.model).await;
-    let tools = tools(&config.agent);
+    add_own_tools(&tools, &config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
@@ -51,6 +52,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice, secret
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
+            .with_lease(lease)
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });
@@ -75,23 +77,21 @@ fn default_model(manager: &ProviderManager) -> ModelName {
 }
 
 /// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
-fn tools(settings: &AgentSettings) -> ToolRegistry {
-    let tools = ToolRegistry::new();
+fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings) {
     let root = match WorkspaceRoot::create(&settings.workspace) {
         Ok(root) => root,
         Err(error) => {
             tracing::error!(%error, "the workspace cannot be used; there are no file tools");
-            return tools;
+            return;
         }
     };
     let shell = match settings.shell {
         ShellAccess::Off => Ok(()),
-        ShellAccess::On => livos_tools::shell::register(&tools, &root, ShellSettings::default()),
+        ShellAccess::On => livos_tools::shell::register(tools, &root, ShellSettings::default()),
     };
     let registered =
-        [livos_tools::files::register(&tools, &root), livos_tools::time::register(&tools), shell];
+        [livos_tools::files::register(tools, &root), livos_tools::time::register(tools), shell];
     for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
     }
-    tools
 }

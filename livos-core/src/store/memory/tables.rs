@@ -52,7 +52,7 @@ impl Tables {
     }
 
     pub(super) fn append(&mut self, append: Append) -> Result<(u64, Vec<WorkSignal>), StoreError> {
-        let Append { session_id, entries, lease, joins, usage } = append;
+        let Append { session_id, entries, lease, joins, usage, .. } = append;
         if let Some(lease) = lease {
             self.queue.check(lease)?;
         }

@@ -7,7 +7,6 @@ use super::RedisStore;
 use super::entry::EntryPlan;
 use super::entry::plan_entries;
 use super::failure::damaged;
-use super::operation;
 use super::usage::UsagePlan;
 use super::usage::plan_usage;
 use crate::clock::Timestamp;
@@ -51,8 +50,9 @@ type StreamEntry = (String, Vec<String>);
 #[async_trait]
 impl Journal for RedisStore {
     async fn append(&self, append: Append) -> Result<u64, StoreError> {
-        let Append { session_id, entries, lease, joins, usage } = &append;
-        let operation = operation();
+        let Append { session_id, entries, lease, joins, usage, .. } = &append;
+        // Whoever repeats an append after an error repeats its name too.
+        let operation = append.name().simple().to_string();
         let (entries, bodies) = plan_entries(*session_id, entries)?;
         let plan = AppendPlan {
             session: *session_id,

@@ -126,7 +126,7 @@ impl Tables<'_> {
         append: Append,
         texts: Vec<EntryText>,
     ) -> Result<u64, StoreError> {
-        let Append { session_id, entries, lease, joins, usage } = append;
+        let Append { session_id, entries, lease, joins, usage, .. } = append;
         if let Some(lease) = lease {
             queue::check(self.db, lease)?;
         }

@@ -1,0 +1,90 @@
+//! Named places at which a test can kill the process.
+//!
+//! A promise about crashes is kept between two writes or it is not kept, so the crash test
+//! must be able to die exactly there. Without the feature `crash-points` a passage is no code at all.
+
+#[cfg(not(feature = "crash-points"))]
+mod absent;
+#[cfg(feature = "crash-points")]
+mod armed;
+
+#[cfg(not(feature = "crash-points"))]
+use self::absent::pass;
+#[cfg(feature = "crash-points")]
+use self::armed::pass;
+
+#[cfg(feature = "crash-points")]
+pub use self::armed::arm;
+
+/// A place between two facts.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CrashPoint {
+    /// The message is admitted, and its sender was not told.
+    Admitted,
+    /// A worker has the run's lease, and has done nothing with it.
+    Claimed,
+    /// A model call is written down, and not made.
+    TurnStarted,
+    /// A piece of an answer came, and its end did not.
+    Streaming,
+    /// The answer is written down, and none of its tool calls is.
+    Answered,
+    /// A tool call is written down, and not made.
+    ToolStarted,
+    /// A tool call was made, and its result is not written down.
+    ToolReturned,
+    /// All is done but for the run's end.
+    Finishing,
+    /// The run's end is written down, and its reply was not sent.
+    Finished,
+    /// A worker has the delivery, and has not sent it.
+    DeliveryClaimed,
+    /// The reply arrived, and its receipt is not written down.
+    Delivered,
+}
+
+impl CrashPoint {
+    /// Every one, in the order that a run passes them.
+    pub const ALL: [Self; 11] = [
+        Self::Admitted,
+        Self::Claimed,
+        Self::TurnStarted,
+        Self::Streaming,
+        Self::Answered,
+        Self::ToolStarted,
+        Self::ToolReturned,
+        Self::Finishing,
+        Self::Finished,
+        Self::DeliveryClaimed,
+        Self::Delivered,
+    ];
+
+    /// What it is called in arguments and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Claimed => "claimed",
+            Self::TurnStarted => "turn_started",
+            Self::Streaming => "streaming",
+            Self::Answered => "answered",
+            Self::ToolStarted => "tool_started",
+            Self::ToolReturned => "tool_returned",
+            Self::Finishing => "finishing",
+            Self::Finished => "finished",
+            Self::DeliveryClaimed => "delivery_claimed",
+            Self::Delivered => "delivered",
+        }
+    }
+
+    /// The one of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|point| point.name() == name)
+    }
+
+    /// Goes on, or dies here if that was asked for.
+    #[inline]
+    pub fn pass(self) {
+        pass(self);
+    }
+}

@@ -1,0 +1,6 @@
+//! What every build has but the crash test's: nothing.
+
+use super::CrashPoint;
+
+#[inline]
+pub(super) fn pass(_: CrashPoint) {}

@@ -1,0 +1,117 @@
+//! What must hold at the end, whatever died when.
+
+mod deliveries;
+mod journal;
+mod messages;
+mod runs;
+mod tools;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use serde_json::json;
+
+pub(crate) use self::deliveries::are_under_way;
+pub(crate) use self::deliveries::owed;
+pub(crate) use self::tools::unknown as unknown_outcomes;
+
+use crate::campaign::Campaign;
+use crate::ledger::Known;
+
+/// How often each tool call took effect outside.
+#[derive(Debug, Default)]
+pub(crate) struct Traces(BTreeMap<String, u64>);
+
+impl Traces {
+    pub(crate) fn read(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let mut counts = BTreeMap::new();
+        text.lines().for_each(|call| *counts.entry(call.to_owned()).or_default() += 1);
+        Self(counts)
+    }
+
+    /// All executions together.
+    pub(crate) fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// Executions beyond the first of the same call.
+    pub(crate) fn repeated(&self) -> u64 {
+        self.0.values().map(|count| count - 1).sum()
+    }
+
+    fn of(&self, call: &str) -> u64 {
+        self.0.get(call).copied().unwrap_or_default()
+    }
+
+    /// Calls of a session, which its name begins.
+    fn of_session<'a>(&'a self, session: &'a str) -> impl Iterator<Item = &'a str> {
+        let prefix = format!("{session}-");
+        let is_of = move |call: &&String| call.starts_with(&prefix);
+        self.0.keys().filter(is_of).map(String::as_str)
+    }
+}
+
+/// The journals as they are at the end, by the name of the session.
+pub(crate) type Journals = BTreeMap<String, Vec<Value>>;
+
+/// Compares everything that was promised with what there is.
+pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> Journals {
+    let mut journals = Journals::new();
+    for known in campaign.ledger.sessions() {
+        match read(campaign, &known).await {
+            Ok(journal) => {
+                let mut found = Vec::new();
+                journal::check(&known, &journal, &mut found);
+                messages::check(&known, &journal, &mut found);
+                runs::check(&known, &journal, &mut found);
+                tools::check(&known, &journal, traces, &campaign.model, &mut found);
+                deliveries::check(&known, &journal, &campaign.sink, &mut found);
+                found
+                    .into_iter()
+                    .for_each(|what| campaign.ledger.violated(Some(&known.name), what));
+                ask_again(campaign, &known, &journal).await;
+                journals.insert(known.name, journal);
+            }
+            Err(error) => {
+                let what = format!("the journal cannot be read: {error}");
+                campaign.ledger.violated(Some(&known.name), what);
+            }
+        }
+    }
+    deliveries::check_list(campaign).await;
+    journals
+}
+
+async fn read(campaign: &Campaign, known: &Known) -> Result<Vec<Value>, String> {
+    let stream = campaign.api.get(&format!("/api/sessions/{}/events?wait=0", known.id)).await?;
+    let entries = stream.lines().filter_map(|line| line.strip_prefix("data:"));
+    let entries = entries.map(|data| serde_json::from_str(data).map_err(|error| error.to_string()));
+    let mut entries: Vec<Value> = entries.collect::<Result<_, _>>()?;
+    entries.retain(|entry| entry["seq"].is_u64());
+    Ok(entries)
+}
+
+/// A message sent again under its key is answered with the run that has it, and changes nothing.
+async fn ask_again(campaign: &Campaign, known: &Known, journal: &[Value]) {
+    let path = format!("/api/sessions/{}/messages", known.id);
+    for sent in &known.acknowledged {
+        let what = match campaign.api.post(&path, &sent.body).await {
+            Ok(answer) => {
+                let runs = messages::runs_of(journal, &sent.message);
+                if runs.iter().any(|run| answer["run_id"] == json!(run)) {
+                    continue;
+                }
+                format!("{} sent again belongs to {answer}, and not to {runs:?}", sent.message)
+            }
+            Err(refused) => refused,
+        };
+        campaign.ledger.violated(Some(&known.name), what);
+    }
+}
+
+/// The text of a field; empty where it has none.
+fn text<'a>(entry: &'a Value, field: &str) -> &'a str {
+    entry[field].as_str().unwrap_or_default()
+}

@@ -1,0 +1,50 @@
+//! One that watches a session from its first entry to its last, over all restarts.
+
+use eventsource_stream::Eventsource;
+use futures::StreamExt;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::api::Api;
+use crate::ledger::Ledger;
+
+/// Where the server is; nothing while there is none.
+pub(crate) type Whereabouts = watch::Receiver<Option<String>>;
+
+/// Watches until the session is over and everything in it is answered: a server has only so many
+/// connections.
+pub(crate) async fn watch(ledger: Ledger, name: String, id: String, api: Api) {
+    tokio::select! {
+        () = ledger.settled(&name) => {}
+        () = follow(ledger.clone(), name.clone(), id, api) => {}
+    }
+}
+
+async fn follow(ledger: Ledger, name: String, id: String, api: Api) {
+    let mut last = 0;
+    loop {
+        let url = api.url().await;
+        let path = format!("/api/sessions/{id}/events?after={last}");
+        if let Ok(response) = api.get_at(&url, &path).await {
+            if !response.status().is_success() {
+                let status = response.status();
+                // A server that is about to die may say that it cannot; one that knows no such session lost it.
+                if status.is_client_error() && status.as_u16() != 429 {
+                    ledger.violated(Some(&name), format!("GET {path} was answered with {status}"));
+                }
+            } else {
+                let mut events = response.bytes_stream().eventsource();
+                while let Some(Ok(event)) = events.next().await {
+                    let Ok(entry) = serde_json::from_str::<Value>(&event.data) else { break };
+                    let Some(seq) = entry["seq"].as_u64() else { continue };
+                    if seq != last + 1 {
+                        ledger.violated(Some(&name), format!("after {last} came {seq}"));
+                    }
+                    last = seq;
+                    ledger.shown(&name, seq, entry);
+                }
+            }
+        }
+        api.pause().await;
+    }
+}
