@@ -4,8 +4,11 @@
 //! and takes none. What happens goes to the journal first, then into the
 //! `AgentRun`, then to observers.
 
+mod accounts;
+mod admitted;
 mod builder;
 mod compact;
+mod daily_limit;
 mod dispatch;
 mod driver;
 mod event_queue;
@@ -14,6 +17,7 @@ mod interrupt;
 mod make_room;
 mod model_call;
 mod outcome;
+mod queued;
 mod repetition;
 mod request;
 mod run;
@@ -31,6 +35,7 @@ pub use self::compact::CompactionRequest;
 pub use self::handle::RunControl;
 pub use self::handle::RunHandle;
 pub use self::handle::Steered;
+pub use self::outcome::EndRecord;
 pub use self::outcome::RunOutcome;
 pub use self::request::RunRequest;
 pub use self::run::AgentRun;
@@ -41,8 +46,10 @@ pub use self::run::Step;
 pub use self::run::ToolAccess;
 pub use self::transcript::Transcript;
 
+use self::daily_limit::DailyLimit;
 use self::driver::Driver;
 use self::driver::Start;
+use self::queued::Queued;
 use self::transcript_cache::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -55,7 +62,9 @@ use crate::id::SessionId;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
+use crate::store::Claim;
 use crate::store::Journal;
+use crate::store::RunLeases;
 use crate::store::StoreError;
 use crate::tool::ToolRegistry;
 
@@ -105,6 +114,7 @@ struct Shared {
     compaction: CompactionPolicy,
     windows: LearnedWindows,
     fixed_parts: FixedParts,
+    daily_limit: Option<DailyLimit>,
 }
 
 impl AgentLoop {
@@ -129,7 +139,7 @@ impl AgentLoop {
     /// # Errors
     /// When it could not be written down; then there is no run.
     pub async fn admit(&self, request: impl Into<RunRequest>) -> Result<RunHandle, StoreError> {
-        let admitted = driver::admit(&self.shared, request.into()).await?;
+        let admitted = admitted::admit(&self.shared, request.into()).await?;
         Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(Box::new(admitted))))
     }
 
@@ -146,8 +156,37 @@ impl AgentLoop {
         session_id: SessionId,
         run_id: RunId,
     ) -> Result<RunHandle, StoreError> {
-        let resumed = driver::resume(&self.shared, session_id, run_id).await?;
+        let resumed = admitted::resume(&self.shared, session_id, run_id).await?;
         Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(Box::new(resumed))))
+    }
+
+    /// Goes on with a run that was claimed from the queue of the journal's store; every entry is
+    /// written under its lease. Where an append is refused the outcome is [`EndRecord::Missing`].
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or has no such run unfinished.
+    pub(crate) async fn drive(
+        &self,
+        claim: &Claim,
+        leases: Arc<dyn RunLeases>,
+    ) -> Result<RunHandle, StoreError> {
+        let (session_id, run_id) = (claim.session_id, claim.lease.run_id);
+        let mut admitted = match claim.attempt {
+            1 => admitted::take_up(&self.shared, session_id, run_id).await?,
+            _ => admitted::resume(&self.shared, session_id, run_id).await?,
+        };
+        admitted.queued = Some(Queued::new(claim.lease, leases));
+        Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(Box::new(admitted))))
+    }
+
+    /// Forgets what it remembers of a session, which was deleted or made anew under the same id.
+    pub fn forget(&self, session_id: SessionId) {
+        self.shared.transcripts.take(session_id);
+    }
+
+    /// What tells its time.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
     }
 
     /// The tools of this agent.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::clock::Timestamp;
 use crate::id::ModelName;
 use crate::id::ProviderId;
@@ -93,6 +94,9 @@ pub enum EventKind {
         /// The run that asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent_run_id: Option<RunId>,
+        /// What it may spend instead of the agent's budget.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<Budget>,
     },
     /// A process began (or took over) the run.
     RunStarted {

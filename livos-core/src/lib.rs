@@ -85,10 +85,12 @@ mod cancel;
 mod clock;
 mod compaction;
 mod context;
+mod delivery;
 mod event;
 mod id;
 mod message;
 mod origin;
+mod pause;
 mod provider;
 mod secret;
 mod store;
@@ -96,11 +98,12 @@ mod store;
 pub mod testing;
 mod text_tools;
 mod tool;
+mod worker;
 
 pub use self::agent::{
     AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
-    CompactionRequest, Ending, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered,
-    Step, ToolAccess, ToolMode, Transcript,
+    CompactionRequest, EndRecord, Ending, PendingCall, RunControl, RunHandle, RunOutcome,
+    RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
@@ -108,6 +111,10 @@ pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::compaction::{CompactionPolicy, SummaryError};
 pub use self::context::{
     ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
+pub use self::delivery::{
+    ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
+    Repetition, ReplySink, SinkAnswer,
 };
 pub use self::event::{
     AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
@@ -149,4 +156,7 @@ pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
     Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
     ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+};
+pub use self::worker::{
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, RunObserver, TakeOver, Worker, WorkerSettings,
 };

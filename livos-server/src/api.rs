@@ -1,6 +1,8 @@
 //! The routes, and who answers them: the one table of this server.
 
+mod archive;
 mod catalog;
+mod deliveries;
 mod documents;
 mod events;
 mod health;
@@ -9,6 +11,7 @@ mod messages;
 mod page;
 mod runs;
 mod sessions;
+mod usage;
 
 use hyper::Method;
 
@@ -40,9 +43,20 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/api/sessions/{id}/messages", Key, messages::send, messages::describe_send),
         get("/api/sessions/{id}/messages", Key, messages::history, messages::describe_history),
         get("/api/sessions/{id}/events", Key, events::follow, events::describe_follow),
+        post("/api/sessions/{id}/fork", Key, sessions::fork, sessions::describe_fork),
+        get("/api/sessions/{id}/export", Key, archive::export, archive::describe_export),
+        post("/api/sessions/import", Key, archive::import, archive::describe_import),
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
+        get("/api/deliveries", Key, deliveries::list, deliveries::describe_list),
+        post(
+            "/api/deliveries/{id}/requeue",
+            Key,
+            deliveries::requeue,
+            deliveries::describe_requeue,
+        ),
+        get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/tools", Key, catalog::tools, catalog::describe_tools),
         get("/api/models", Key, catalog::models, catalog::describe_models),
         get("/api/providers", Key, catalog::providers, catalog::describe_providers),
@@ -101,8 +115,6 @@ impl From<RunsError> for Problem {
     fn from(error: RunsError) -> Self {
         match error {
             RunsError::Stopping => Self::new(ProblemKind::Unavailable, error.to_string()),
-            RunsError::Busy => Self::new(ProblemKind::TooManyRequests, error.to_string())
-                .with_retry_after(std::time::Duration::from_secs(1)),
             RunsError::StillRunning => Self::new(ProblemKind::Conflict, error.to_string()),
             RunsError::Store(error) => error.into(),
         }
@@ -114,6 +126,9 @@ impl From<livos_core::StoreError> for Problem {
         use livos_core::StoreError;
         match &error {
             StoreError::NotFound { what, id } => Self::not_found(what, id),
+            StoreError::Busy { .. } => Self::new(ProblemKind::TooManyRequests, error.to_string())
+                .with_retry_after(std::time::Duration::from_secs(1)),
+            StoreError::Conflict { .. } => Self::new(ProblemKind::Conflict, error.to_string()),
             StoreError::Full(_) | StoreError::ReadOnly(_) => {
                 tracing::error!(error = %crate::http::Causes(&error), "the store does not keep anything");
                 Self::new(ProblemKind::StorageFailed, format!("nothing was kept: {error}"))

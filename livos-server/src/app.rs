@@ -8,6 +8,7 @@ use livos_core::Store;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
+use crate::address_guard::AddressGuard;
 use crate::config::HttpSettings;
 use crate::config::WebAddress;
 use crate::disk::Disk;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
+    /// Which addresses replies may be posted to.
+    pub(crate) callback_guard: AddressGuard,
     pub(crate) disk: Disk,
     /// Set soon after the port is open: looking for local models must not delay that.
     pub(crate) engine: SetOnce<Engine>,

@@ -19,8 +19,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use livos_core::Budget;
+use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::Secret;
+use livos_core::TakeOver;
 
 pub use self::env::Environment;
 pub use self::flags::ServeFlags;
@@ -53,6 +55,16 @@ pub(crate) enum StoreLocation {
     Memory,
 }
 
+impl StoreLocation {
+    /// Whether runs that somebody had a lease for when the server started are a dead process's.
+    pub(crate) fn take_over(&self) -> TakeOver {
+        match self {
+            // One process has it open at a time.
+            Self::Sqlite(_) | Self::Memory => TakeOver::AtStart,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogSettings {
     /// In `tracing_subscriber::EnvFilter` syntax.
@@ -74,6 +86,8 @@ pub(crate) struct AgentSettings {
     pub(crate) shell: ShellAccess,
     pub(crate) budget: Budget,
     pub(crate) max_concurrent_runs: usize,
+    /// What all runs together may cost in a day.
+    pub(crate) daily_limit: Option<MicroUsd>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +108,8 @@ pub(crate) struct HttpSettings {
     pub(crate) shutdown_timeout: Duration,
     /// Host names beside loopback, IP addresses and the public URL's.
     pub(crate) allowed_hosts: Vec<String>,
+    /// Hosts that replies may be posted to though they are not of the public internet.
+    pub(crate) callback_hosts: Vec<String>,
     /// Origins beside the server's own and the public URL's.
     pub(crate) allowed_origins: Vec<WebAddress>,
 }

@@ -22,12 +22,15 @@
 //! - `http`: connections, authentication, problems, event streams
 //! - `api`: the routes; `chat_completions`: those of OpenAI's API
 //! - `runs`: one run at a time in a session, watched by many
+//! - `callback`: replies posted to an address; `address_guard`: which addresses may be called
 //! - `disk`: whether the store's disk can take more
 //! - `console`: the web pages inside the binary
 //! - `cli`: the `livos` command, a client like any other
 
+mod address_guard;
 mod api;
 mod app;
+mod callback;
 mod chat_completions;
 mod cli;
 mod config;

@@ -1,56 +1,58 @@
-//! The runs of this process: one at a time in a session, many beside each other.
+//! The runs of this server: admitted here, driven by the worker, watched by many.
 //!
-//! Each session with work has a *lane*: one task that owns the running run and
-//! those that wait. Everybody else talks to it by commands. What a run does is
-//! published in the session's *hub*; whoever wants to watch *follows* it.
+//! A message is in the store before it is acknowledged; the [`Worker`] takes it from there.
+//! What a run does is published in the session's *hub*; whoever wants to watch *follows* it.
 
-mod accepted_keys;
 mod follow;
 mod hub;
-mod lane;
+mod hubs;
 mod partial;
-mod record;
 
 pub(crate) use self::follow::AtEnd;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::Weak;
 use std::time::Duration;
 
+use futures::StreamExt;
+use livos_core::Admission;
+use livos_core::AgentEvent;
 use livos_core::AgentLoop;
+use livos_core::CancelRequest;
+use livos_core::Cancellation;
 use livos_core::Clock;
+use livos_core::DeliverySettings;
+use livos_core::DeliveryWorker;
+use livos_core::EventKind;
+use livos_core::IdempotencyKey;
 use livos_core::Message;
 use livos_core::ModelName;
+use livos_core::NewRun;
 use livos_core::Origin;
+use livos_core::QueueMode;
+use livos_core::ReplyAddress;
+use livos_core::ReplySink;
 use livos_core::RunFilter;
 use livos_core::RunId;
+use livos_core::RunObserver;
 use livos_core::RunState;
 use livos_core::SessionId;
 use livos_core::Store;
 use livos_core::StoreError;
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use livos_core::Worker;
+use livos_core::WorkerSettings;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use self::accepted_keys::AcceptedKeys;
 use self::hub::Hub;
-use self::lane::Command;
-use self::lane::Lane;
+use self::hubs::Hubs;
 use crate::metrics::Metrics;
 
-/// How many commands a lane may have waiting; more are refused.
-const LANE_BACKLOG: usize = 64;
-/// How many unfinished runs of an earlier process are taken up again.
-const MAX_RECOVERED: usize = 1_000;
 /// How long a session's runs may take to stop when it is deleted.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many unfinished runs of a session are stopped at a time; more than can wait in one.
+const CLOSE_BATCH: usize = 128;
 
-/// The runs of this process. Clones are the same.
+/// The runs of this server. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Runs(Arc<Shared>);
 
@@ -58,22 +60,23 @@ pub(crate) struct Runs(Arc<Shared>);
 struct Shared {
     agent: AgentLoop,
     store: Arc<dyn Store>,
-    metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
-    places: Arc<Semaphore>,
-    tasks: TaskTracker,
-    /// No run begins after this.
+    hubs: Arc<Hubs>,
+    worker: Worker,
+    deliveries: DeliveryWorker,
+    /// No message is taken in after this.
     stopping: CancellationToken,
-    /// Runs are left where they are; the next start takes them up.
-    abandoned: CancellationToken,
-    sessions: Mutex<Sessions>,
-    keys: Mutex<AcceptedKeys>,
 }
 
-#[derive(Debug, Default)]
-struct Sessions {
-    lanes: HashMap<SessionId, mpsc::Sender<Command>>,
-    hubs: HashMap<SessionId, Weak<Hub>>,
+/// What runs are driven with.
+#[derive(Debug)]
+pub(crate) struct RunsParts {
+    pub(crate) agent: AgentLoop,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) worker: WorkerSettings,
+    pub(crate) sinks: Vec<Arc<dyn ReplySink>>,
 }
 
 /// A message for a session.
@@ -85,19 +88,8 @@ pub(crate) struct Submission {
     pub(crate) origin: Origin,
     /// The same key again gets the same answer and no second run.
     pub(crate) idempotency_key: Option<String>,
-}
-
-/// What happens to a message that arrives during a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum QueueMode {
-    /// It joins the run at its next turn.
-    #[default]
-    Steer,
-    /// It gets a run of its own, next.
-    Queue,
-    /// It stops the run and gets one of its own.
-    Interrupt,
+    /// Where the reply is owed besides the session itself.
+    pub(crate) reply_to: Option<ReplyAddress>,
 }
 
 /// A message that is safe.
@@ -113,8 +105,6 @@ pub(crate) struct Accepted {
 pub(crate) enum RunsError {
     #[error("the server is shutting down")]
     Stopping,
-    #[error("too much is waiting in this session")]
-    Busy,
     #[error("the runs of this session did not stop in time")]
     StillRunning,
     #[error(transparent)]
@@ -122,140 +112,123 @@ pub(crate) enum RunsError {
 }
 
 impl Runs {
-    pub(crate) fn new(
-        agent: AgentLoop,
-        store: Arc<dyn Store>,
-        metrics: Arc<Metrics>,
-        clock: Arc<dyn Clock>,
-        max_concurrent: usize,
-    ) -> Self {
-        Self(Arc::new(Shared {
-            agent,
-            store,
-            metrics,
-            clock,
-            places: Arc::new(Semaphore::new(max_concurrent.min(Semaphore::MAX_PERMITS))),
-            tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
-            abandoned: CancellationToken::new(),
-            sessions: Mutex::default(),
-            keys: Mutex::default(),
-        }))
+    /// Begins to drive what the store has queued, and to deliver what it owes.
+    pub(crate) fn start(parts: RunsParts) -> Self {
+        let RunsParts { agent, store, metrics, clock, worker, sinks } = parts;
+        let hubs = Arc::new(Hubs::new(metrics));
+        let observer = Arc::clone(&hubs) as Arc<dyn RunObserver>;
+        let worker = Worker::start(agent.clone(), Arc::clone(&store), observer, worker);
+        let deliveries = DeliveryWorker::start(
+            Arc::clone(&store),
+            sinks,
+            Arc::clone(&clock),
+            DeliverySettings::default(),
+        );
+        let stopping = CancellationToken::new();
+        Self(Arc::new(Shared { agent, store, clock, hubs, worker, deliveries, stopping }))
     }
 
-    /// Takes a message in. When this returns it is in the journal, or with a run that will write it there.
+    /// Takes a message in. When this returns it is in the store.
     pub(crate) async fn submit(
         &self,
         session: SessionId,
         submission: Submission,
     ) -> Result<Accepted, RunsError> {
-        let key = submission.idempotency_key.clone();
-        let answered = |key: &String| self.keys().find(session, key);
-        if let Some(accepted) = key.as_ref().and_then(answered) {
-            return Ok(accepted);
+        if self.0.stopping.is_cancelled() {
+            return Err(RunsError::Stopping);
         }
-        // The lane remembers the key itself, before it takes the next command.
-        self.ask(session, |reply| Command::Submit(Box::new(submission), reply)).await?
+        let mut run = NewRun::new(session, submission.message, self.0.clock.now());
+        run.origin = submission.origin;
+        run.model = submission.model;
+        run.mode = submission.mode;
+        run.reply_to = submission.reply_to;
+        // Keys are the caller's own, and callers name them within a session.
+        let key = |key| IdempotencyKey::new(format!("api:{session}"), key);
+        run.key = submission.idempotency_key.map(key);
+        let run_id = run.run_id;
+        match self.0.store.admit(run).await? {
+            Admission::Admitted { seq } => {
+                self.show(session, seq).await;
+                Ok(Accepted { run_id, seq })
+            }
+            Admission::Known { run_id, seq } | Admission::Joined { run_id, seq } => {
+                Ok(Accepted { run_id, seq })
+            }
+        }
     }
 
     /// Asks a run to stop, queued or running. A run that ended already stays as it is.
-    pub(crate) async fn cancel(&self, session: SessionId, run: RunId) -> Result<(), RunsError> {
-        self.ask(session, |reply| Command::Cancel(run, reply)).await?
+    pub(crate) async fn cancel(&self, session: SessionId, run_id: RunId) -> Result<(), RunsError> {
+        let cancel = CancelRequest { run_id, at: self.0.clock.now() };
+        if let Cancellation::Ended { seq } = self.0.store.request_cancel(cancel).await? {
+            self.show(session, seq).await;
+        }
+        Ok(())
     }
 
     /// Stops everything in a session and waits until it stopped.
     pub(crate) async fn close(&self, session: SessionId) -> Result<(), RunsError> {
-        if !self.sessions().lanes.contains_key(&session) {
-            return Ok(());
-        }
-        let closed = self.ask(session, Command::Close);
-        match tokio::time::timeout(CLOSE_TIMEOUT, closed).await {
-            Ok(closed) => closed,
-            Err(_) => Err(RunsError::StillRunning),
+        let closed = tokio::time::timeout(CLOSE_TIMEOUT, self.end_all(session)).await;
+        let closed = closed.map_err(|_| RunsError::StillRunning)?;
+        // A session that is made anew under the same id must not remember this one.
+        self.0.agent.forget(session);
+        closed
+    }
+
+    async fn end_all(&self, session: SessionId) -> Result<(), RunsError> {
+        loop {
+            let after = self.0.store.last_seq(session).await?;
+            let mut open = self.unfinished(session).await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            let events = self.follow(session, after, AtEnd::Wait);
+            for run_id in open.clone() {
+                match self.cancel(session, run_id).await {
+                    // It ended meanwhile, or waits for nothing: the session goes with it.
+                    Ok(()) | Err(RunsError::Store(StoreError::NotFound { .. })) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let mut events = std::pin::pin!(events);
+            while !open.is_empty() {
+                let Some(event) = events.next().await else { break };
+                let event = event?;
+                if matches!(event.kind, EventKind::RunFinished { .. }) {
+                    open.remove(&event.run_id);
+                }
+            }
         }
     }
 
-    /// Takes up what an earlier process left unfinished.
-    pub(crate) async fn recover(&self) -> Result<usize, StoreError> {
-        let mut unfinished = Vec::new();
-        for state in [RunState::Running, RunState::Queued] {
-            let filter = RunFilter { state: Some(state), ..RunFilter::default() };
-            unfinished.extend(self.0.store.runs(filter, MAX_RECOVERED).await?.items);
+    async fn unfinished(&self, session: SessionId) -> Result<HashSet<RunId>, StoreError> {
+        let mut open = HashSet::new();
+        for state in [RunState::Queued, RunState::Running] {
+            let filter = RunFilter { session_id: Some(session), state: Some(state), before: None };
+            let runs = self.0.store.runs(filter, CLOSE_BATCH).await?.items;
+            open.extend(runs.into_iter().map(|run| run.id));
         }
-        unfinished.sort_by_key(|run| run.id);
-        for run in &unfinished {
-            tracing::info!(run_id = %run.id, session_id = %run.session_id, "taking up an unfinished run");
-            if let Err(error) =
-                self.ask(run.session_id, |reply| Command::Resume(run.id, reply)).await
-            {
-                tracing::warn!(%error, run_id = %run.id, "an unfinished run could not be taken up");
-            }
-        }
-        Ok(unfinished.len())
+        Ok(open)
     }
 
     /// Lets runs finish for as long as given, then leaves them to the next start.
     pub(crate) async fn stop(&self, patience: Duration) {
         self.0.stopping.cancel();
-        self.0.tasks.close();
-        if tokio::time::timeout(patience, self.0.tasks.wait()).await.is_err() {
-            tracing::warn!(lanes = self.0.tasks.len(), "leaving unfinished runs to the next start");
-            self.0.abandoned.cancel();
-            self.0.tasks.wait().await;
-        }
+        self.0.worker.stop(patience).await;
+        self.0.deliveries.stop().await;
     }
 
     /// The hub of a session, made if nobody watches or runs yet.
     fn hub(&self, session: SessionId) -> Arc<Hub> {
-        self.sessions().hub(session)
+        self.0.hubs.of(session)
     }
 
-    /// Sends a command to the session's lane, and starts one if there is none.
-    async fn ask<T>(
-        &self,
-        session: SessionId,
-        command: impl FnOnce(oneshot::Sender<T>) -> Command,
-    ) -> Result<T, RunsError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(session, command(reply))?;
-        answer.await.map_err(|_| RunsError::Stopping)
-    }
-
-    fn send(&self, session: SessionId, command: Command) -> Result<(), RunsError> {
-        if self.0.stopping.is_cancelled() {
-            return Err(RunsError::Stopping);
+    /// Shows an entry that no worker wrote. Watchers find it later if this fails.
+    async fn show(&self, session: SessionId, seq: u64) {
+        let Some(hub) = self.0.hubs.watched(session) else { return };
+        match self.0.store.read(session, seq.saturating_sub(1), 1).await {
+            Ok(entries) => entries.into_iter().for_each(|entry: AgentEvent| hub.publish(entry)),
+            Err(error) => tracing::warn!(%error, "an entry could not be shown"),
         }
-        // A lane ends only while it holds this lock, so a command sent under it is seen.
-        let mut sessions = self.sessions();
-        if let Some(lane) = sessions.lanes.get(&session) {
-            return lane.try_send(command).map_err(|_| RunsError::Busy);
-        }
-        let (commands, inbox) = mpsc::channel(LANE_BACKLOG);
-        commands.try_send(command).map_err(|_| RunsError::Busy)?;
-        let hub = sessions.hub(session);
-        sessions.lanes.insert(session, commands);
-        drop(sessions);
-        self.0.tasks.spawn(Lane::new(self.clone(), session, hub, inbox).run());
-        Ok(())
-    }
-
-    fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
-        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn keys(&self) -> std::sync::MutexGuard<'_, AcceptedKeys> {
-        self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Sessions {
-    fn hub(&mut self, session: SessionId) -> Arc<Hub> {
-        if let Some(hub) = self.hubs.get(&session).and_then(Weak::upgrade) {
-            return hub;
-        }
-        self.hubs.retain(|_, hub| hub.strong_count() > 0);
-        let hub = Arc::new(Hub::default());
-        self.hubs.insert(session, Arc::downgrade(&hub));
-        hub
     }
 }

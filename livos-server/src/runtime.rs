@@ -23,6 +23,7 @@ use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::address_guard::AddressGuard;
 use crate::api;
 use crate::app::App;
 use crate::config::Config;
@@ -152,6 +153,7 @@ impl Server {
             login_tokens: LoginTokens::default(),
             metrics: Arc::new(Metrics::new()),
             clock: Arc::new(SystemClock),
+            callback_guard: AddressGuard::new(config.http.callback_hosts.iter().cloned()),
             store,
             disk: match &config.store {
                 StoreLocation::Sqlite(file) => Disk::of_store(file),
@@ -171,12 +173,7 @@ impl Server {
             }
         };
         let listening = tokio::spawn(listener.run(Arc::clone(&app)));
-        tokio::spawn(assemble::engine(
-            Arc::clone(&app),
-            config.agent.clone(),
-            config.model.clone(),
-            choice,
-        ));
+        tokio::spawn(assemble::engine(Arc::clone(&app), config.clone(), choice));
         tracing::info!(%url, home = %config.home.display(), "listening");
         Ok(Self {
             app,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AgentLoop;
+use super::DailyLimit;
 use super::Shared;
 use super::TranscriptCache;
 use crate::budget::Budget;
@@ -13,11 +14,13 @@ use crate::compaction::CompactionPolicy;
 use crate::context::FixedParts;
 use crate::context::LearnedWindows;
 use crate::id::ModelName;
+use crate::message::MicroUsd;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
 use crate::store::Journal;
 use crate::store::MemoryStore;
+use crate::store::UsageLog;
 use crate::text_tools::TextTools;
 use crate::tool::ToolRegistry;
 
@@ -60,6 +63,7 @@ impl AgentLoopBuilder {
             compaction: CompactionPolicy::default(),
             windows: LearnedWindows::default(),
             fixed_parts: FixedParts::default(),
+            daily_limit: None,
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -127,6 +131,13 @@ impl AgentLoopBuilder {
     /// Sampling temperature.
     pub fn temperature(mut self, temperature: f32) -> Self {
         self.shared.temperature = Some(temperature);
+        self
+    }
+
+    /// Lets no run ask a model once the calls in this log cost so much since midnight UTC;
+    /// it ends as exhausted, with the kind `daily_limit`. Calls without a known price do not count.
+    pub fn daily_limit(mut self, log: Arc<dyn UsageLog>, limit: MicroUsd) -> Self {
+        self.shared.daily_limit = Some(DailyLimit::new(log, limit));
         self
     }
 

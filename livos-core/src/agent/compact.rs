@@ -1,7 +1,7 @@
 //! Compaction by hand, between runs.
 
 use super::AgentLoop;
-use super::driver;
+use super::admitted::recall;
 use super::make_room::asked_provider;
 use super::transcript::RunPhase;
 use crate::compaction::SummaryError;
@@ -121,7 +121,7 @@ impl AgentLoop {
         request: CompactionRequest,
     ) -> Result<CompactionReport, CompactError> {
         let shared = &*self.shared;
-        let mut transcript = driver::recall(shared, session_id).await?;
+        let mut transcript = recall(shared, session_id).await?;
         let model = request.model.as_ref().unwrap_or(&shared.model);
         let counter = shared.counter(model);
         let report = self.context_report(model);

@@ -6,6 +6,7 @@ use futures::FutureExt;
 use tracing::Instrument;
 
 use super::AgentRun;
+use super::EndRecord;
 use super::Ending;
 use super::RunControl;
 use super::RunHandle;
@@ -14,11 +15,13 @@ use super::RunRequest;
 use super::Shared;
 use super::Step;
 use super::Transcript;
+use super::accounts::Accounts;
+use super::admitted::Admitted;
+use super::admitted::admit;
 use super::event_queue::EventQueue;
 use super::make_room::Gauge;
-use crate::budget::Budget;
+use super::queued::Queued;
 use crate::budget::BudgetLimit;
-use crate::budget::BudgetMeter;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
@@ -28,14 +31,11 @@ use crate::id::ModelName;
 use crate::id::ProviderId;
 use crate::id::RunId;
 use crate::id::SessionId;
-use crate::origin::Origin;
 use crate::store::Append;
 use crate::store::NewEntry;
+use crate::store::PendingInput;
 use crate::store::StoreError;
 use crate::tool::ToolContextParts;
-
-/// How many entries are read from the journal at a time.
-const READ_BATCH: usize = 512;
 
 /// Where a driver begins.
 pub(super) enum Start {
@@ -43,152 +43,6 @@ pub(super) enum Start {
     Admit(Box<RunRequest>),
     /// The journal has the run already.
     Admitted(Box<Admitted>),
-}
-
-/// A run that is in the journal.
-pub(super) struct Admitted {
-    run_id: RunId,
-    session_id: SessionId,
-    admitted_seq: u64,
-    admitted_at: Timestamp,
-    last_seq: u64,
-    model: ModelName,
-    origin: Origin,
-    budget: BudgetMeter,
-    transcript: Transcript,
-    run: AgentRun,
-    /// The entries of the admission, still to be shown to observers.
-    unseen: Vec<AgentEvent>,
-}
-
-/// Writes a request down.
-pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitted, StoreError> {
-    let run_id = request.run_id.unwrap_or_else(RunId::generate);
-    let session_id = request.session_id.unwrap_or_else(SessionId::generate);
-    let mut transcript = recall(shared, session_id).await?;
-    let admitted_at = shared.clock.now();
-    let limit = request.budget.unwrap_or(shared.budget);
-    let kind = EventKind::RunAdmitted {
-        trigger: request.trigger,
-        origin: request.origin.clone(),
-        input: Arc::new(request.input),
-        model: request.model.clone(),
-        parent_run_id: request.parent.as_ref().map(|(run_id, _)| *run_id),
-    };
-    let entry = NewEntry { run_id, at: admitted_at, kind: kind.clone() };
-    let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
-    let mut run = AgentRun::new();
-    run.apply(&kind);
-    transcript.apply(run_id, &kind);
-    Ok(Admitted {
-        run_id,
-        session_id,
-        admitted_seq: seq,
-        admitted_at,
-        last_seq: seq,
-        model: request.model.unwrap_or_else(|| shared.model.clone()),
-        origin: request.origin,
-        budget: meter(limit, request.parent.map(|(_, meter)| meter), admitted_at),
-        transcript,
-        run,
-        unseen: vec![AgentEvent {
-            session_id,
-            run_id,
-            position: Position::Seq(seq),
-            at: admitted_at,
-            kind,
-        }],
-    })
-}
-
-/// Reads an unfinished run back from the journal.
-pub(super) async fn resume(
-    shared: &Shared,
-    session_id: SessionId,
-    run_id: RunId,
-) -> Result<Admitted, StoreError> {
-    let missing = || StoreError::NotFound { what: "unfinished run", id: run_id.to_string() };
-    let mut transcript = Transcript::new();
-    let mut run = AgentRun::new();
-    let mut admission = None;
-    let mut model = shared.model.clone();
-    let mut last_seq = 0;
-    let now = shared.clock.now();
-    // Turns and tokens spent before the process died count; its time does not.
-    let budget = BudgetMeter::new(shared.budget, now);
-    loop {
-        let entries = shared.journal.read(session_id, last_seq, READ_BATCH).await?;
-        let Some(last) = entries.last().and_then(AgentEvent::seq) else { break };
-        for entry in &entries {
-            transcript.apply(entry.run_id, &entry.kind);
-            if entry.run_id != run_id {
-                continue;
-            }
-            run.apply(&entry.kind);
-            match &entry.kind {
-                EventKind::RunAdmitted { origin, model: asked, .. } => {
-                    model = asked.clone().unwrap_or(model);
-                    admission = Some((entry.seq().unwrap_or_default(), entry.at, origin.clone()));
-                }
-                EventKind::RunStarted { model: asked, .. } => model = asked.clone(),
-                EventKind::TurnStarted { .. } => budget.charge_turn(),
-                EventKind::AssistantMessage { usage, cost_micro_usd, .. } => {
-                    budget.charge_tokens(*usage, *cost_micro_usd);
-                }
-                EventKind::Compacted { call: Some(call), .. } => {
-                    budget.charge_tokens(call.usage, call.cost_micro_usd);
-                }
-                _ => {}
-            }
-        }
-        last_seq = last;
-    }
-    let (admitted_seq, admitted_at, origin) = admission.ok_or_else(missing)?;
-    if run.is_finished() {
-        return Err(missing());
-    }
-    Ok(Admitted {
-        run_id,
-        session_id,
-        admitted_seq,
-        admitted_at,
-        last_seq,
-        model,
-        origin,
-        budget,
-        transcript,
-        run,
-        unseen: Vec::new(),
-    })
-}
-
-/// The transcript of a session that may have entries.
-pub(super) async fn recall(
-    shared: &Shared,
-    session_id: SessionId,
-) -> Result<Transcript, StoreError> {
-    let newest = shared.journal.last_seq(session_id).await?;
-    if let Some(transcript) = shared.transcripts.take(session_id, newest) {
-        return Ok(transcript);
-    }
-    let mut transcript = Transcript::new();
-    let mut seq = 0;
-    while seq < newest {
-        let entries = shared.journal.read(session_id, seq, READ_BATCH).await?;
-        let Some(last) = entries.last().and_then(AgentEvent::seq) else { break };
-        for entry in &entries {
-            transcript.apply(entry.run_id, &entry.kind);
-        }
-        seq = last;
-    }
-    Ok(transcript)
-}
-
-fn meter(limit: Budget, parent: Option<BudgetMeter>, now: Timestamp) -> BudgetMeter {
-    match parent {
-        Some(parent) => parent.child(limit, now),
-        None => BudgetMeter::new(limit, now),
-    }
 }
 
 /// A journal that failed: the run cannot go on, since it may not act on what is not written down.
@@ -207,8 +61,13 @@ pub(super) struct Driver {
     pub(super) gauge: Option<Gauge>,
     /// A wait was broken off because the time allowed is over.
     pub(super) time_is_up: bool,
+    pub(super) accounts: Accounts,
+    /// What a run has that came out of a queue.
+    queued: Option<Queued>,
     admitted_at: Timestamp,
     last_seq: u64,
+    /// Whether the session's entries up to `last_seq` are all in the transcript.
+    transcript_is_whole: bool,
 }
 
 impl Driver {
@@ -260,14 +119,21 @@ impl Driver {
             transcript: admitted.transcript,
             gauge: None,
             time_is_up: false,
+            accounts: Accounts::default(),
+            queued: admitted.queued,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,
+            transcript_is_whole: true,
         }
     }
 
     async fn drive(mut self) -> RunOutcome {
         let ending = match self.work().await {
             Ok(ending) => ending,
+            // Its place in the queue is kept: whoever holds the lease goes on with it.
+            Err(JournalFailed(error)) if self.queued.is_some() => {
+                return self.outcome(journal_failed(&error), EndRecord::Missing);
+            }
             Err(JournalFailed(error)) => journal_failed(&error),
         };
         self.finish(ending).await
@@ -283,18 +149,27 @@ impl Driver {
             }
             if self.control.cancel_signal().is_cancelled() {
                 self.abandon_calls().await?;
+                // What was said to a run that is stopped is kept, and not acted on.
+                self.join_inputs().await?;
                 return Ok(Ending::cancelled());
             }
+            self.join_inputs().await?;
             let reached = match self.time_is_up {
                 true => Some(BudgetLimit::WallClock),
                 false => self.context.budget.reached(self.shared.clock.now()),
             };
             match self.run.next_step(reached) {
-                Step::CallModel(turn, access) => self.call_model(turn, access).await?,
+                Step::CallModel(turn, access) => {
+                    if let Some(ending) = self.spent_today().await {
+                        return Ok(ending);
+                    }
+                    self.call_model(turn, access).await?;
+                }
                 Step::CallTools(calls) => self.call_tools(calls).await?,
                 Step::Finish(ending) => {
                     let late = self.control.close_steering();
-                    if late.is_empty() || ending.status != RunStatus::Completed {
+                    let is_complete = ending.status == RunStatus::Completed;
+                    if !is_complete || late.is_empty() && self.join_inputs().await? == 0 {
                         return Ok(ending);
                     }
                     for message in late {
@@ -312,16 +187,27 @@ impl Driver {
 
     /// Writes facts down together.
     pub(super) async fn record_all(&mut self, kinds: Vec<EventKind>) -> Result<(), JournalFailed> {
+        self.record_joining(kinds, Vec::new()).await
+    }
+
+    async fn record_joining(
+        &mut self,
+        kinds: Vec<EventKind>,
+        joins: Vec<RunId>,
+    ) -> Result<(), JournalFailed> {
         let at = self.shared.clock.now();
         let run_id = self.context.run_id;
         let entries =
             kinds.iter().map(|kind| NewEntry { run_id, at, kind: kind.clone() }).collect();
-        let first = self
-            .shared
-            .journal
-            .append(Append::new(self.context.session_id, entries))
-            .await
-            .map_err(JournalFailed)?;
+        let append = Append::new(self.context.session_id, entries)
+            .joining(joins)
+            .using(self.accounts.take(&self.context));
+        let written = match &self.queued {
+            Some(queued) => queued.append(&*self.shared.journal, append).await,
+            None => self.shared.journal.append(append).await,
+        };
+        let first = written.map_err(JournalFailed)?;
+        self.transcript_is_whole &= first == self.last_seq + 1;
         for (seq, kind) in (first..).zip(kinds) {
             self.run.apply(&kind);
             self.transcript.apply(run_id, &kind);
@@ -350,6 +236,14 @@ impl Driver {
         self.events.push(AgentEvent { session_id, run_id, position, at, kind });
     }
 
+    /// Who is asked next: who answered last, or else the first.
+    pub(super) fn provider_to_ask(&self) -> ProviderId {
+        match self.run.answered_by() {
+            Some((provider, _)) => provider.clone(),
+            None => self.first_provider(),
+        }
+    }
+
     fn first_provider(&self) -> ProviderId {
         match self.model.provider_and_model() {
             Some((provider, _)) => ProviderId::from(provider),
@@ -359,18 +253,34 @@ impl Driver {
 
     async fn finish(mut self, ending: Ending) -> RunOutcome {
         self.control.close_steering();
-        let duration = self.shared.clock.now().since(self.admitted_at);
+        let outcome = self.outcome(ending, EndRecord::Written);
         let kind = EventKind::RunFinished {
-            status: ending.status,
-            text: self.run.text().to_owned(),
-            error: ending.error.clone(),
-            usage: self.run.usage(),
-            cost_micro_usd: self.run.cost(),
-            turns: self.run.turns(),
-            tool_calls: self.run.tool_calls(),
-            duration_ms: millis(duration),
+            status: outcome.status,
+            text: outcome.text.clone(),
+            error: outcome.error.clone(),
+            usage: outcome.usage,
+            cost_micro_usd: outcome.cost,
+            turns: outcome.turns,
+            tool_calls: outcome.tool_calls,
+            duration_ms: millis(outcome.duration),
         };
-        let mut outcome = RunOutcome {
+        if let Err(JournalFailed(error)) = self.record(kind.clone()).await {
+            tracing::error!(error = %error, "the end of the run could not be written down");
+            if self.queued.is_none() {
+                self.emit(kind);
+            }
+            let Ending { status, error } = journal_failed(&error);
+            return RunOutcome { status, error, end: EndRecord::Missing, ..outcome };
+        }
+        tracing::info!(status = ?outcome.status, turns = outcome.turns, "run finished");
+        if self.transcript_is_whole {
+            self.shared.transcripts.put(outcome.session_id, self.last_seq, self.transcript);
+        }
+        outcome
+    }
+
+    fn outcome(&self, ending: Ending, end: EndRecord) -> RunOutcome {
+        RunOutcome {
             run_id: self.context.run_id,
             session_id: self.context.session_id,
             status: ending.status,
@@ -380,19 +290,34 @@ impl Driver {
             cost: self.run.cost(),
             turns: self.run.turns(),
             tool_calls: self.run.tool_calls(),
-            duration,
-        };
-        if let Err(JournalFailed(error)) = self.record(kind.clone()).await {
-            tracing::error!(error = %error, "the end of the run could not be written down");
-            let failed = journal_failed(&error);
-            outcome.status = failed.status;
-            outcome.error = failed.error;
-            self.emit(kind);
-            return outcome;
+            duration: self.shared.clock.now().since(self.admitted_at),
+            end,
         }
-        tracing::info!(status = ?outcome.status, turns = outcome.turns, "run finished");
-        self.shared.transcripts.put(outcome.session_id, self.last_seq, self.transcript);
-        outcome
+    }
+
+    /// Lets the inputs join that wait in the queue, and tells how many did.
+    async fn join_inputs(&mut self) -> Result<usize, JournalFailed> {
+        let Some(queued) = &self.queued else { return Ok(0) };
+        // What is said while calls are open follows their results.
+        if !self.run.pending_calls().is_empty() {
+            return Ok(0);
+        }
+        let inputs = queued.inputs().await;
+        if !inputs.is_empty() {
+            let joins = inputs.iter().map(|input| input.id).collect();
+            let joined = |input: PendingInput| EventKind::InputJoined { message: input.message };
+            let joined: Vec<_> = inputs.into_iter().map(joined).collect();
+            let count = joined.len();
+            self.record_joining(joined, joins).await?;
+            return Ok(count);
+        }
+        Ok(0)
+    }
+
+    /// How the run ends if what all runs may spend in a day is spent.
+    async fn spent_today(&self) -> Option<Ending> {
+        let limit = self.shared.daily_limit.as_ref()?;
+        limit.reached(self.shared.clock.now()).await
     }
 }
 
@@ -422,6 +347,7 @@ async fn begin(
                 turns: 0,
                 tool_calls: 0,
                 duration: std::time::Duration::ZERO,
+                end: EndRecord::Missing,
             }
         }
     }

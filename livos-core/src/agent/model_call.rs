@@ -109,11 +109,19 @@ impl Driver {
             interruptible(&cancel, time_left, answer).await
         };
         match asked {
-            // After a cancel the loop sees for itself that the signal was given.
-            Ok(Ok(())) | Err(Interruption::Cancelled) => Ok(None),
+            Ok(Ok(())) => Ok(None),
+            // The loop sees for itself that the signal was given.
+            Err(Interruption::Cancelled) => {
+                self.accounts.abandoned(self.shared.clock.now());
+                Ok(None)
+            }
             Ok(Err(CallFailed::Journal(error))) => Err(error),
-            Ok(Err(CallFailed::Provider(error))) => Ok(Some(error)),
+            Ok(Err(CallFailed::Provider(error))) => {
+                self.accounts.failed(self.shared.clock.now());
+                Ok(Some(error))
+            }
             Err(Interruption::TimeUp) => {
+                self.accounts.abandoned(self.shared.clock.now());
                 self.time_is_up = true;
                 Ok(None)
             }
@@ -155,15 +163,15 @@ impl Driver {
         let asked_at = self.shared.clock.now();
         let mut first_piece_at = None;
         let provider = Arc::clone(&self.shared.provider);
+        self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
         let mut pieces = provider.chat_stream(request).await?;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
-            if first_piece_at.is_none() {
-                first_piece_at = Some(self.shared.clock.now());
-            }
+            let first_at = *first_piece_at.get_or_insert_with(|| self.shared.clock.now());
+            self.accounts.streamed(streamed_bytes(&piece), first_at);
             match piece {
                 ChatChunk::Finished(response) => {
-                    let timing = (asked_at, first_piece_at.unwrap_or(asked_at));
+                    let timing = (asked_at, first_at);
                     return Ok(self.answered(turn, *response, timing).await?);
                 }
                 ChatChunk::Text(text) => self.emit(EventKind::TextDelta { text }),
@@ -173,9 +181,13 @@ impl Driver {
                 }
                 ChatChunk::Retrying { provider, reason, delay } => {
                     let delay_ms = millis(delay);
+                    let now = self.shared.clock.now();
+                    self.accounts.asked_again(provider.clone(), provider.clone(), now);
                     self.record(EventKind::ProviderRetry { provider, reason, delay_ms }).await?;
                 }
                 ChatChunk::Switched { from, to, reason, discarded_chars } => {
+                    let now = self.shared.clock.now();
+                    self.accounts.asked_again(from.clone(), to.clone(), now);
                     let switched =
                         EventKind::ProviderSwitched { from, to, reason, discarded_chars };
                     self.record(switched).await?;
@@ -195,6 +207,8 @@ impl Driver {
         (asked_at, first_piece_at): (Timestamp, Timestamp),
     ) -> Result<(), JournalFailed> {
         self.context.budget.charge_tokens(response.usage, response.cost);
+        let by = (response.provider.clone(), response.model.clone());
+        self.accounts.answered(by, response.usage, response.cost, self.shared.clock.now());
         self.record(EventKind::AssistantMessage {
             turn,
             message: Arc::new(response.message),
@@ -207,5 +221,14 @@ impl Driver {
             duration_ms: millis(self.shared.clock.now().since(asked_at)),
         })
         .await
+    }
+}
+
+/// How much of an answer a piece brings.
+fn streamed_bytes(piece: &ChatChunk) -> usize {
+    match piece {
+        ChatChunk::Text(text) | ChatChunk::Thinking(text) => text.len(),
+        ChatChunk::ToolCall { partial_json, .. } => partial_json.len(),
+        ChatChunk::Finished(_) | ChatChunk::Retrying { .. } | ChatChunk::Switched { .. } => 0,
     }
 }

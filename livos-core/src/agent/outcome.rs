@@ -33,6 +33,17 @@ pub struct RunOutcome {
     pub tool_calls: u32,
     /// From admission to end.
     pub duration: Duration,
+    /// Whether the journal has the end.
+    pub end: EndRecord,
+}
+
+/// Whether the end of a run is in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndRecord {
+    /// It is.
+    Written,
+    /// It could not be written: the journal shows the run unfinished.
+    Missing,
 }
 
 impl RunOutcome {

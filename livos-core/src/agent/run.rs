@@ -91,6 +91,7 @@ impl Ending {
 ///     input: Message::user("Hello").into(),
 ///     model: None,
 ///     parent_run_id: None,
+///     budget: None,
 /// });
 /// assert_eq!(run.next_step(None), Step::CallModel(1, ToolAccess::Offered));
 /// ```

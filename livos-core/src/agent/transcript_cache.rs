@@ -22,12 +22,12 @@ struct Remembered {
 }
 
 impl TranscriptCache {
-    /// Takes a session's transcript out, if it is as new as the journal.
-    pub(super) fn take(&self, session_id: SessionId, last_seq: u64) -> Option<Transcript> {
+    /// Takes a session's transcript out, with the number of the last entry that it holds.
+    pub(super) fn take(&self, session_id: SessionId) -> Option<(u64, Transcript)> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let index = entries.iter().position(|entry| entry.session_id == session_id)?;
-        let entry = entries.remove(index)?;
-        (entry.last_seq == last_seq).then_some(entry.transcript)
+        let Remembered { last_seq, transcript, .. } = entries.remove(index)?;
+        Some((last_seq, transcript))
     }
 
     /// Remembers a session's transcript.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::clock::Timestamp;
 use crate::event::EventKind;
 use crate::id::ModelName;
@@ -112,6 +113,9 @@ pub struct NewRun {
     /// The run that asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_run_id: Option<RunId>,
+    /// What it may spend instead of the agent's budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// What happens if the session has work.
     #[serde(default)]
     pub mode: QueueMode,
@@ -135,6 +139,7 @@ impl NewRun {
             input: Arc::new(input),
             model: None,
             parent_run_id: None,
+            budget: None,
             mode: QueueMode::default(),
             key: None,
             reply_to: None,
@@ -162,6 +167,7 @@ impl NewRun {
                 input: Arc::clone(&self.input),
                 model: self.model.clone(),
                 parent_run_id: self.parent_run_id,
+                budget: self.budget,
             },
         }
     }

@@ -87,6 +87,12 @@ impl StoreError {
         Self::Unavailable { message: message.into(), source: None }
     }
 
+    /// Whether it may be worth to try again for as long as it takes: the cause can be removed while
+    /// the program runs, and what was asked for is not in question.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.is_transient() || matches!(self, Self::ReadOnly(_))
+    }
+
     pub(super) fn not_found(what: &'static str, id: &impl ToString) -> Self {
         Self::NotFound { what, id: id.to_string() }
     }

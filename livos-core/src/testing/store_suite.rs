@@ -93,6 +93,7 @@ fn admission_entry(run_id: RunId, text: &str) -> NewEntry {
             input: Arc::new(Message::user(text)),
             model: None,
             parent_run_id: None,
+            budget: None,
         },
     }
 }

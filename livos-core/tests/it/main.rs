@@ -9,7 +9,9 @@
 
 mod agent_loop;
 mod compaction;
+mod delivery;
 mod events;
 mod registry;
 mod stores;
 mod transcript;
+mod worker;

@@ -57,6 +57,7 @@ fn events(happenings: &[Happening]) -> Vec<EventKind> {
             input: Arc::new(Message::user("go")),
             model: None,
             parent_run_id: None,
+            budget: None,
         },
         Happening::Started => started(),
         Happening::Joined => EventKind::InputJoined { message: Arc::new(Message::user("and")) },

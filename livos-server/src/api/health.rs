@@ -1,7 +1,13 @@
 //! Whether the server is alive, and whether it can do its work.
 
 use hyper::StatusCode;
+use livos_core::DeliveryFilter;
+use livos_core::DeliveryState;
+use livos_core::RunFilter;
+use livos_core::RunState;
 use livos_core::SessionId;
+use livos_core::Store;
+use livos_core::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,6 +32,44 @@ struct Ready {
     status: CheckStatus,
     /// Each thing that was looked at.
     checks: Vec<Check>,
+    /// What waits; absent when the store does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    work: Option<Work>,
+}
+
+/// What waits. Each number stops at 100.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Work {
+    /// Runs that nobody began.
+    queued: usize,
+    /// Runs under way.
+    running: usize,
+    /// Replies that were given up.
+    dead_deliveries: usize,
+    /// Replies that may have arrived; somebody has to decide.
+    ambiguous_deliveries: usize,
+}
+
+/// Where counting what waits stops.
+const COUNTED: usize = 100;
+
+impl Work {
+    async fn of(store: &dyn Store) -> Result<Self, StoreError> {
+        let runs = async |state| {
+            let filter = RunFilter { state: Some(state), ..RunFilter::default() };
+            Ok::<_, StoreError>(store.runs(filter, COUNTED).await?.items.len())
+        };
+        let deliveries = async |state| {
+            let filter = DeliveryFilter { state: Some(state), ..DeliveryFilter::default() };
+            Ok::<_, StoreError>(store.deliveries(filter, COUNTED).await?.items.len())
+        };
+        Ok(Self {
+            queued: runs(RunState::Queued).await?,
+            running: runs(RunState::Running).await?,
+            dead_deliveries: deliveries(DeliveryState::Dead).await?,
+            ambiguous_deliveries: deliveries(DeliveryState::Ambiguous).await?,
+        })
+    }
 }
 
 /// One thing that was looked at.
@@ -89,7 +133,8 @@ pub(super) async fn ready(call: Call) -> Answer {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, CheckStatus::Failing)
     };
-    Reply::json(code, &Ready { status, checks })
+    let work = Work::of(&*app.store).await.ok();
+    Reply::json(code, &Ready { status, checks, work })
 }
 
 pub(super) fn describe_ready(operation: Operation) -> Operation {

@@ -11,6 +11,7 @@ use livos_core::Image;
 use livos_core::MediaSource;
 use livos_core::Message;
 use livos_core::Origin;
+use livos_core::QueueMode;
 use livos_core::Role;
 use livos_core::RunId;
 use livos_core::SessionId;
@@ -24,7 +25,9 @@ use serde::Serialize;
 use super::page;
 use super::sessions;
 use super::sessions::Checked;
+use crate::address_guard::AddressGuard;
 use crate::app::App;
+use crate::callback;
 use crate::http::Answer;
 use crate::http::Call;
 use crate::http::Caller;
@@ -33,7 +36,6 @@ use crate::http::ProblemKind;
 use crate::http::Reply;
 use crate::openapi::Operation;
 use crate::openapi::any_object;
-use crate::runs::QueueMode;
 use crate::runs::Submission;
 
 /// The longest idempotency key, in bytes.
@@ -69,6 +71,20 @@ pub(super) struct NewMessage {
     /// What happens when a run is under way.
     #[serde(default)]
     mode: QueueMode,
+    /// Where the answer is posted when the run is over, besides being here.
+    reply_to: Option<ReplyTo>,
+}
+
+/// Where an answer goes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum ReplyTo {
+    /// To a web address, as a POST of JSON with an `Idempotency-Key`, until it is answered with 2xx.
+    Http {
+        /// An http or https address; of the public internet, or of a host that is allowed by name.
+        #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://"))]
+        url: String,
+    },
 }
 
 /// A picture or file.
@@ -126,8 +142,9 @@ pub(super) async fn send(call: Call) -> Answer {
     let session = sessions::find(&call).await?;
     let app = Arc::clone(&call.app);
     let origin = origin(call.caller);
+    let key = header_key(&call)?;
     let new: NewMessage = call.json_with_uploads().await?;
-    let mut submission = read(new, origin)?;
+    let mut submission = read(new, origin, key, &app.callback_guard)?;
     submission.model = submission.model.or(session.model);
     let title = match session.title {
         Some(_) => None,
@@ -168,8 +185,30 @@ fn origin(caller: Caller) -> Origin {
     })
 }
 
-fn read(new: NewMessage, origin: Origin) -> Result<Submission, Problem> {
+/// The key of the header `Idempotency-Key`.
+fn header_key(call: &Call) -> Result<Option<String>, Problem> {
+    let Some(value) = call.headers().get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().map(str::trim).filter(|key| is_key(key));
+    let wrong = || format!("must have 1 to {MAX_KEY} printable ASCII characters");
+    match key {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => Err(Problem::invalid_field("Idempotency-Key", wrong())),
+    }
+}
+
+fn read(
+    mut new: NewMessage,
+    origin: Origin,
+    header_key: Option<String>,
+    guard: &AddressGuard,
+) -> Result<Submission, Problem> {
     let mut checked = Checked::default();
+    new.idempotency_key = new.idempotency_key.or(header_key);
+    let reply_to = new.reply_to.and_then(|ReplyTo::Http { url }| {
+        callback::address(&url, guard)
+            .map_err(|problem| checked.fault("reply_to.url", problem))
+            .ok()
+    });
     let model = checked.model("model", new.model);
     if new.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
         checked.fault(
@@ -196,6 +235,7 @@ fn read(new: NewMessage, origin: Origin) -> Result<Submission, Problem> {
         model,
         origin,
         idempotency_key: new.idempotency_key,
+        reply_to,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Sessions: create, list, rename, delete.
 
 use hyper::StatusCode;
+use livos_core::Fork;
 use livos_core::ModelName;
 use livos_core::SessionCursor;
 use livos_core::SessionId;
@@ -10,6 +11,7 @@ use livos_core::SessionRecord;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::json;
 
 use super::page;
 use super::page::List;
@@ -23,6 +25,8 @@ use crate::openapi::Operation;
 
 /// The longest title, in characters.
 const MAX_TITLE: usize = 200;
+/// The longest search, in bytes.
+const MAX_SEARCH: usize = 200;
 /// The longest model name, in bytes.
 const MAX_MODEL: usize = 200;
 
@@ -101,8 +105,12 @@ pub(super) fn describe_create(operation: Operation) -> Operation {
 pub(super) async fn list(call: Call) -> Answer {
     let mut query = call.query();
     let (after, limit) = (page::cursor(&mut query), page::limit(&mut query));
+    let text = query.text("q").filter(|text| !text.trim().is_empty());
+    if text.as_ref().is_some_and(|text| text.len() > MAX_SEARCH) {
+        query.fault("q", format!("may have {MAX_SEARCH} bytes at most"));
+    }
     query.finish()?;
-    let sessions = SessionQuery { text: None, after };
+    let sessions = SessionQuery { text, after };
     let page = call.app.store.sessions(sessions, limit).await?;
     let last = page.items.last().map(|session| SessionCursor::from(session).to_string());
     let next_cursor = last.filter(|_| page.has_more);
@@ -110,8 +118,13 @@ pub(super) async fn list(call: Call) -> Answer {
 }
 
 pub(super) fn describe_list(operation: Operation) -> Operation {
+    let text = json!({"type": "string", "maxLength": MAX_SEARCH});
+    let wanted =
+        "Only sessions whose title or one of whose messages has words that begin like these.";
     page::describe_paging(
-        operation.named("list_sessions", "List the sessions, the last used first."),
+        operation
+            .named("list_sessions", "List the sessions, the last used first.")
+            .query("q", &text, wanted),
     )
     .answers::<List<Session>>(200, "Some of them.")
 }
@@ -141,6 +154,43 @@ pub(super) fn describe_change(operation: Operation) -> Operation {
         .named("change_session", "Rename a session or choose its model.")
         .body::<SessionChange>()
         .answers::<Session>(200, "As it is now.")
+        .problem(ProblemKind::StorageFailed)
+}
+
+/// Where a new session shall begin.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewFork {
+    /// The last journal entry to take over; the newest where absent.
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_u64))]
+    seq: Option<u64>,
+    /// What to call it instead; 1 to 200 characters.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"\S"))]
+    title: Option<String>,
+}
+
+pub(super) async fn fork(call: Call) -> Answer {
+    let session = find(&call).await?;
+    let app = std::sync::Arc::clone(&call.app);
+    let new: NewFork = call.json().await?;
+    let mut checked = Checked::default();
+    let mut into = SessionRecord::new(SessionId::generate(), app.clock.now());
+    into.title = checked.title(new.title);
+    checked.finish()?;
+    let last = app.store.last_seq(session.id).await?;
+    let up_to = new.seq.unwrap_or(last);
+    if up_to > last {
+        return Err(Problem::invalid_field("seq", format!("must be {last} at most")));
+    }
+    let forked = app.store.fork(Fork { from: session.id, up_to, into }).await?;
+    Reply::json(StatusCode::CREATED, &Session::from(forked))
+}
+
+pub(super) fn describe_fork(operation: Operation) -> Operation {
+    operation
+        .named("fork_session", "Make a session that begins like another.")
+        .body::<NewFork>()
+        .answers::<Session>(201, "The new session.")
         .problem(ProblemKind::StorageFailed)
 }
 

@@ -233,6 +233,7 @@ async fn readiness(client: &Client) -> Result<Vec<Check>, ClientError> {
             _ => Check::failing("readiness", message),
         });
     }
+    checks.extend(work(&ready));
     let providers: serde_json::Value = client.get("/api/providers").await?;
     let names: Vec<_> = items(&providers, "items").map(|provider| text(provider, "id")).collect();
     checks.push(match names.as_slice() {
@@ -243,4 +244,22 @@ async fn readiness(client: &Client) -> Result<Vec<Check>, ClientError> {
         names => Check::ok("providers", names.join(", ")),
     });
     Ok(checks)
+}
+
+/// What waits, and whether somebody has to look at it.
+fn work(ready: &serde_json::Value) -> Vec<Check> {
+    let Some(work) = ready.get("work") else { return Vec::new() };
+    let count = |name| work.get(name).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let queue = format!("{} runs queued, {} running", count("queued"), count("running"));
+    let (dead, ambiguous) = (count("dead_deliveries"), count("ambiguous_deliveries"));
+    let deliveries = match dead + ambiguous {
+        0 => Check::ok("deliveries", "none is given up"),
+        _ => Check::warning(
+            "deliveries",
+            format!(
+                "{dead} given up, {ambiguous} that may have arrived; see /api/deliveries and requeue them"
+            ),
+        ),
+    };
+    vec![Check::ok("queue", queue), deliveries]
 }

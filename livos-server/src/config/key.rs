@@ -32,6 +32,8 @@ pub(crate) const MAX_SECONDS: Key =
     Key { name: "agent.max_seconds", variable: "LIVOS_AGENT_MAX_SECONDS" };
 pub(crate) const MAX_COST: Key =
     Key { name: "agent.max_cost_micro_usd", variable: "LIVOS_AGENT_MAX_COST_MICRO_USD" };
+pub(crate) const DAILY_LIMIT: Key =
+    Key { name: "agent.daily_limit_micro_usd", variable: "LIVOS_AGENT_DAILY_LIMIT_MICRO_USD" };
 pub(crate) const MAX_CONCURRENT_RUNS: Key =
     Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
 
@@ -51,6 +53,8 @@ pub(crate) const ALLOWED_HOSTS: Key =
     Key { name: "http.allowed_hosts", variable: "LIVOS_HTTP_ALLOWED_HOSTS" };
 pub(crate) const ALLOWED_ORIGINS: Key =
     Key { name: "http.allowed_origins", variable: "LIVOS_HTTP_ALLOWED_ORIGINS" };
+pub(crate) const CALLBACK_HOSTS: Key =
+    Key { name: "http.callback_hosts", variable: "LIVOS_HTTP_CALLBACK_HOSTS" };
 
 /// Every setting, in the order the documentation lists them.
 pub(crate) const ALL: &[Key] = &[
@@ -68,6 +72,7 @@ pub(crate) const ALL: &[Key] = &[
     MAX_TOKENS,
     MAX_SECONDS,
     MAX_COST,
+    DAILY_LIMIT,
     MAX_CONCURRENT_RUNS,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
@@ -77,6 +82,7 @@ pub(crate) const ALL: &[Key] = &[
     SHUTDOWN_SECONDS,
     ALLOWED_HOSTS,
     ALLOWED_ORIGINS,
+    CALLBACK_HOSTS,
 ];
 
 /// What was typed in one place.

@@ -115,6 +115,9 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             .unwrap_or_else(|| home.join("workspace")),
         shell: typed.get(&key::SHELL, value::shell).unwrap_or(ShellAccess::Off),
         budget,
+        daily_limit: typed
+            .get(&key::DAILY_LIMIT, |typed| value::number(typed, 0..=1_000_000_000_000))
+            .map(MicroUsd),
         max_concurrent_runs: typed.size(
             &key::MAX_CONCURRENT_RUNS,
             1..=10_000,
@@ -125,6 +128,15 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
 
 fn http(typed: &mut Typed<'_>) -> HttpSettings {
     let hosts = |typed: &Value| value::list(typed)?.iter().map(|host| value::host(host)).collect();
+    // Addresses too: those of version 6 are no host names.
+    let receivers = |typed: &Value| {
+        let is_address = |host: &str| host.parse::<std::net::IpAddr>().is_ok();
+        let host = |host: &String| match is_address(host) {
+            true => Ok(host.clone()),
+            false => value::host(host),
+        };
+        value::list(typed)?.iter().map(host).collect()
+    };
     let origins = |typed: &Value| {
         value::list(typed)?.iter().map(|origin| value::web_address(origin)).collect()
     };
@@ -140,6 +152,7 @@ fn http(typed: &mut Typed<'_>) -> HttpSettings {
         body_timeout: typed.seconds(&key::BODY_SECONDS, DEFAULT_BODY_SECONDS),
         shutdown_timeout: typed.seconds(&key::SHUTDOWN_SECONDS, DEFAULT_SHUTDOWN_SECONDS),
         allowed_hosts: typed.get(&key::ALLOWED_HOSTS, hosts).unwrap_or_default(),
+        callback_hosts: typed.get(&key::CALLBACK_HOSTS, receivers).unwrap_or_default(),
         allowed_origins: typed.get(&key::ALLOWED_ORIGINS, origins).unwrap_or_default(),
     }
 }

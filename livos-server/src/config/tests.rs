@@ -82,6 +82,7 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("agent.max_tokens", "4"),
         ("agent.max_seconds", "5"),
         ("agent.max_cost_micro_usd", "6"),
+        ("agent.daily_limit_micro_usd", "9"),
         ("agent.max_concurrent_runs", "7"),
         ("http.max_connections", "8"),
         ("http.max_body_bytes", "2048"),
@@ -91,6 +92,7 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("http.shutdown_timeout_seconds", "3"),
         ("http.allowed_hosts", "a.example"),
         ("http.allowed_origins", "https://b.example"),
+        ("http.callback_hosts", "c.example"),
     ];
     assert_eq!(
         samples.map(|(name, _)| name).to_vec(),

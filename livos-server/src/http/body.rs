@@ -58,6 +58,19 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
+/// Refuses bodies that are not declared as what they must be, as [`require_json`] does.
+pub(super) fn require_type(headers: &HeaderMap, media_type: &str) -> Result<(), Problem> {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let declared = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if declared.eq_ignore_ascii_case(media_type) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemKind::UnsupportedMediaType,
+        format!("send it with the header 'Content-Type: {media_type}'"),
+    ))
+}
+
 /// Reads a JSON object. What is no JSON is malformed; what is the wrong JSON names the field.
 pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // Arrays would be taken for objects with their fields in order.

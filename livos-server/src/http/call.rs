@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
@@ -59,6 +60,14 @@ impl Call {
     pub(crate) async fn json_with_uploads<T: DeserializeOwned>(self) -> Result<T, Problem> {
         let limit = self.app.http.max_upload_bytes;
         self.json_within(limit).await
+    }
+
+    /// Reads a body of another type that may be as large as an upload.
+    pub(crate) async fn text_with_uploads(self, media_type: &str) -> Result<Bytes, Problem> {
+        body::require_type(&self.parts.headers, media_type)?;
+        let limits =
+            BodyLimits { bytes: self.app.http.max_upload_bytes, time: self.app.http.body_timeout };
+        body::read(self.body, limits).await
     }
 
     async fn json_within<T: DeserializeOwned>(self, bytes: usize) -> Result<T, Problem> {

@@ -85,6 +85,14 @@ impl Operation {
         self
     }
 
+    /// A body that is no JSON.
+    pub(crate) fn body_as(mut self, media_type: &'static str) -> Self {
+        let content = json!({media_type: {"schema": {"type": "string"}}});
+        self.value.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
+        self.problems.extend(WITH_BODY);
+        self
+    }
+
     /// A JSON answer.
     pub(crate) fn answers<T: JsonSchema>(mut self, status: u16, description: &str) -> Self {
         let schema = self.generator.subschema_for::<T>();

@@ -68,7 +68,7 @@ struct Follower {
     ready: VecDeque<AgentEvent>,
     subscription: Subscription,
     at_end: AtEnd,
-    // Keeps the hub findable for the lane as long as somebody watches.
+    // Keeps the hub findable for the worker as long as somebody watches.
     _hub: Arc<Hub>,
 }
 

@@ -7,51 +7,51 @@ use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::ToolRegistry;
+use livos_core::UsageLog;
+use livos_core::WorkerSettings;
 use livos_tools::WorkspaceRoot;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
 use super::models::Choice;
 use crate::app::App;
+use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
+use crate::config::Config;
 use crate::config::ShellAccess;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::runs::Runs;
+use crate::runs::RunsParts;
 
-/// Makes the engine, gives it to the app, and takes up what was left unfinished.
-pub(super) async fn engine(
-    app: Arc<App>,
-    settings: AgentSettings,
-    model: Option<ModelName>,
-    choice: Choice,
-) {
-    let providers = providers(choice, model).await;
-    let tools = tools(&settings);
-    let journal: Arc<dyn Journal> = Arc::clone(&app.store) as Arc<dyn Journal>;
-    let agent = AgentLoop::builder(providers.manager.clone())
+/// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
+pub(super) async fn engine(app: Arc<App>, config: Config, choice: Choice) {
+    let providers = providers(choice, config.model).await;
+    let tools = tools(&config.agent);
+    let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
+    let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
-        .system_prompt(settings.system_prompt)
+        .system_prompt(config.agent.system_prompt)
         .tools(tools.clone())
         .journal(journal)
-        .budget(settings.budget)
-        .workspace(settings.workspace)
-        .clock(Arc::clone(&app.clock))
-        .build();
-    let runs = Runs::new(
-        agent,
-        Arc::clone(&app.store),
-        Arc::clone(&app.metrics),
-        Arc::clone(&app.clock),
-        settings.max_concurrent_runs,
-    );
-    let recovering = runs.clone();
+        .budget(config.agent.budget)
+        .workspace(config.agent.workspace)
+        .clock(Arc::clone(&app.clock));
+    if let Some(limit) = config.agent.daily_limit {
+        agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
+    }
+    let runs = Runs::start(RunsParts {
+        agent: agent.build(),
+        store: Arc::clone(&app.store),
+        metrics: Arc::clone(&app.metrics),
+        clock: Arc::clone(&app.clock),
+        worker: WorkerSettings::default()
+            .with_max_concurrent_runs(config.agent.max_concurrent_runs)
+            .with_take_over(config.store.take_over()),
+        sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
+    });
     if app.engine.set(Engine { runs, tools, providers }).is_err() {
         tracing::error!("the engine was made twice");
-        return;
-    }
-    if let Err(error) = recovering.recover().await {
-        tracing::error!(%error, "unfinished runs could not be looked up");
     }
 }
 

@@ -138,8 +138,6 @@ async fn a_full_disk_refuses_keeps_and_recovers() {
         .collect();
     assert_eq!(failing[0]["name"], "disk", "{checks}");
     assert!(failing[0]["message"].as_str().unwrap().contains("free some space"), "{checks}");
-    let end = events.end().await;
-    assert!(end["seq"].is_null() && end["error"]["kind"] == "journal_failed", "{end}");
     let (read, history) = caller.get(&format!("{session}/messages")).await;
     assert_eq!((read, said(&history)), (200, texts.iter().map(String::as_str).collect()));
 

@@ -8,6 +8,8 @@
 )]
 
 mod access;
+mod archive;
+mod callbacks;
 mod cli;
 mod completions;
 mod description;

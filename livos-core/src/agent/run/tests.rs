@@ -17,6 +17,7 @@ fn admitted() -> AgentRun {
         input: Arc::new(Message::user("go")),
         model: None,
         parent_run_id: None,
+        budget: None,
     });
     run
 }

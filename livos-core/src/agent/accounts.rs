@@ -1,0 +1,126 @@
+//! What model calls of a run used, until it is written down.
+
+use crate::clock::Timestamp;
+use crate::id::ModelName;
+use crate::id::ProviderId;
+use crate::message::MicroUsd;
+use crate::message::Usage;
+use crate::store::CallStatus;
+use crate::store::UsagePurpose;
+use crate::store::UsageRow;
+use crate::tool::ToolContextParts;
+
+/// Bytes of text that are counted as one token where nobody told the number.
+const BYTES_A_TOKEN: u64 = 4;
+
+/// Model calls that ended and are not written down, and the one under way.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    ended: Vec<EndedCall>,
+    open: Option<OpenCall>,
+}
+
+#[derive(Debug)]
+struct OpenCall {
+    provider: ProviderId,
+    model: ModelName,
+    asked_at: Timestamp,
+    first_piece_at: Option<Timestamp>,
+    streamed_bytes: u64,
+}
+
+#[derive(Debug)]
+struct EndedCall {
+    call: OpenCall,
+    at: Timestamp,
+    status: CallStatus,
+    usage: Usage,
+    cost: Option<MicroUsd>,
+}
+
+impl Accounts {
+    /// A call begins.
+    pub(super) fn asked(&mut self, provider: ProviderId, model: ModelName, at: Timestamp) {
+        let (first_piece_at, streamed_bytes) = (None, 0);
+        self.open =
+            Some(OpenCall { provider, model, asked_at: at, first_piece_at, streamed_bytes });
+    }
+
+    /// A piece of its answer came.
+    pub(super) fn streamed(&mut self, bytes: usize, at: Timestamp) {
+        if let Some(open) = &mut self.open {
+            open.first_piece_at.get_or_insert(at);
+            open.streamed_bytes += bytes as u64;
+        }
+    }
+
+    /// It was answered, by whom the answer says.
+    pub(super) fn answered(
+        &mut self,
+        (provider, model): (ProviderId, ModelName),
+        usage: Usage,
+        cost: Option<MicroUsd>,
+        at: Timestamp,
+    ) {
+        let Some(open) = self.open.take() else { return };
+        let call = OpenCall { provider, model, ..open };
+        self.ended.push(EndedCall { call, at, status: CallStatus::Answered, usage, cost });
+    }
+
+    /// It brought no answer. What was streamed was paid for: it counts as estimated.
+    pub(super) fn failed(&mut self, at: Timestamp) {
+        let Some(call) = self.open.take() else { return };
+        let output_tokens = call.streamed_bytes.div_ceil(BYTES_A_TOKEN);
+        let status = match output_tokens {
+            0 => CallStatus::Failed,
+            _ => CallStatus::Discarded,
+        };
+        let usage = Usage { output_tokens, ..Usage::default() };
+        self.ended.push(EndedCall { call, at, status, usage, cost: None });
+    }
+
+    /// It brought no answer, and another begins in its place.
+    pub(super) fn asked_again(&mut self, from: ProviderId, to: ProviderId, at: Timestamp) {
+        let Some(open) = &mut self.open else { return };
+        open.provider = from;
+        let model = open.model.clone();
+        self.failed(at);
+        self.asked(to, model, at);
+    }
+
+    /// Nobody waits for the call under way any more.
+    pub(super) fn abandoned(&mut self, at: Timestamp) {
+        if self.open.is_none() {
+            return;
+        }
+        self.failed(at);
+        if let Some(call) = self.ended.last_mut() {
+            call.status = CallStatus::Discarded;
+        }
+    }
+
+    /// The rows to write down with the next entries.
+    pub(super) fn take(&mut self, context: &ToolContextParts) -> Vec<UsageRow> {
+        let rows = self.ended.drain(..).map(|ended| {
+            let EndedCall { call, at, status, usage, cost } = ended;
+            UsageRow {
+                at,
+                provider: call.provider,
+                model: call.model,
+                purpose: UsagePurpose::Turn,
+                status,
+                usage,
+                cost_micro_usd: cost,
+                time_to_first_token_ms: call
+                    .first_piece_at
+                    .map(|piece| super::driver::millis(piece.since(call.asked_at))),
+                duration_ms: super::driver::millis(at.since(call.asked_at)),
+                run_id: Some(context.run_id),
+                session_id: Some(context.session_id),
+                user: context.origin.user.clone(),
+                channel: context.origin.channel.clone(),
+            }
+        });
+        rows.collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! The one task that claims runs and tells those that drive them what they must know.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::TakeOver;
+use super::drive::drive;
+use super::orders::Orders;
+use crate::clock::Timestamp;
+use crate::id::RunId;
+use crate::pause::Pauses;
+use crate::store::Claim;
+use crate::store::ClaimRequest;
+use crate::store::Claimed;
+use crate::store::LeaseToken;
+use crate::store::WorkSignal;
+
+/// When to look for a run to claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Now,
+    At(Instant),
+    /// When a signal says so.
+    WhenTold,
+}
+
+pub(super) struct Dispatcher {
+    shared: Arc<Shared>,
+    signals: BoxStream<'static, WorkSignal>,
+    drives: JoinSet<(RunId, LeaseToken)>,
+    driving: HashMap<RunId, Orders>,
+    look: Look,
+    pauses: Pauses,
+    /// Whether leases of others count as expired.
+    takes_over: bool,
+}
+
+enum Happening {
+    Stopping,
+    Signal(Option<WorkSignal>),
+    Ended(Option<(RunId, LeaseToken)>),
+    Time,
+}
+
+impl Dispatcher {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        // Before the first look, so that nothing that comes after it is missed.
+        let signals = shared.store.signals();
+        let takes_over = shared.settings.take_over == TakeOver::AtStart;
+        Self {
+            shared,
+            signals,
+            drives: JoinSet::new(),
+            driving: HashMap::new(),
+            look: Look::Now,
+            pauses: Pauses::short(),
+            takes_over,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let stopping = self.shared.stopping.clone();
+        while !stopping.is_cancelled() {
+            self.claim_what_there_is().await;
+            match self.next().await {
+                Happening::Stopping => break,
+                Happening::Signal(Some(signal)) => self.obey(signal),
+                Happening::Signal(None) => self.signals = futures::stream::pending().boxed(),
+                Happening::Ended(ended) => self.ended(ended),
+                Happening::Time => self.look = Look::Now,
+            }
+        }
+        // Cancels still reach the runs that may finish.
+        while !self.drives.is_empty() {
+            tokio::select! {
+                ended = self.drives.join_next() => {
+                    let ended = ended.and_then(Result::ok);
+                    self.ended(ended);
+                }
+                Some(signal) = self.signals.next() => self.obey(signal),
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Happening {
+        let look = self.look;
+        let has_place = self.has_place();
+        let time = async {
+            match look {
+                Look::At(at) if has_place => tokio::time::sleep_until(at).await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.shared.stopping.cancelled() => Happening::Stopping,
+            signal = self.signals.next() => Happening::Signal(signal),
+            Some(ended) = self.drives.join_next() => Happening::Ended(ended.ok()),
+            () = time => Happening::Time,
+        }
+    }
+
+    fn has_place(&self) -> bool {
+        self.drives.len() < self.shared.settings.max_concurrent_runs.max(1)
+    }
+
+    fn obey(&mut self, signal: WorkSignal) {
+        match signal {
+            WorkSignal::RunReady => self.look = Look::Now,
+            WorkSignal::CancelRequested(run_id) => {
+                if let Some(orders) = self.driving.get(&run_id) {
+                    orders.cancel.cancel();
+                }
+            }
+            WorkSignal::Missed => {
+                self.look = Look::Now;
+                self.driving.values().for_each(|orders| orders.look.notify_one());
+            }
+            // A run looks for inputs itself, at each turn.
+            WorkSignal::InputArrived(_) | WorkSignal::DeliveryDue => {}
+        }
+    }
+
+    fn ended(&mut self, ended: Option<(RunId, LeaseToken)>) {
+        let Some((run_id, token)) = ended else { return };
+        if self.driving.get(&run_id).is_some_and(|orders| orders.token == token) {
+            self.driving.remove(&run_id);
+        }
+    }
+
+    async fn claim_what_there_is(&mut self) {
+        while self.look == Look::Now && self.has_place() {
+            self.reap();
+            // A lease is counted from before it was asked for, so that it never seems to last too long.
+            let asked_at = Instant::now();
+            match self.shared.store.claim(self.request()).await {
+                Ok(Claimed::Run(claim)) => self.begin(claim, asked_at),
+                Ok(Claimed::Nothing { look_again_at }) => {
+                    self.takes_over = false;
+                    self.pauses = Pauses::short();
+                    self.look = look_again_at.map_or(Look::WhenTold, |at| self.at(at));
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "no run could be claimed; trying again");
+                    self.look = Look::At(Instant::now() + self.pauses.next());
+                }
+            }
+        }
+    }
+
+    /// Takes note of the runs that ended meanwhile.
+    fn reap(&mut self) {
+        while let Some(ended) = self.drives.try_join_next() {
+            self.ended(ended.ok());
+        }
+    }
+
+    fn request(&self) -> ClaimRequest {
+        let settings = &self.shared.settings;
+        let now = self.shared.agent.clock().now();
+        let now = match self.takes_over {
+            // Every lease was given for no longer than this, by a process that is dead.
+            true => later(now, settings.lease),
+            false => now,
+        };
+        ClaimRequest { worker: settings.id.clone(), now, lease_for: settings.lease }
+    }
+
+    fn begin(&mut self, claim: Claim, claimed_at: Instant) {
+        let (run_id, token) = (claim.lease.run_id, claim.lease.token);
+        let orders = Orders::new(token, &self.shared.leaving);
+        // Its lease expired while this worker drove it, and this worker got it again.
+        if let Some(older) = self.driving.insert(run_id, orders.clone()) {
+            older.leave.cancel();
+        }
+        let driven = drive(Arc::clone(&self.shared), claim, orders, claimed_at);
+        self.drives.spawn(driven.map(move |()| (run_id, token)));
+    }
+
+    fn at(&self, time: Timestamp) -> Look {
+        Look::At(Instant::now() + time.since(self.shared.agent.clock().now()))
+    }
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_micros(time.as_unix_micros().saturating_add(micros))
+}
