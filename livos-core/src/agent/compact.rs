@@ -1,6 +1,8 @@
 //! Compaction by hand, between runs.
 
 use super::AgentLoop;
+use super::Ending;
+use super::accounts::Accounts;
 use super::admitted::recall;
 use super::make_room::asked_provider;
 use super::transcript::RunPhase;
@@ -14,9 +16,11 @@ use crate::event::EventKind;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::origin::Origin;
 use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::StoreError;
+use crate::store::UsageRow;
 
 /// How a session shall be compacted.
 ///
@@ -33,6 +37,8 @@ pub struct CompactionRequest {
     pub instructions: String,
     /// The model whose window counts; the agent's where absent.
     pub model: Option<ModelName>,
+    /// Who asks, for the accounts.
+    pub origin: Origin,
 }
 
 impl CompactionRequest {
@@ -47,6 +53,12 @@ impl CompactionRequest {
         self.model = Some(model.into());
         self
     }
+
+    /// Sets who asks.
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
 }
 
 /// What a compaction by hand saved.
@@ -59,7 +71,7 @@ pub struct CompactionReport {
     pub tokens_after: u64,
     /// How many messages the summary stands for; 0 when there was nothing to sum up.
     pub messages_summarised: u64,
-    /// The model call, for the accounts.
+    /// The model call. The journal's store has it in its accounts already.
     pub call: Option<CompactionCall>,
     /// The number of the entry that says so, if there is one.
     pub seq: Option<u64>,
@@ -87,13 +99,22 @@ pub enum CompactError {
         /// The run.
         run_id: RunId,
     },
+    /// What all runs together may cost in a day is spent; a summary costs as well.
+    #[error("{0}")]
+    DailyLimit(String),
+    /// A run began, or somebody else compacted, while the summary was written.
+    #[error("the session went on while it was summed up; try again when no run is under way")]
+    Overtaken {
+        /// The model call, which costs all the same; for [`UsageLog::record_usage`](crate::UsageLog::record_usage).
+        usage: Vec<UsageRow>,
+    },
     /// There is no summary.
     #[error("the session keeps its messages, for there is no summary")]
     Summary {
         /// Why.
         source: SummaryError,
-        /// The model call, if it was answered: it costs all the same.
-        call: Option<Box<CompactionCall>>,
+        /// As with [`Overtaken`](Self::Overtaken); empty when nobody was asked.
+        usage: Vec<UsageRow>,
     },
     /// What must stay does not fit the model's window.
     #[error(transparent)]
@@ -121,6 +142,7 @@ impl AgentLoop {
         request: CompactionRequest,
     ) -> Result<CompactionReport, CompactError> {
         let shared = &*self.shared;
+        let known = shared.journal.last_seq(session_id).await?;
         let mut transcript = recall(shared, session_id).await?;
         let model = request.model.as_ref().unwrap_or(&shared.model);
         let counter = shared.counter(model);
@@ -140,10 +162,22 @@ impl AgentLoop {
             Some((run_id, RunPhase::Going)) => return Err(CompactError::Busy { run_id }),
             Some((run_id, RunPhase::Over)) => run_id,
         };
+        if let Some(limit) = &shared.daily_limit
+            && let Some(Ending { error: Some(error), .. }) = limit.reached(shared.clock.now()).await
+        {
+            return Err(CompactError::DailyLimit(error.message));
+        }
         let view = transcript.view(&*counter);
         let occasion = (CompactionReason::Requested, Urgency::Requested);
         let compactor = shared.compactor(model);
+        let (author, author_model) = compactor.author();
+        let author = author.or_else(|| asked_provider(&author_model));
+        let author = author.unwrap_or_else(|| shared.provider.id().clone());
+        let mut accounts = Accounts::default();
+        accounts.summary_asked(author, author_model, shared.clock.now());
         let compacted = compactor.compact(&view, &room, occasion, &request.instructions).await?;
+        accounts.compacted(compacted.as_ref(), shared.clock.now());
+        let usage = accounts.take((session_id, run_id), &request.origin);
         let Some(compacted) = compacted else { return Ok(unchanged) };
         let EventKind::Compacted { tokens_before, tokens_after, messages_summarised, call, .. } =
             &compacted.event
@@ -152,7 +186,10 @@ impl AgentLoop {
         };
         let call = call.as_deref().cloned();
         if let Some(source) = compacted.failure {
-            return Err(CompactError::Summary { source, call: call.map(Box::new) });
+            return Err(CompactError::Summary { source, usage });
+        }
+        if shared.journal.last_seq(session_id).await? != known {
+            return Err(CompactError::Overtaken { usage });
         }
         let report = CompactionReport {
             tokens_before: *tokens_before,
@@ -162,7 +199,7 @@ impl AgentLoop {
             seq: None,
         };
         let entry = NewEntry { run_id, at: shared.clock.now(), kind: compacted.event };
-        let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
+        let seq = shared.journal.append(Append::new(session_id, vec![entry]).using(usage)).await?;
         // The cached transcript is older than the journal now, and so is not used again.
         Ok(CompactionReport { seq: Some(seq), ..report })
     }

@@ -199,9 +199,9 @@ impl Driver {
         let run_id = self.context.run_id;
         let entries =
             kinds.iter().map(|kind| NewEntry { run_id, at, kind: kind.clone() }).collect();
-        let append = Append::new(self.context.session_id, entries)
-            .joining(joins)
-            .using(self.accounts.take(&self.context));
+        let session_id = self.context.session_id;
+        let usage = self.accounts.take((session_id, run_id), &self.context.origin);
+        let append = Append::new(session_id, entries).joining(joins).using(usage);
         let written = match &self.queued {
             Some(queued) => queued.append(&*self.shared.journal, append).await,
             None => self.shared.journal.append(append).await,
