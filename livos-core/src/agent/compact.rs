@@ -105,7 +105,7 @@ pub enum CompactError {
     /// A run began, or somebody else compacted, while the summary was written.
     #[error("the session went on while it was summed up; try again when no run is under way")]
     Overtaken {
-        /// The model call, which costs all the same; for [`UsageLog::record_usage`](crate::UsageLog::record_usage).
+        /// The model call, which costs all the same.
         usage: Vec<UsageRow>,
     },
     /// There is no summary.
@@ -113,7 +113,7 @@ pub enum CompactError {
     Summary {
         /// Why.
         source: SummaryError,
-        /// As with [`Overtaken`](Self::Overtaken); empty when nobody was asked.
+        /// The model call, if one was made.
         usage: Vec<UsageRow>,
     },
     /// What must stay does not fit the model's window.
@@ -122,6 +122,17 @@ pub enum CompactError {
     /// The journal did not keep or give something.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CompactError {
+    /// What was spent for nothing, to be recorded with
+    /// [`UsageLog::record_usage`](crate::UsageLog::record_usage).
+    pub fn usage(&self) -> &[UsageRow] {
+        match self {
+            Self::Overtaken { usage } | Self::Summary { usage, .. } => usage,
+            Self::Busy { .. } | Self::DailyLimit(_) | Self::Context(_) | Self::Store(_) => &[],
+        }
+    }
 }
 
 impl AgentLoop {
