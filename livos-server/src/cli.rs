@@ -9,9 +9,13 @@ mod client;
 mod connection;
 mod doctor;
 mod follow;
+mod list;
 mod run;
+mod runs;
+mod sessions;
 mod status;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -68,6 +72,12 @@ enum Command {
     /// Exit codes: 0 completed, 1 failed or refused, 2 not typed as it must be, 3 no server that
     /// takes the key, 4 budget used up, 130 stopped.
     Run(run::RunArgs),
+    /// List, search, show, fork, export and import conversations
+    Sessions(sessions::SessionsArgs),
+    /// List, show and stop runs
+    Runs(runs::RunsArgs),
+    /// Show what model calls used and cost
+    Usage(usage::UsageArgs),
     /// Show what the server is doing
     Status(status::StatusArgs),
     /// Look for what is wrong with this installation
@@ -80,6 +90,9 @@ impl Cli {
         let outcome = match self.command {
             Command::Chat(args) => chat::chat(&self.target, environment, args).await,
             Command::Run(args) => run::run(&self.target, environment, args).await,
+            Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
+            Command::Runs(args) => runs::runs(&self.target, environment, args).await,
+            Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Doctor(args) => doctor::doctor(&self.target, environment, &args).await,
         };

@@ -120,7 +120,10 @@ pub(super) async fn take_up(
 }
 
 /// The transcript of a session that may have entries.
-pub(super) async fn recall(shared: &Shared, session_id: SessionId) -> Result<Transcript, StoreError> {
+pub(super) async fn recall(
+    shared: &Shared,
+    session_id: SessionId,
+) -> Result<Transcript, StoreError> {
     let newest = shared.journal.last_seq(session_id).await?;
     match shared.transcripts.take(session_id) {
         Some((known, transcript)) if known == newest => return Ok(transcript),

@@ -220,7 +220,10 @@ async fn a_long_run_is_compacted_between_its_turns() {
     assert!(*summarised >= 4, "{summarised}");
     assert_eq!(*failure, None);
     assert_eq!(outcome.usage.total_tokens(), 100, "the summary is paid by the run");
-    assert_eq!(accounts(&bench.journal).await, [("compaction", 1, 0, 0, 100), ("turn", 11, 0, 0, 0)]);
+    assert_eq!(
+        accounts(&bench.journal).await,
+        [("compaction", 1, 0, 0, 100), ("turn", 11, 0, 0, 0)]
+    );
 
     let requests = bench.model.requests();
     let last = &requests.last().unwrap().conversation;

@@ -123,6 +123,29 @@ impl Client {
         Ok((status, self.read(response).await?))
     }
 
+    /// As [`get`](Self::get), for an answer that is no JSON.
+    pub(super) async fn get_text(&self, path: &str) -> Result<String, ClientError> {
+        let response = self.send_unbounded(self.request(Method::GET, path)).await?;
+        response.text().await.map_err(|error| self.unreachable(&error))
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        self.send(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
+    /// Sends JSON Lines, however long that takes.
+    pub(super) async fn send_lines(
+        &self,
+        path: &str,
+        lines: Vec<u8>,
+    ) -> Result<Value, ClientError> {
+        let request = self
+            .request(Method::POST, path)
+            .header(reqwest::header::CONTENT_TYPE, "application/x-ndjson")
+            .body(lines);
+        self.read(self.send_unbounded(request).await?).await
+    }
+
     pub(super) async fn create_session(&self, model: Option<&str>) -> Result<String, ClientError> {
         let body = match model {
             Some(model) => json!({ "model": model }),
@@ -170,7 +193,11 @@ impl Client {
         Ok(Box::pin(events))
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, ClientError> {
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, ClientError> {
         let request = self
             .request(Method::POST, path)
             .header(reqwest::header::CONTENT_TYPE, "application/json")

@@ -37,10 +37,8 @@ pub(crate) const DAILY_LIMIT: Key =
 pub(crate) const MAX_CONCURRENT_RUNS: Key =
     Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
 
-pub(crate) const COMPACTION_THRESHOLD: Key = Key {
-    name: "compaction.threshold_tokens",
-    variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS",
-};
+pub(crate) const COMPACTION_THRESHOLD: Key =
+    Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
 pub(crate) const COMPACTION_WINDOW: Key =
     Key { name: "compaction.window_percent", variable: "LIVOS_COMPACTION_WINDOW_PERCENT" };
 pub(crate) const COMPACTION_KEEP: Key =

@@ -135,8 +135,7 @@ fn compaction(typed: &mut Typed<'_>) -> CompactionPolicy {
         typed.number(&key::COMPACTION_THRESHOLD, 1_000..=100_000_000, usual.threshold_tokens);
     let percent = typed.number(&key::COMPACTION_WINDOW, 10..=100, usual.window_percent);
     let seconds = typed.number(&key::COMPACTION_SECONDS, 1..=600, usual.timeout.as_secs());
-    let summary =
-        typed.number(&key::COMPACTION_SUMMARY, 64..=100_000, usual.summary_tokens.into());
+    let summary = typed.number(&key::COMPACTION_SUMMARY, 64..=100_000, usual.summary_tokens.into());
     let policy = usual
         .with_threshold_tokens(threshold)
         .with_window_percent(percent)

@@ -2,6 +2,7 @@
 
 mod chat;
 mod doctor;
+mod lists;
 mod run;
 mod status;
 
