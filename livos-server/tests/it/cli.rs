@@ -1,6 +1,7 @@
 //! The `livos` command as people and scripts use it.
 
 mod chat;
+mod compact;
 mod doctor;
 mod lists;
 mod run;
