@@ -15,3 +15,4 @@ mod registry;
 mod stores;
 mod transcript;
 mod worker;
+mod worker_chaos;

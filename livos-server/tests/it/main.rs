@@ -18,6 +18,7 @@ mod disk;
 mod edge;
 mod events;
 mod gated_provider;
+mod killed;
 mod process;
 mod queueing;
 mod recovery;
