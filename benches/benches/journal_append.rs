@@ -1,16 +1,20 @@
-//! What it costs to write a fact down: in memory, and in SQLite at both levels of durability.
+//! What it costs to write a fact down: in memory, in SQLite at both levels of durability, and in
+//! a Redis on this machine with `appendfsync` `everysec` (relaxed) and `always` (strict).
 //!
 //! `one` waits for each entry; `sixty_four_at_once` has that many sessions
-//! append together, which SQLite commits as a group.
+//! append together, which SQLite commits as a group and Redis gets over one connection.
 
 use divan::counter::ItemsCount;
 use futures::future::join_all;
+use livos_benches::redis_server::RedisServer;
 use livos_core::Append;
 use livos_core::Durability;
 use livos_core::EventKind;
 use livos_core::Journal;
 use livos_core::MemoryStore;
 use livos_core::NewEntry;
+use livos_core::RedisConfig;
+use livos_core::RedisStore;
 use livos_core::RunId;
 use livos_core::SessionId;
 use livos_core::SqliteStore;
@@ -23,13 +27,21 @@ use tokio::runtime::Runtime;
 
 /// Sessions that append together.
 const TOGETHER: usize = 64;
-const BACKENDS: [Backend; 3] = [Backend::Memory, Backend::SqliteRelaxed, Backend::SqliteStrict];
+const BACKENDS: [Backend; 5] = [
+    Backend::Memory,
+    Backend::SqliteRelaxed,
+    Backend::SqliteStrict,
+    Backend::RedisRelaxed,
+    Backend::RedisStrict,
+];
 
 #[derive(Debug, Clone, Copy)]
 enum Backend {
     Memory,
     SqliteRelaxed,
     SqliteStrict,
+    RedisRelaxed,
+    RedisStrict,
 }
 
 struct Bench {
@@ -37,23 +49,34 @@ struct Bench {
     journal: Box<dyn Journal>,
     /// Holds the file as long as the store is used.
     _directory: TempDir,
+    _redis: Option<RedisServer>,
 }
 
 impl Bench {
     fn new(backend: Backend) -> Option<Self> {
         let directory = tempfile::tempdir().ok()?;
+        // One thread for the client: the other belongs to Redis.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let redis = match backend {
+            Backend::RedisRelaxed => Some(RedisServer::start("everysec").ok()?),
+            Backend::RedisStrict => Some(RedisServer::start("always").ok()?),
+            _ => None,
+        };
         let path = directory.path().join("bench.db");
-        let journal: Box<dyn Journal> = match backend {
-            Backend::Memory => Box::new(MemoryStore::new()),
-            Backend::SqliteRelaxed => {
+        let journal: Box<dyn Journal> = match (&redis, backend) {
+            (Some(redis), _) => {
+                let store = RedisStore::connect(RedisConfig::new(redis.url()));
+                Box::new(runtime.block_on(store).ok()?)
+            }
+            (None, Backend::SqliteRelaxed) => {
                 Box::new(SqliteStore::open_with(&path, Durability::Relaxed).ok()?)
             }
-            Backend::SqliteStrict => {
+            (None, Backend::SqliteStrict) => {
                 Box::new(SqliteStore::open_with(&path, Durability::Strict).ok()?)
             }
+            (None, _) => Box::new(MemoryStore::new()),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        Some(Self { runtime, journal, _directory: directory })
+        Some(Self { runtime, journal, _directory: directory, _redis: redis })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod ours;
 pub mod probe;
 pub mod process;
 pub mod raw;
+pub mod redis_server;
 pub mod report;
 pub mod task;
 pub mod wire;

@@ -59,14 +59,17 @@
 //! - **Durable runs**: admit a [`NewRun`] to a [`RunQueue`]; a [`Worker`] drives it and a [`DeliveryWorker`]
 //!   takes the reply to a [`ReplySink`].
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
-//! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], and `SqliteStore` with the
-//!   feature `sqlite`.
+//! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
+//!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
+//! - **Watching**: an [`EventFeed`] carries what happens to observers, in this process ([`LocalFeed`]) or in all
+//!   that share a Redis.
 //! - **Testing** (feature `testing`): scripted models, a manual clock, conformance suites.
 //!
 //! # Features
 //!
 //! None is on by default; the plain crate has no TLS, HTTP or SQL in its tree.
 //!
+//! - `redis`: the store that several machines share; needs Redis 6.2 or newer.
 //! - `sqlite`: the embedded store, with SQLite bundled.
 //! - `validate`: arguments are checked against the whole JSON Schema of the tool. Without it, typed tools
 //!   are checked by their types and dynamic ones check for themselves.
@@ -89,6 +92,7 @@ mod compaction;
 mod context;
 mod delivery;
 mod event;
+mod feed;
 mod id;
 mod message;
 mod origin;
@@ -122,6 +126,7 @@ pub use self::event::{
     AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
     Position, RunError, RunStatus, ToolStatus,
 };
+pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
     UserId, WorkerId,
@@ -151,6 +156,8 @@ pub use self::store::{
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
+#[cfg(feature = "redis")]
+pub use self::store::{RedisConfig, RedisStore};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

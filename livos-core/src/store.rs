@@ -13,6 +13,8 @@ mod lease;
 mod memory;
 mod outbox;
 mod page;
+#[cfg(feature = "redis")]
+mod redis;
 mod run_record;
 mod session_query;
 mod session_record;
@@ -67,6 +69,10 @@ pub use self::outbox::Outbox;
 pub use self::outbox::Reply;
 pub use self::outbox::Settlement;
 pub use self::page::Page;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisConfig;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 pub use self::run_record::RunFilter;
 pub use self::run_record::RunRecord;
 pub use self::run_record::RunState;

@@ -53,6 +53,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreLocation {
     Sqlite(PathBuf),
+    Redis(RedisUrl),
     Memory,
 }
 
@@ -62,9 +63,23 @@ impl StoreLocation {
         match self {
             // One process has it open at a time.
             Self::Sqlite(_) | Self::Memory => TakeOver::AtStart,
+            // Other servers may be driving runs right now.
+            Self::Redis(_) => TakeOver::WhenExpired,
         }
     }
 }
+
+/// Where a Redis is; a password in it is not shown.
+#[derive(Debug, Clone)]
+pub(crate) struct RedisUrl(pub(crate) Secret);
+
+impl PartialEq for RedisUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose() == other.0.expose()
+    }
+}
+
+impl Eq for RedisUrl {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogSettings {

@@ -15,6 +15,8 @@ use std::time::Duration;
 use livos_core::MemoryStore;
 use livos_core::ProviderId;
 use livos_core::ProviderManager;
+use livos_core::RedisConfig;
+use livos_core::RedisStore;
 use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
@@ -157,7 +159,7 @@ impl Server {
             store,
             disk: match &config.store {
                 StoreLocation::Sqlite(file) => Disk::of_store(file),
-                StoreLocation::Memory => Disk::none(),
+                StoreLocation::Redis(_) | StoreLocation::Memory => Disk::none(),
             },
             engine: SetOnce::new(),
             draining: CancellationToken::new(),
@@ -229,7 +231,15 @@ impl Server {
 }
 
 async fn open_store(location: &StoreLocation) -> Result<Arc<dyn Store>, StartError> {
-    let StoreLocation::Sqlite(path) = location else { return Ok(Arc::new(MemoryStore::new())) };
+    let path = match location {
+        StoreLocation::Sqlite(path) => path,
+        StoreLocation::Memory => return Ok(Arc::new(MemoryStore::new())),
+        StoreLocation::Redis(url) => {
+            let store = RedisStore::connect(RedisConfig::new(url.0.clone())).await;
+            let failed = |source| StartError::Store { location: "redis".to_owned(), source };
+            return Ok(Arc::new(store.map_err(failed)?));
+        }
+    };
     let failed = |source| StartError::Store { location: path.display().to_string(), source };
     let opened = tokio::task::spawn_blocking({
         let path = path.clone();

@@ -11,6 +11,8 @@ mod agent_loop;
 mod compaction;
 mod delivery;
 mod events;
+mod feeds;
+mod redis_store;
 mod registry;
 mod stores;
 mod transcript;

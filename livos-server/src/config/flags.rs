@@ -24,7 +24,7 @@ pub struct ServeFlags {
     /// Address to listen on [default: 127.0.0.1:3200]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// Where sessions are kept: sqlite:PATH or memory: [default: sqlite:livos.db]
+    /// Where sessions are kept: sqlite:PATH, redis://HOST:PORT or memory: [default: sqlite:livos.db]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
     /// Model to use, as provider/model or a tier (fast, balanced, best)

@@ -109,9 +109,20 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
 
 #[test]
 fn all_problems_are_told_at_once_each_with_its_fix() {
-    let file = "lisen = 1\nstore = \"redis://h\"\n[agent]\nmax_turns = 0\nshell = \"maybe\"\n[nonsense]\nx = 1";
+    let file = "lisen = 1\nstore = \"rediss://h\"\n[agent]\nmax_turns = 0\nshell = \"maybe\"\n[nonsense]\nx = 1";
     let error = load(&[("LIVOS_LISTEN", "3200")], file).unwrap_err();
     insta::assert_snapshot!(messages(&error).join("\n"));
+}
+
+#[test]
+fn the_password_of_a_store_is_never_shown() {
+    let config = load(&[("LIVOS_STORE", "redis://:hunter2@127.0.0.1")], "").unwrap();
+    assert!(matches!(config.store, StoreLocation::Redis(_)));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for wrong in ["rediss://:hunter2@h", "reddis://:hunter2@h"] {
+        let error = load(&[("LIVOS_STORE", wrong)], "").unwrap_err();
+        assert!(!messages(&error)[0].contains("hunter2"), "{error}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use livos_core::Secret;
 use toml::Value;
 
 use super::LogFormat;
+use super::RedisUrl;
 use super::ShellAccess;
 use super::StoreLocation;
 
@@ -124,12 +125,21 @@ pub(super) fn store(value: &Value, home: &Path) -> Result<StoreLocation, String>
     if text == "memory:" {
         return Ok(StoreLocation::Memory);
     }
-    if text.starts_with("redis://") || text.starts_with("rediss://") {
-        return Err("redis is not in this version; write sqlite:PATH or memory:".to_owned());
+    if text.starts_with("redis://") {
+        return Ok(StoreLocation::Redis(RedisUrl(Secret::new(text))));
+    }
+    if text.starts_with("rediss://") {
+        return Err(
+            "TLS to Redis is not in this version; write redis:// and use a tunnel".to_owned()
+        );
     }
     match text.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(StoreLocation::Sqlite(below(home, path))),
-        _ => Err(format!("'{text}' is no store; write sqlite:PATH or memory:")),
+        // What has an @ may have a password before it.
+        _ if text.contains('@') => {
+            Err("is no store; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]".to_owned())
+        }
+        _ => Err(format!("'{text}' is no store; write sqlite:PATH, redis://HOST:PORT or memory:")),
     }
 }
 

@@ -166,14 +166,14 @@ async fn settings_that_cannot_be_used_are_all_told() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("livos.toml"), "listn = 1\n[agent]\nshell = 7\n").unwrap();
     let mut command = command(home.path());
-    command.env("LIVOS_LISTEN", "0.0.0.0:0").env("LIVOS_STORE", "redis://localhost");
+    command.env("LIVOS_LISTEN", "0.0.0.0:0").env("LIVOS_STORE", "rediss://localhost");
     let (code, said) = fails(command).await;
     assert_eq!(code, 2);
     for part in [
         "4 problems",
         "did you mean 'listen'?",
         "agent.shell",
-        "redis is not in this version",
+        "TLS to Redis is not in this version",
         "LIVOS_API_KEY",
     ] {
         assert!(said.contains(part), "{part}: {said}");

@@ -1,0 +1,20 @@
+-- Asks a run to stop; ends one that nobody began with the entry that the plan brings.
+local function perform()
+  local run = plan.entry.run
+  local attempts = queued(run, 'attempts')
+  if not attempts then
+    local state = call('HGET', at('run', run), 'state')
+    if state and state ~= 'queued' and state ~= 'running' then return { 'ok', 'over' } end
+    return { 'missing' }
+  end
+  if attempts ~= '0' then
+    call('HSET', at('queued', run), 'cancel', 1)
+    signal('cancel:' .. run)
+    signal('ready')
+    return { 'ok', 'requested' }
+  end
+  local session = queued(run, 'session')
+  local seq, ended = write(session, { plan.entry })
+  complete_all(ended)
+  return { 'ok', 'ended', tostring(seq) }
+end
