@@ -10,7 +10,7 @@ export function compactionNote({ tokens_before: before, tokens_after: after, met
   const trimmed = method === 'trimmed';
   const what = trimmed ? 'The oldest messages were left out' : 'Earlier messages were summarised';
   const line = `${what}: ${compact(before)} → ${compact(after)} tokens`;
-  const body = h('div', { className: 'compaction-body' },
+  const body = h('div', { className: 'compaction-body', tabIndex: 0 },
     h('p', { className: 'note' }, trimmed
       ? `There was no summary${failure ? ` (${failure})` : ''}. You still see everything; the model does not.`
       : 'You still see everything; from here on the model reads this instead:'));

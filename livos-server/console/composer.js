@@ -10,7 +10,7 @@ const TALLEST_PX = 220;
 const MODES = [
   { mode: 'steer', icon: 'bolt', label: 'Add to this task', detail: 'read at its next step', hint: 'Add to the running task' },
   { mode: 'queue', icon: 'queue', label: 'Ask next', detail: 'when this task is done', hint: 'Ask when this task is done' },
-  { mode: 'interrupt', icon: 'hand', label: 'Ask instead', detail: 'stops this task', hint: 'Stop this task and ask' },
+  { mode: 'interrupt', icon: 'block', label: 'Ask instead', detail: 'stops this task', hint: 'Stop this task and ask' },
 ];
 
 /** The field and its buttons. */

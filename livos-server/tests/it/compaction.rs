@@ -79,7 +79,10 @@ async fn a_run_compacts_by_itself_when_the_settings_say_so() {
             break event;
         }
     };
-    assert_eq!((&compacted["reason"], &compacted["method"]), (&json!("threshold"), &json!("summarised")));
+    assert_eq!(
+        (&compacted["reason"], &compacted["method"]),
+        (&json!("threshold"), &json!("summarised"))
+    );
     let (answered, failed, discarded) = summaries(&server).await;
     assert!(answered > 0 && failed + discarded == 0);
 }
