@@ -116,12 +116,12 @@ struct Shared {
     temperature: Option<f32>,
     delivery: Delivery,
     transcripts: TranscriptCache,
-    daily_limit: Option<DailyLimit>,
     compaction: CompactionPolicy,
     windows: LearnedWindows,
     fixed_parts: FixedParts,
     /// Who plays the surroundings, when a run is played again.
     rehearsal: Option<Arc<dyn Rehearsal>>,
+    daily_limit: Option<DailyLimit>,
 }
 
 impl AgentLoop {

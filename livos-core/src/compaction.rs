@@ -17,6 +17,7 @@ mod summary;
 pub use self::policy::CompactionPolicy;
 pub use self::summary::SummaryError;
 
+pub(crate) use self::compactor::Compacted;
 pub(crate) use self::compactor::Compactor;
 pub(crate) use self::compactor::View;
 pub(crate) use self::head::head_message;

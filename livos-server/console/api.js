@@ -71,8 +71,13 @@ export async function logout() {
   if (!response.ok) throw await failure(response);
 }
 
-/** One page of sessions, newest first: `{items, next_cursor}`. */
-export const listSessions = (cursor) => json('GET', cursor ? `api/sessions?cursor=${id(cursor)}` : 'api/sessions');
+/** One page of sessions, the last used first: `{items, next_cursor}`. With `words` only those that mention them. */
+export function listSessions({ cursor, words } = {}) {
+  const query = new URLSearchParams();
+  if (words) query.set('q', words);
+  if (cursor) query.set('cursor', cursor);
+  return json('GET', query.size ? `api/sessions?${query}` : 'api/sessions');
+}
 
 /** Creates a session. */
 export const createSession = (fields) => json('POST', 'api/sessions', { body: fields });
@@ -91,6 +96,13 @@ export const renameSession = (session, title) => json('PATCH', `api/sessions/${i
 
 /** Removes a session and everything in it. */
 export const deleteSession = (session) => json('DELETE', `api/sessions/${id(session)}`);
+
+/** Makes a session that begins like another, up to an entry. */
+export const forkSession = (session, seq, title) => json('POST', `api/sessions/${id(session)}/fork`, { body: { seq, title } });
+
+/** Replaces the older messages by a summary, in what the model reads: `{tokens_before, tokens_after, seq?, ...}`. */
+export const compactSession = (session, instructions) =>
+  json('POST', `api/sessions/${id(session)}/compact`, { body: { instructions } });
 
 /** Stops a run. */
 export const cancelRun = (run) => json('POST', `api/runs/${id(run)}/cancel`);

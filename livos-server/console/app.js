@@ -43,7 +43,8 @@ const sessions = new SessionList({
 const models = new ModelPicker(showDemo);
 const composer = new Composer({ send, stop });
 const transcript = new Transcript({
-  again: send,
+  again: (text) => send(text),
+  fork,
   decide: api.decide,
   changed: showState,
   runFinished: refreshSoon,
@@ -102,16 +103,19 @@ function follow(id, after) {
   });
 }
 
-async function send(text) {
+/** What stands above a message until the server has taken it in, by what shall become of it during a run. */
+const PENDING = { steer: 'Will be read at the next step', queue: 'Will be answered next', interrupt: 'Stops the task' };
+
+async function send(text, mode = 'steer') {
   const running = Boolean(transcript.activeRun);
-  let pending = transcript.addPending(text, running);
+  let pending = transcript.addPending(text, running ? PENDING[mode] : '');
   showState();
-  const message = { text, idempotency_key: api.newKey() };
+  const message = { text, mode, idempotency_key: api.newKey() };
   if (models.chosen) message.model = models.chosen;
   const from = session;
   try {
     const target = from ?? await startSession(text, message.model);
-    if (!from && session === target) pending = transcript.addPending(text, false);
+    if (!from && session === target) pending = transcript.addPending(text);
     await api.sendMessage(target, message);
     refreshSoon();
   } catch (error) {
@@ -119,6 +123,21 @@ async function send(text) {
     if (session === from || !from) composer.put(text);
     if (error.status !== 401) toast(`The message was not sent. ${error.message}`);
     showState();
+  }
+}
+
+/** Opens a conversation that has everything up to an entry, with the message after it to be changed and sent. */
+async function fork(seq, text) {
+  const from = session;
+  try {
+    const title = `${titleOf(sessions.get(from)).slice(0, 180)} (continued)`;
+    const made = await api.forkSession(from, seq, title);
+    sessions.add(made);
+    if (session !== from) return;
+    composer.draft(made.id, text);
+    location.hash = `#/s/${made.id}`;
+  } catch (error) {
+    if (error.status !== 401) toast(`The conversation could not be continued from there. ${error.message}`);
   }
 }
 
@@ -280,6 +299,7 @@ function setUp() {
   byId('demo-close').append(icon('close', 16));
   byId('new-chat').prepend(icon('plus', 16));
   byId('sign-out').prepend(icon('signout', 16));
+  document.querySelector('.search').prepend(icon('search', 16));
   byId('new-chat-keys').textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
   byId('suggestions').append(...SUGGESTIONS.map(([glyph, text, detail]) =>
     h('button', { type: 'button', className: 'suggestion', onclick: () => send(text) },

@@ -5,6 +5,7 @@ import { clock as clockText, compact, cost, duration, totalTokens, usageDetail }
 import { icon } from './icons.js';
 import { copyButton } from './markdown.js';
 import { approvalCard } from './approval_card.js';
+import { compactionNote } from './compaction.js';
 import { Turn } from './turn.js';
 
 const TITLES = {
@@ -34,14 +35,17 @@ export function messageText(message) {
   return (message?.content ?? []).filter((block) => block.type === 'text').map((block) => block.text).join('\n');
 }
 
-/** A user's message as a bubble. */
-export function userBubble(message, label) {
+/** A user's message as a bubble; `fork()` makes a conversation that goes on from before it. */
+export function userBubble(message, label, fork) {
   const text = typeof message === 'string' ? message : messageText(message);
   const media = typeof message === 'string' ? [] : message.content.filter((block) => block.type === 'image' || block.type === 'document');
   return h('div', { className: 'user-row' },
     label && h('span', { className: 'origin' }, label),
     h('div', { className: 'bubble' }, h('span', { className: 'sr-only' }, 'You: '), text,
-      media.map((block) => h('span', { className: 'attachment' }, icon('file', 16), block.title ?? block.media_type))));
+      media.map((block) => h('span', { className: 'attachment' }, icon('file', 16), block.title ?? block.media_type))),
+    fork && h('button', {
+      type: 'button', className: 'ghost fork', title: 'A new conversation with everything up to here; this message can be changed', onclick: fork,
+    }, icon('branch', 16), 'Continue from here'));
 }
 
 /** Shows a run from its events. */
@@ -59,7 +63,7 @@ export class RunView {
   #startedAt = 0;
   #phase = 'Waiting for its turn';
 
-  /** `actions`: `again(text)`, `decide(id, decision, scope)`. */
+  /** `actions`: `again(text)`, `fork(seq, text)`, `decide(id, decision, scope)`. */
   constructor(id, actions) {
     this.id = id;
     this.#actions = actions;
@@ -93,11 +97,14 @@ export class RunView {
     if (this.#turn && !this.#turn.whole) this.#turn.discard();
   }
 
-  _run_admitted({ input, origin, trigger }) {
+  _run_admitted({ input, origin, trigger, seq, quiet }) {
     this.#asked = messageText(input);
     const channel = origin?.channel;
     const via = channel && !['console', 'api', 'cli', 'embedded'].includes(channel) ? `via ${channel}` : '';
-    this.element.prepend(userBubble(input, [TRIGGERS[trigger], via].filter(Boolean).join(' · ')));
+    const label = [TRIGGERS[trigger], via].filter(Boolean).join(' · ');
+    // A conversation that was cut within a run would have that run unfinished for ever.
+    const fork = quiet && (() => this.#actions.fork(seq - 1, this.#asked));
+    this.element.prepend(userBubble(input, label, fork));
   }
 
   _run_started({ model, provider, attempt }) {
@@ -183,8 +190,9 @@ export class RunView {
     this.#phase = `Asking ${to}`;
   }
 
-  _compacted({ tokens_before: before, tokens_after: after, messages_summarised: count }) {
-    this.#note('info', `${count} earlier messages were summarised: ${compact(before)} tokens became ${compact(after)}.`);
+  _compacted(event) {
+    this.restart();
+    this.#place(compactionNote(event));
     this.#notice = null;
   }
 
@@ -240,9 +248,13 @@ export class RunView {
     const note = h('div', { className: `run-note note-${tone}` },
       icon({ warning: 'retry', info: 'info', branch: 'branch' }[tone], 16), h('span', {}, text));
     if (this.#notice?.isConnected) this.#notice.replaceWith(note);
-    else if (this.#turn && !this.#turn.whole) this.#turn.element.before(note);
-    else this.#openReply().append(note);
+    else this.#place(note);
     this.#notice = note;
+  }
+
+  #place(note) {
+    if (this.#turn && !this.#turn.whole) this.#turn.element.before(note);
+    else this.#openReply().append(note);
   }
 
   #endCard({ status, error }) {

@@ -1,6 +1,7 @@
 // The transcript of a session: a projection of its events, painted once per frame.
 
 import { announce, byId, h } from './dom.js';
+import { CompactionEntry } from './compaction.js';
 import { icon } from './icons.js';
 import { readEvents } from './api.js';
 import { RunView, messageText, userBubble } from './run_view.js';
@@ -27,8 +28,9 @@ export class Transcript {
   #lastHeight = 0;
   #first = 0;
   #loadingEarlier = false;
+  #going = new Going();
 
-  /** `actions`: `again(text)`, `decide(...)`, `changed()`, `runFinished(event)`. */
+  /** `actions`: `again(text)`, `fork(seq, text)`, `decide(...)`, `changed()`, `runFinished(event)`. */
   constructor(actions) {
     this.#actions = actions;
     this.#scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
@@ -50,6 +52,7 @@ export class Transcript {
     this.#first = 0;
     this.#runs.clear();
     this.#headless.clear();
+    this.#going = new Going();
     this.#queue = [];
     this.#pending = [];
     this.#list.replaceChildren();
@@ -86,8 +89,8 @@ export class Transcript {
   }
 
   /** Shows a message that is on its way to the server. */
-  addPending(text, joins) {
-    const element = userBubble(text, joins ? 'Will be read at the next step' : '');
+  addPending(text, label = '') {
+    const element = userBubble(text, label);
     element.classList.add('pending');
     const pending = { text: text.trim(), element };
     this.#pending.push(pending);
@@ -138,6 +141,7 @@ export class Transcript {
     }
     if (event.type === 'run_admitted') this.#adopt(event.input);
     if (event.type === 'input_joined') this.#adopt(event.message);
+    this.#going.note(event);
     const run = this.#run(event);
     this.#headless.get(event.run_id)?.push(event);
     run.apply(event);
@@ -145,13 +149,14 @@ export class Transcript {
     if (event.type === 'run_finished') this.#finished(event);
   }
 
-  #run({ type, run_id: id }) {
+  #run(event) {
+    const id = viewOf(event);
     if (!this.#runs.has(id)) {
-      const run = new RunView(id, this.#actions);
+      const run = newView(event, this.#actions);
       this.#runs.set(id, run);
       this.#list.append(run.element);
       // The window starts in the middle of this run; it is shown anew when its begin was read.
-      if (type !== 'run_admitted') this.#headless.set(id, []);
+      if (!isWhole(event)) this.#headless.set(id, []);
     }
     return this.#runs.get(id);
   }
@@ -209,14 +214,16 @@ export class Transcript {
   #prepend(events, after) {
     const height = this.#scroller.scrollHeight;
     const above = [];
+    const going = new Going();
+    for (const event of events) going.note(event);
     for (const [id, earlier] of byRun(events)) {
       const known = this.#headless.get(id) ?? [];
       const whole = [...earlier, ...known];
-      const run = new RunView(id, this.#actions);
+      const run = newView(earlier[0], this.#actions);
       for (const event of whole) run.apply(event);
       run.paint();
       this.#headless.delete(id);
-      if (earlier[0].type !== 'run_admitted') this.#headless.set(id, whole);
+      if (!isWhole(earlier[0])) this.#headless.set(id, whole);
       if (known.length) this.#runs.get(id).element.replaceWith(run.element);
       else above.push(run.element);
       this.#runs.set(id, run);
@@ -230,8 +237,35 @@ export class Transcript {
 function byRun(events) {
   const runs = new Map();
   for (const event of events) {
-    if (!runs.has(event.run_id)) runs.set(event.run_id, []);
-    runs.get(event.run_id).push(event);
+    const id = viewOf(event);
+    if (!runs.has(id)) runs.set(id, []);
+    runs.get(id).push(event);
   }
   return runs;
+}
+
+/** Whether somebody asked for this between two runs: then it is in the name of the run before. */
+const isBetweenRuns = (event) => event.type === 'compacted' && event.reason === 'requested';
+
+/** The key of the view that shows an event. */
+const viewOf = (event) => (isBetweenRuns(event) ? `compaction-${event.seq}` : event.run_id);
+
+/** Whether a view that begins with this event lacks nothing. */
+const isWhole = (event) => event.type === 'run_admitted' || isBetweenRuns(event);
+
+function newView(event, actions) {
+  const id = viewOf(event);
+  return isBetweenRuns(event) ? new CompactionEntry(id) : new RunView(id, actions);
+}
+
+/** Knows whether a run was going on when another was admitted. */
+class Going {
+  #runs = new Set();
+
+  /** Takes an event in; an admission gets `quiet`. */
+  note(event) {
+    if (event.type === 'run_admitted') event.quiet = this.#runs.size === 0;
+    if (event.type === 'run_finished') this.#runs.delete(event.run_id);
+    else if (!isBetweenRuns(event)) this.#runs.add(event.run_id);
+  }
 }

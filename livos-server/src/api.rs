@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod catalog;
+mod compaction;
 mod deliveries;
 mod documents;
 mod events;
@@ -12,6 +13,7 @@ mod messages;
 mod page;
 mod runs;
 mod sessions;
+mod status;
 mod usage;
 
 use hyper::Method;
@@ -48,6 +50,7 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/api/sessions/{id}/fork", Key, sessions::fork, sessions::describe_fork),
         get("/api/sessions/{id}/export", Key, archive::export, archive::describe_export),
         post("/api/sessions/import", Key, archive::import, archive::describe_import),
+        post("/api/sessions/{id}/compact", Key, compaction::compact, compaction::describe),
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
@@ -61,6 +64,7 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
         post("/api/backup", Key, backup::back_up, backup::describe_back_up),
+        get("/api/status", Key, status::show, status::describe),
         get("/api/tools", Key, catalog::tools, catalog::describe_tools),
         get("/api/models", Key, catalog::models, catalog::describe_models),
         get("/api/providers", Key, catalog::providers, catalog::describe_providers),
@@ -133,6 +137,8 @@ impl From<RunsError> for Problem {
         match error {
             RunsError::Stopping => Self::new(ProblemKind::Unavailable, error.to_string()),
             RunsError::StillRunning => Self::new(ProblemKind::Conflict, error.to_string()),
+            RunsError::UnderWay(_) => Self::new(ProblemKind::RunUnderWay, error.to_string()),
+            RunsError::Compaction(error) => compaction::problem(&error),
             RunsError::Store(error) => error.into(),
         }
     }

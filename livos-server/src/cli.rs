@@ -7,6 +7,7 @@
 mod backup;
 mod chat;
 mod client;
+mod compact;
 mod connection;
 mod doctor;
 mod export;
@@ -77,6 +78,8 @@ enum Command {
     Run(run::RunArgs),
     /// List, search, show, fork, export and import conversations
     Sessions(sessions::SessionsArgs),
+    /// Sum up the older messages of a conversation, in what the model sees; the history stays
+    Compact(compact::CompactArgs),
     /// List, show and stop runs
     Runs(runs::RunsArgs),
     /// Show what model calls used and cost
@@ -112,6 +115,7 @@ impl Cli {
             Command::Chat(args) => chat::chat(&self.target, environment, args).await,
             Command::Run(args) => run::run(&self.target, environment, args).await,
             Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
+            Command::Compact(args) => compact::compact(&self.target, environment, &args).await,
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,

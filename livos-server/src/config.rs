@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use livos_core::Budget;
+use livos_core::CompactionPolicy;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::Secret;
@@ -103,6 +104,7 @@ pub(crate) struct AgentSettings {
     pub(crate) max_concurrent_runs: usize,
     /// What all runs together may cost in a day.
     pub(crate) daily_limit: Option<MicroUsd>,
+    pub(crate) compaction: CompactionPolicy,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -66,6 +66,7 @@ static ASSETS: &[Asset] = &[
     asset!("api.js", SCRIPT),
     asset!("app.js", SCRIPT),
     asset!("approval_card.js", SCRIPT),
+    asset!("compaction.js", SCRIPT),
     asset!("composer.js", SCRIPT),
     asset!("dialog.js", SCRIPT),
     asset!("dom.js", SCRIPT),

@@ -21,6 +21,10 @@ use livos_core::AgentLoop;
 use livos_core::CancelRequest;
 use livos_core::Cancellation;
 use livos_core::Clock;
+use livos_core::CompactError;
+use livos_core::CompactionReport;
+use livos_core::CompactionRequest;
+use livos_core::ContextReport;
 use livos_core::DeliverySettings;
 use livos_core::DeliveryWorker;
 use livos_core::EventKind;
@@ -107,6 +111,10 @@ pub(crate) enum RunsError {
     Stopping,
     #[error("the runs of this session did not stop in time")]
     StillRunning,
+    #[error("run {0} of the session is not over; wait for it or cancel it")]
+    UnderWay(RunId),
+    #[error(transparent)]
+    Compaction(CompactError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -164,6 +172,43 @@ impl Runs {
             self.show(session, seq).await;
         }
         Ok(())
+    }
+
+    /// Sums up the older messages of a session in which nothing is going on.
+    pub(crate) async fn compact(
+        &self,
+        session: SessionId,
+        request: CompactionRequest,
+    ) -> Result<CompactionReport, RunsError> {
+        if self.0.stopping.is_cancelled() {
+            return Err(RunsError::Stopping);
+        }
+        // The journal does not show runs that wait.
+        if let Some(run_id) = self.unfinished(session).await?.into_iter().next() {
+            return Err(RunsError::UnderWay(run_id));
+        }
+        match self.0.agent.compact(session, request).await {
+            Ok(report) => {
+                if let Some(seq) = report.seq {
+                    self.show(session, seq).await;
+                }
+                Ok(report)
+            }
+            Err(CompactError::Busy { run_id }) => Err(RunsError::UnderWay(run_id)),
+            Err(CompactError::Store(error)) => Err(error.into()),
+            Err(error) => {
+                let spent = error.usage().to_vec();
+                if let Err(problem) = self.0.store.record_usage(spent).await {
+                    tracing::warn!(error = %problem, "a summary for nothing is not accounted for");
+                }
+                Err(RunsError::Compaction(error))
+            }
+        }
+    }
+
+    /// What every request to a model takes of its window.
+    pub(crate) fn context_report(&self, model: &ModelName) -> ContextReport {
+        self.0.agent.context_report(model)
     }
 
     /// Stops everything in a session and waits until it stopped.

@@ -1,9 +1,9 @@
 //! What model calls of a run used, until it is written down.
 
-use std::sync::Arc;
-
 use crate::clock::Timestamp;
-use crate::event::CompactionCall;
+use crate::compaction::Compacted;
+use crate::compaction::SummaryError;
+use crate::event::EventKind;
 use crate::id::ModelName;
 use crate::id::ProviderId;
 use crate::id::RunId;
@@ -14,7 +14,6 @@ use crate::origin::Origin;
 use crate::store::CallStatus;
 use crate::store::UsagePurpose;
 use crate::store::UsageRow;
-use crate::tool::ToolContextParts;
 
 /// Bytes of text that are counted as one token where nobody told the number.
 const BYTES_A_TOKEN: u64 = 4;
@@ -28,6 +27,7 @@ pub(super) struct Accounts {
 
 #[derive(Debug)]
 struct OpenCall {
+    purpose: UsagePurpose,
     provider: ProviderId,
     model: ModelName,
     asked_at: Timestamp,
@@ -47,9 +47,40 @@ struct EndedCall {
 impl Accounts {
     /// A call begins.
     pub(super) fn asked(&mut self, provider: ProviderId, model: ModelName, at: Timestamp) {
+        self.open(UsagePurpose::Turn, provider, model, at);
+    }
+
+    /// A compaction begins, which may ask for a summary.
+    pub(super) fn summary_asked(&mut self, provider: ProviderId, model: ModelName, at: Timestamp) {
+        self.open(UsagePurpose::Compaction, provider, model, at);
+    }
+
+    fn open(
+        &mut self,
+        purpose: UsagePurpose,
+        provider: ProviderId,
+        model: ModelName,
+        asked_at: Timestamp,
+    ) {
         let (first_piece_at, streamed_bytes) = (None, 0);
         self.open =
-            Some(OpenCall { provider, model, asked_at: at, first_piece_at, streamed_bytes });
+            Some(OpenCall { purpose, provider, model, asked_at, first_piece_at, streamed_bytes });
+    }
+
+    /// The compaction is over; it counts as a call only if one was made.
+    pub(super) fn compacted(&mut self, compacted: Option<&Compacted>, at: Timestamp) {
+        let call = compacted.and_then(|compacted| match &compacted.event {
+            EventKind::Compacted { call, .. } => call.as_deref(),
+            _ => None,
+        });
+        match (call, compacted.and_then(|compacted| compacted.failure.as_ref())) {
+            (Some(call), _) => {
+                let by = (call.provider.clone(), call.model.clone());
+                self.answered(by, call.usage, call.cost_micro_usd, at);
+            }
+            (None, Some(SummaryError::Provider(_) | SummaryError::TimedOut(_))) => self.failed(at),
+            (None, _) => self.open = None,
+        }
     }
 
     /// A piece of its answer came.
@@ -106,14 +137,18 @@ impl Accounts {
     }
 
     /// The rows to write down with the next entries.
-    pub(super) fn take(&mut self, context: &ToolContextParts) -> Vec<UsageRow> {
+    pub(super) fn take(
+        &mut self,
+        (session_id, run_id): (SessionId, RunId),
+        origin: &Origin,
+    ) -> Vec<UsageRow> {
         let rows = self.ended.drain(..).map(|ended| {
             let EndedCall { call, at, status, usage, cost } = ended;
             UsageRow {
                 at,
                 provider: call.provider,
                 model: call.model,
-                purpose: UsagePurpose::Turn,
+                purpose: call.purpose,
                 status,
                 usage,
                 cost_micro_usd: cost,
@@ -121,36 +156,12 @@ impl Accounts {
                     .first_piece_at
                     .map(|piece| super::driver::millis(piece.since(call.asked_at))),
                 duration_ms: super::driver::millis(at.since(call.asked_at)),
-                run_id: Some(context.run_id),
-                session_id: Some(context.session_id),
-                user: context.origin.user.clone(),
-                channel: context.origin.channel.clone(),
+                run_id: Some(run_id),
+                session_id: Some(session_id),
+                user: origin.user.clone(),
+                channel: origin.channel.clone(),
             }
         });
         rows.collect()
-    }
-}
-
-/// The row of a model call that summed up a session. It belongs to the run, if one had it made.
-pub(super) fn compaction_row(
-    call: &CompactionCall,
-    (session_id, run_id): (SessionId, RunId),
-    origin: &Origin,
-    at: Timestamp,
-) -> UsageRow {
-    UsageRow {
-        at,
-        provider: call.provider.clone(),
-        model: call.model.clone(),
-        purpose: UsagePurpose::Compaction,
-        status: CallStatus::Answered,
-        usage: call.usage,
-        cost_micro_usd: call.cost_micro_usd,
-        time_to_first_token_ms: None,
-        duration_ms: call.duration_ms,
-        run_id: Some(run_id),
-        session_id: Some(session_id),
-        user: origin.user.clone(),
-        channel: Arc::clone(&origin.channel),
     }
 }

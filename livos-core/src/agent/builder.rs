@@ -60,11 +60,11 @@ impl AgentLoopBuilder {
             temperature: None,
             delivery: Delivery::default(),
             transcripts: TranscriptCache::default(),
-            daily_limit: None,
             compaction: CompactionPolicy::default(),
             windows: LearnedWindows::default(),
             fixed_parts: FixedParts::default(),
             rehearsal: None,
+            daily_limit: None,
         };
         Self { shared, tool_mode: ToolMode::default() }
     }

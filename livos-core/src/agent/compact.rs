@@ -1,8 +1,9 @@
 //! Compaction by hand, between runs.
 
 use super::AgentLoop;
-use super::accounts::compaction_row;
-use super::admitted;
+use super::Ending;
+use super::accounts::Accounts;
+use super::admitted::recall;
 use super::make_room::asked_provider;
 use super::transcript::RunPhase;
 use crate::compaction::SummaryError;
@@ -19,6 +20,7 @@ use crate::origin::Origin;
 use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::StoreError;
+use crate::store::UsageRow;
 
 /// How a session shall be compacted.
 ///
@@ -35,6 +37,8 @@ pub struct CompactionRequest {
     pub instructions: String,
     /// The model whose window counts; the agent's where absent.
     pub model: Option<ModelName>,
+    /// Who asks, for the accounts.
+    pub origin: Origin,
 }
 
 impl CompactionRequest {
@@ -49,6 +53,12 @@ impl CompactionRequest {
         self.model = Some(model.into());
         self
     }
+
+    /// Sets who asks.
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
 }
 
 /// What a compaction by hand saved.
@@ -61,7 +71,7 @@ pub struct CompactionReport {
     pub tokens_after: u64,
     /// How many messages the summary stands for; 0 when there was nothing to sum up.
     pub messages_summarised: u64,
-    /// The model call, for the accounts.
+    /// The model call. The journal's store has it in its accounts already.
     pub call: Option<CompactionCall>,
     /// The number of the entry that says so, if there is one.
     pub seq: Option<u64>,
@@ -89,13 +99,22 @@ pub enum CompactError {
         /// The run.
         run_id: RunId,
     },
+    /// What all runs together may cost in a day is spent; a summary costs as well.
+    #[error("{0}")]
+    DailyLimit(String),
+    /// A run began, or somebody else compacted, while the summary was written.
+    #[error("the session went on while it was summed up; try again when no run is under way")]
+    Overtaken {
+        /// The model call, which costs all the same.
+        usage: Vec<UsageRow>,
+    },
     /// There is no summary.
     #[error("the session keeps its messages, for there is no summary")]
     Summary {
         /// Why.
         source: SummaryError,
-        /// The model call, if it was answered: it costs all the same.
-        call: Option<Box<CompactionCall>>,
+        /// The model call, if one was made.
+        usage: Vec<UsageRow>,
     },
     /// What must stay does not fit the model's window.
     #[error(transparent)]
@@ -103,6 +122,17 @@ pub enum CompactError {
     /// The journal did not keep or give something.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CompactError {
+    /// What was spent for nothing, to be recorded with
+    /// [`UsageLog::record_usage`](crate::UsageLog::record_usage).
+    pub fn usage(&self) -> &[UsageRow] {
+        match self {
+            Self::Overtaken { usage } | Self::Summary { usage, .. } => usage,
+            Self::Busy { .. } | Self::DailyLimit(_) | Self::Context(_) | Self::Store(_) => &[],
+        }
+    }
 }
 
 impl AgentLoop {
@@ -123,7 +153,8 @@ impl AgentLoop {
         request: CompactionRequest,
     ) -> Result<CompactionReport, CompactError> {
         let shared = &*self.shared;
-        let mut transcript = admitted::recall(shared, session_id).await?;
+        let known = shared.journal.last_seq(session_id).await?;
+        let mut transcript = recall(shared, session_id).await?;
         let model = request.model.as_ref().unwrap_or(&shared.model);
         let counter = shared.counter(model);
         let report = self.context_report(model);
@@ -142,10 +173,22 @@ impl AgentLoop {
             Some((run_id, RunPhase::Going)) => return Err(CompactError::Busy { run_id }),
             Some((run_id, RunPhase::Over)) => run_id,
         };
+        if let Some(limit) = &shared.daily_limit
+            && let Some(Ending { error: Some(error), .. }) = limit.reached(shared.clock.now()).await
+        {
+            return Err(CompactError::DailyLimit(error.message));
+        }
         let view = transcript.view(&*counter);
         let occasion = (CompactionReason::Requested, Urgency::Requested);
         let compactor = shared.compactor(model);
+        let (author, author_model) = compactor.author();
+        let author = author.or_else(|| asked_provider(&author_model));
+        let author = author.unwrap_or_else(|| shared.provider.id().clone());
+        let mut accounts = Accounts::default();
+        accounts.summary_asked(author, author_model, shared.clock.now());
         let compacted = compactor.compact(&view, &room, occasion, &request.instructions).await?;
+        accounts.compacted(compacted.as_ref(), shared.clock.now());
+        let usage = accounts.take((session_id, run_id), &request.origin);
         let Some(compacted) = compacted else { return Ok(unchanged) };
         let EventKind::Compacted { tokens_before, tokens_after, messages_summarised, call, .. } =
             &compacted.event
@@ -154,7 +197,10 @@ impl AgentLoop {
         };
         let call = call.as_deref().cloned();
         if let Some(source) = compacted.failure {
-            return Err(CompactError::Summary { source, call: call.map(Box::new) });
+            return Err(CompactError::Summary { source, usage });
+        }
+        if shared.journal.last_seq(session_id).await? != known {
+            return Err(CompactError::Overtaken { usage });
         }
         let report = CompactionReport {
             tokens_before: *tokens_before,
@@ -163,11 +209,8 @@ impl AgentLoop {
             call,
             seq: None,
         };
-        let at = shared.clock.now();
-        let of = (session_id, run_id);
-        let usage = report.call.iter().map(|call| compaction_row(call, of, &Origin::default(), at));
-        let append = Append::new(session_id, vec![NewEntry { run_id, at, kind: compacted.event }]);
-        let seq = shared.journal.append(append.using(usage.collect())).await?;
+        let entry = NewEntry { run_id, at: shared.clock.now(), kind: compacted.event };
+        let seq = shared.journal.append(Append::new(session_id, vec![entry]).using(usage)).await?;
         // The cached transcript is older than the journal now, and so is not used again.
         Ok(CompactionReport { seq: Some(seq), ..report })
     }

@@ -16,7 +16,6 @@ use super::Shared;
 use super::Step;
 use super::Transcript;
 use super::accounts::Accounts;
-use super::accounts::compaction_row;
 use super::admitted::Admitted;
 use super::admitted::admit;
 use super::event_queue::EventQueue;
@@ -201,13 +200,9 @@ impl Driver {
         let run_id = self.context.run_id;
         let entries =
             kinds.iter().map(|kind| NewEntry { run_id, at, kind: kind.clone() }).collect();
-        let mut usage = self.accounts.take(&self.context);
-        usage.extend(kinds.iter().filter_map(|kind| {
-            let EventKind::Compacted { call: Some(call), .. } = kind else { return None };
-            let of = (self.context.session_id, run_id);
-            Some(compaction_row(call, of, &self.context.origin, at))
-        }));
-        let append = Append::new(self.context.session_id, entries).joining(joins).using(usage);
+        let session_id = self.context.session_id;
+        let usage = self.accounts.take((session_id, run_id), &self.context.origin);
+        let append = Append::new(session_id, entries).joining(joins).using(usage);
         let written = match &self.queued {
             // Runs without a queue shall not carry what only these need.
             Some(queued) => Box::pin(queued.append(&*self.shared.journal, append)).await,

@@ -195,15 +195,26 @@ impl Driver {
         let compactor = shared.compactor(&gauge.report.model);
         let work = compactor.compact(&view, &room, (reason, urgency), "");
         let cancel = self.control.cancel_signal().clone();
-        let compacted = match interruptible(&cancel, time_left, pin!(work)).await {
-            Ok(Ok(None)) => return Ok(MadeRoom::Enough),
-            Ok(Ok(Some(compacted))) => compacted,
-            Ok(Err(error)) => return Ok(self.give_up(error.kind(), error.to_string())),
-            Err(Interruption::Cancelled) => return Ok(MadeRoom::GivenUp),
-            Err(Interruption::TimeUp) => {
-                self.time_is_up = true;
+        let (author, model) = compactor.author();
+        let author = author.unwrap_or_else(|| self.provider_to_ask());
+        self.accounts.summary_asked(author, model, self.shared.clock.now());
+        let ended = interruptible(&cancel, time_left, pin!(work)).await;
+        let now = self.shared.clock.now();
+        let compacted = match ended {
+            Ok(ended) => {
+                self.accounts.compacted(ended.as_ref().ok().and_then(Option::as_ref), now);
+                ended
+            }
+            Err(interruption) => {
+                self.accounts.abandoned(now);
+                self.time_is_up |= interruption == Interruption::TimeUp;
                 return Ok(MadeRoom::GivenUp);
             }
+        };
+        let compacted = match compacted {
+            Ok(None) => return Ok(MadeRoom::Enough),
+            Ok(Some(compacted)) => compacted,
+            Err(error) => return Ok(self.give_up(error.kind(), error.to_string())),
         };
         if let Some(error) = &compacted.failure {
             tracing::warn!(error = %error, "no summary; the oldest messages are left out");

@@ -22,6 +22,7 @@ use crate::event::CompactionMethod;
 use crate::event::CompactionReason;
 use crate::event::EventKind;
 use crate::id::ModelName;
+use crate::id::ProviderId;
 use crate::message::Conversation;
 use crate::provider::AIProvider;
 
@@ -160,6 +161,12 @@ impl Compactor<'_> {
             failure: failure.as_ref().map(summary::explain),
         };
         Ok(Some(Compacted { event, failure }))
+    }
+
+    /// Who writes the summaries, with the model; no provider where the run's own does.
+    pub(crate) fn author(&self) -> (Option<ProviderId>, ModelName) {
+        let provider = self.policy.provider.as_ref().map(|provider| provider.id().clone());
+        (provider, self.policy.model.as_ref().unwrap_or(self.model).clone())
     }
 
     fn head_room(&self, room: &Room) -> HeadRoom {

@@ -38,6 +38,10 @@ use livos_core::ToolOutput;
 use livos_core::ToolRegistry;
 use livos_core::Transcript;
 use livos_core::Usage;
+use livos_core::UsageGroup;
+use livos_core::UsageLog;
+use livos_core::UsagePurpose;
+use livos_core::UsageQuery;
 use livos_core::testing::Script;
 use livos_core::testing::ScriptedProvider;
 use serde_json::json;
@@ -176,6 +180,18 @@ fn assert_valid(conversation: &[Arc<Message>]) {
     }
 }
 
+/// The model calls by purpose: how many were answered, failed, were discarded, and their tokens.
+async fn accounts(log: &MemoryStore) -> Vec<(&'static str, u64, u64, u64, u64)> {
+    let query =
+        UsageQuery { group_by: vec![UsageGroup::Purpose], limit: 9, ..UsageQuery::default() };
+    let totals = log.usage(query).await.unwrap().into_iter().map(|total| {
+        let purpose = if total.group == ["turn"] { "turn" } else { "compaction" };
+        let tokens = total.usage.total_tokens();
+        (purpose, total.answered, total.failed, total.discarded, tokens)
+    });
+    totals.collect()
+}
+
 async fn replayed(journal: &MemoryStore, session_id: SessionId) -> Conversation {
     let mut transcript = Transcript::new();
     for AgentEvent { run_id, kind, .. } in journal.read(session_id, 0, 10_000).await.unwrap() {
@@ -208,6 +224,10 @@ async fn a_long_run_is_compacted_between_its_turns() {
     assert!(*summarised >= 4, "{summarised}");
     assert_eq!(*failure, None);
     assert_eq!(outcome.usage.total_tokens(), 100, "the summary is paid by the run");
+    assert_eq!(
+        accounts(&bench.journal).await,
+        [("compaction", 1, 0, 0, 100), ("turn", 11, 0, 0, 0)]
+    );
 
     let requests = bench.model.requests();
     let last = &requests.last().unwrap().conversation;
@@ -403,6 +423,8 @@ async fn cancelled_during_a_compaction_nothing_is_changed() {
     let journal = bench.journal.read(session_id, 0, 1_000).await.unwrap();
     assert!(journal.iter().all(|entry| entry.kind.name() != "compacted"));
     assert_valid(&replayed(&bench.journal, session_id).await);
+    let accounts = accounts(&bench.journal).await;
+    assert_eq!(accounts[0], ("compaction", 0, 0, 1, 0), "it may have cost something");
 }
 
 #[tokio::test]
@@ -485,6 +507,7 @@ async fn a_compaction_by_hand_reports_what_it_saves() {
     assert!(report.messages_summarised == 6 && report.call.is_some(), "{report:?}");
     let newest = bench.journal.last_seq(session_id).await.unwrap();
     assert_eq!(report.seq, Some(newest));
+    assert_eq!(accounts(&bench.journal).await[0], ("compaction", 1, 0, 0, 0));
     let asked = bench.author.requests()[0].conversation[0].text();
     assert!(asked.ends_with("Keep the jokes."), "{asked}");
 
@@ -507,7 +530,8 @@ async fn a_compaction_by_hand_that_fails_changes_nothing() {
     assert!(
         matches!(
             &failed,
-            Err(CompactError::Summary { source: SummaryError::Empty, call: Some(_) })
+            Err(CompactError::Summary { source: SummaryError::Empty, usage })
+                if usage.len() == 1 && usage[0].purpose == UsagePurpose::Compaction
         ),
         "{failed:?}"
     );

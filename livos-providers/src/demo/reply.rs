@@ -19,6 +19,12 @@ const MAX_QUOTED_CHARS: usize = 4_000;
 
 const INTRODUCTION: &str = include_str!("introduction.md");
 
+/// What the agent loop puts before messages that are to be summed up.
+const TO_SUM_UP: &str = "<messages>\n";
+
+/// How many of the user's messages a summary has, and how many characters of each.
+const SUMMED_UP: (usize, usize) = (12, 100);
+
 /// Ends every answer that is not the introduction, which says it by itself.
 const DISCLAIMER: &str =
     "(This is the demo model: fixed rules, no AI. Set an API key to talk to a real model.)";
@@ -52,7 +58,26 @@ impl Reply {
             return Self::report(&results);
         }
         let asked = request.conversation.iter().rev().find(|message| message.role == Role::User);
-        Self::to_text(&asked.map(|message| message.text()).unwrap_or_default(), request)
+        let asked = asked.map(|message| message.text()).unwrap_or_default();
+        match asked.strip_prefix(TO_SUM_UP) {
+            Some(messages) => Self::summary(messages),
+            None => Self::to_text(&asked, request),
+        }
+    }
+
+    /// What the user said, as far as it fits in a line each.
+    fn summary(messages: &str) -> Self {
+        let (most, width) = SUMMED_UP;
+        let said: Vec<&str> =
+            messages.lines().filter_map(|line| line.strip_prefix("user: ")).collect();
+        let left_out = said.len().saturating_sub(most);
+        let mut text = "The user said:".to_owned();
+        for line in said.iter().skip(left_out) {
+            let end = line.char_indices().nth(width).map_or(line.len(), |(end, _)| end);
+            text.push_str("\n- ");
+            text.push_str(line.get(..end).unwrap_or(line));
+        }
+        Self::text(text)
     }
 
     fn introduction() -> Self {

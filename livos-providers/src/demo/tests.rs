@@ -133,3 +133,13 @@ async fn it_takes_its_time() {
     let count = u32::try_from(stream.collect::<Vec<_>>().await.len()).unwrap();
     assert!(before.elapsed() >= DemoProvider::DEFAULT_PACE * count);
 }
+
+#[tokio::test]
+async fn a_summary_has_what_the_user_said() {
+    let long = "x".repeat(300);
+    let text = format!("<messages>\nuser: 6 * 7\nassistant: 6 * 7 = 42\nuser: {long}\n</messages>");
+    let (_, response) = pieces(asked(&text)).await;
+    let summary = response.message.text();
+    let expected = format!("The user said:\n- 6 * 7\n- {}\n\n(This is the demo", "x".repeat(100));
+    assert!(summary.starts_with(&expected), "{summary}");
+}

@@ -183,7 +183,8 @@ fn title_of(message: &Message) -> Option<String> {
     line.get(..end).filter(|title| !title.is_empty()).map(str::to_owned)
 }
 
-fn origin(caller: Caller) -> Origin {
+/// Who speaks.
+pub(super) fn origin(caller: Caller) -> Origin {
     Origin::owner(match caller {
         Caller::Console => "console",
         Caller::KeyHolder | Caller::Anonymous => "api",

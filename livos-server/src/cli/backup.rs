@@ -188,6 +188,9 @@ fn store_file(config: &Config) -> Result<&Path, ClientError> {
         StoreLocation::Memory => {
             Err(ClientError::NoServer("the store is in memory; there is no file of it".to_owned()))
         }
+        StoreLocation::Redis(_) => Err(ClientError::NoServer(
+            "the store is a Redis; copy its append-only file instead".to_owned(),
+        )),
     }
 }
 

@@ -9,6 +9,7 @@ use rustyline::error::ReadlineError;
 use super::Target;
 use super::client::Client;
 use super::client::ClientError;
+use super::compact;
 use super::connection::Connection;
 use super::connection::load;
 use super::follow::Format;
@@ -23,6 +24,7 @@ use crate::config::Environment;
 const HELP: &str = "\
 /new [model]   begin a new conversation
 /model NAME    ask another model from now on
+/compact [..]  sum up the older messages; add what the summary shall heed
 /help          show this
 /quit          leave (Ctrl-D does too)
 Ctrl-C         stop the answer under way";
@@ -109,6 +111,7 @@ impl Talk {
                     terminal.aside(Style::Quiet, format!("The model is {model}."))?;
                 }
             },
+            "/compact" => self.compact(client, terminal, argument.unwrap_or_default()).await?,
             unknown if unknown.starts_with('/') => {
                 terminal
                     .aside(Style::Bad, format!("There is no {unknown}; /help shows what is."))?;
@@ -127,6 +130,24 @@ impl Talk {
         let mut interrupts = interrupts()?;
         let accepted = client.say(&session, text, self.model.as_deref()).await?;
         follow(client, &session, &accepted, Format::People, &mut interrupts).await.map(drop)
+    }
+
+    async fn compact(
+        &self,
+        client: &Client,
+        terminal: &mut Terminal,
+        instructions: &str,
+    ) -> Result<(), ClientError> {
+        let Some(session) = &self.session else {
+            return terminal.aside(Style::Quiet, "Nothing was said yet.");
+        };
+        let mut interrupts = interrupts()?;
+        let saved = tokio::select! {
+            saved = compact::carry_out(client, session, instructions) => saved?.told(),
+            // The server notices that nobody waits, and leaves the session as it was.
+            _ = interrupts.recv() => "stopped".to_owned(),
+        };
+        terminal.aside(Style::Quiet, saved)
     }
 }
 

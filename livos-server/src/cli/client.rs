@@ -235,6 +235,19 @@ impl Client {
         self.read(self.send(request).await?).await
     }
 
+    /// As [`post`](Self::post), for what may take minutes.
+    pub(super) async fn post_patiently<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, ClientError> {
+        let request = self
+            .request(Method::POST, path)
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        self.read(self.send_unbounded(request).await?).await
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match &self.key {

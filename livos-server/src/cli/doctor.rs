@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Target;
 use super::client::Client;
 use super::client::ClientError;
+use super::compact::rounded;
 use super::connection::Connection;
 use super::exit;
 use super::status::items;
@@ -234,6 +235,8 @@ async fn readiness(client: &Client) -> Result<Vec<Check>, ClientError> {
         });
     }
     checks.extend(work(&ready));
+    let status: serde_json::Value = client.get("/api/status").await?;
+    checks.push(context(&status));
     let providers: serde_json::Value = client.get("/api/providers").await?;
     let names: Vec<_> = items(&providers, "items").map(|provider| text(provider, "id")).collect();
     checks.push(match names.as_slice() {
@@ -244,6 +247,38 @@ async fn readiness(client: &Client) -> Result<Vec<Check>, ClientError> {
         names => Check::ok("providers", names.join(", ")),
     });
     Ok(checks)
+}
+
+/// What every request takes of the model's window, and whether a conversation has room beside it.
+fn context(status: &serde_json::Value) -> Check {
+    const NAME: &str = "context";
+    /// When more of the window than this is taken, in percent, a warning is given.
+    const MUCH_PERCENT: u64 = 50;
+    let context = status.get("context").unwrap_or(&serde_json::Value::Null);
+    let problem = text(context, "problem");
+    if !problem.is_empty() {
+        return Check::failing(NAME, problem);
+    }
+    let count = |name: &str| context.get(name).and_then(serde_json::Value::as_u64);
+    let [system, tools, fixed] =
+        ["system_tokens", "tool_tokens", "fixed_tokens"].map(|name| count(name).unwrap_or(0));
+    let model = text(status, "model");
+    let window = match count("window") {
+        Some(window) => format!("of {model}'s {} tokens", rounded(window)),
+        None => format!("tokens; the window of {model} is not known"),
+    };
+    let message = format!(
+        "instructions ({}) and tools ({}) take {} {window}",
+        rounded(system),
+        rounded(tools),
+        rounded(fixed)
+    );
+    match count("window") {
+        Some(window) if fixed * 100 > window * MUCH_PERCENT => {
+            Check::warning(NAME, format!("{message}; offer fewer tools or choose a larger model"))
+        }
+        _ => Check::ok(NAME, message),
+    }
 }
 
 /// What waits, and whether somebody has to look at it.

@@ -17,6 +17,8 @@ use tokio::signal::unix::signal;
 use super::client::Accepted;
 use super::client::Client;
 use super::client::ClientError;
+use super::compact::rounded;
+use super::compact::summarised;
 use super::exit;
 use super::terminal::Stream;
 use super::terminal::Style;
@@ -198,14 +200,15 @@ impl View {
                 self.aside(Style::Quiet, format!("{from} failed ({reason}); {to} goes on{void}"))
             }
             EventKind::Compacted { tokens_before, tokens_after, failure, .. } => {
-                let how = match failure {
-                    None => "older messages were summed up".to_owned(),
-                    Some(reason) => format!("older messages were left out ({reason})"),
+                let told = match failure {
+                    None => summarised(*tokens_before, *tokens_after),
+                    Some(reason) => format!(
+                        "earlier messages were left out ({reason}): {} → {} tokens",
+                        rounded(*tokens_before),
+                        rounded(*tokens_after)
+                    ),
                 };
-                self.aside(
-                    Style::Quiet,
-                    format!("{how}: {tokens_before} tokens became {tokens_after}"),
-                )
+                self.aside(Style::Quiet, told)
             }
             EventKind::RunFinished { status, error, .. } => {
                 self.terminal.end_line()?;

@@ -37,6 +37,19 @@ pub(crate) const DAILY_LIMIT: Key =
 pub(crate) const MAX_CONCURRENT_RUNS: Key =
     Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
 
+pub(crate) const COMPACTION_THRESHOLD: Key =
+    Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
+pub(crate) const COMPACTION_WINDOW: Key =
+    Key { name: "compaction.window_percent", variable: "LIVOS_COMPACTION_WINDOW_PERCENT" };
+pub(crate) const COMPACTION_KEEP: Key =
+    Key { name: "compaction.keep_messages", variable: "LIVOS_COMPACTION_KEEP_MESSAGES" };
+pub(crate) const COMPACTION_MODEL: Key =
+    Key { name: "compaction.model", variable: "LIVOS_COMPACTION_MODEL" };
+pub(crate) const COMPACTION_SECONDS: Key =
+    Key { name: "compaction.timeout_seconds", variable: "LIVOS_COMPACTION_TIMEOUT_SECONDS" };
+pub(crate) const COMPACTION_SUMMARY: Key =
+    Key { name: "compaction.summary_tokens", variable: "LIVOS_COMPACTION_SUMMARY_TOKENS" };
+
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
 pub(crate) const MAX_BODY_BYTES: Key =
@@ -74,6 +87,12 @@ pub(crate) const ALL: &[Key] = &[
     MAX_COST,
     DAILY_LIMIT,
     MAX_CONCURRENT_RUNS,
+    COMPACTION_THRESHOLD,
+    COMPACTION_WINDOW,
+    COMPACTION_KEEP,
+    COMPACTION_MODEL,
+    COMPACTION_SECONDS,
+    COMPACTION_SUMMARY,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use livos_core::Budget;
+use livos_core::CompactionPolicy;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use toml::Value;
@@ -118,11 +119,32 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
         daily_limit: typed
             .get(&key::DAILY_LIMIT, |typed| value::number(typed, 0..=1_000_000_000_000))
             .map(MicroUsd),
+        compaction: compaction(typed),
         max_concurrent_runs: typed.size(
             &key::MAX_CONCURRENT_RUNS,
             1..=10_000,
             DEFAULT_CONCURRENT_RUNS,
         ),
+    }
+}
+
+fn compaction(typed: &mut Typed<'_>) -> CompactionPolicy {
+    let usual = CompactionPolicy::default();
+    let keep = usual.keep_messages as u64;
+    let threshold =
+        typed.number(&key::COMPACTION_THRESHOLD, 1_000..=100_000_000, usual.threshold_tokens);
+    let percent = typed.number(&key::COMPACTION_WINDOW, 10..=100, usual.window_percent);
+    let seconds = typed.number(&key::COMPACTION_SECONDS, 1..=600, usual.timeout.as_secs());
+    let summary = typed.number(&key::COMPACTION_SUMMARY, 64..=100_000, usual.summary_tokens.into());
+    let policy = usual
+        .with_threshold_tokens(threshold)
+        .with_window_percent(percent)
+        .with_keep_messages(typed.size(&key::COMPACTION_KEEP, 1..=1_000, keep))
+        .with_timeout(Duration::from_secs(seconds))
+        .with_summary_tokens(u32::try_from(summary).unwrap_or(u32::MAX));
+    match typed.get(&key::COMPACTION_MODEL, value::text) {
+        Some(model) => policy.with_model(model),
+        None => policy,
     }
 }
 

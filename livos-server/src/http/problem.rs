@@ -37,6 +37,7 @@ pub(crate) enum ProblemKind {
     MethodNotAllowed,
     RequestTimeout,
     Conflict,
+    RunUnderWay,
     PayloadTooLarge,
     UnsupportedMediaType,
     InvalidInput,
@@ -49,7 +50,7 @@ pub(crate) enum ProblemKind {
 
 impl ProblemKind {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::MalformedRequest,
         Self::Unauthorized,
         Self::HostNotAllowed,
@@ -58,6 +59,7 @@ impl ProblemKind {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::RunUnderWay,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::InvalidInput,
@@ -106,6 +108,9 @@ impl ProblemKind {
             }
             Self::Conflict => {
                 ("conflict", StatusCode::CONFLICT, "The request does not fit the present state")
+            }
+            Self::RunUnderWay => {
+                ("run-under-way", StatusCode::CONFLICT, "A run of the session is not over")
             }
             Self::PayloadTooLarge => {
                 ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")

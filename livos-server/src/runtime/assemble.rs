@@ -38,6 +38,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .tools(tools.clone())
         .journal(journal)
         .budget(config.agent.budget)
+        .compaction(config.agent.compaction)
         .workspace(config.agent.workspace)
         .clock(Arc::clone(&app.clock));
     if let Some(limit) = config.agent.daily_limit {

@@ -164,6 +164,90 @@ test('sessions keep apart, and can be renamed and deleted', async () => {
   await page.locator('#empty').waitFor();
 });
 
+test('a search finds what was said', async () => {
+  await enter();
+  await say('the bicycle is red');
+  await finished(1);
+  await page.keyboard.press('Control+k');
+  await page.locator('#empty').waitFor();
+  await say('the tandem is blue');
+  await finished(1);
+  await page.fill('#search', 'bicyc');
+  await page.locator('.session', { hasText: 'tandem' }).waitFor({ state: 'detached' });
+  assert.equal(await page.locator('.session', { hasText: 'bicycle' }).count(), 1);
+  await page.locator('.session-link', { hasText: 'bicycle' }).click();
+  await page.locator('.bubble', { hasText: 'bicycle' }).waitFor();
+  await page.fill('#search', 'unicycle');
+  await page.getByText('Nothing mentions “unicycle”.').waitFor();
+  await page.press('#search', 'Escape');
+  await page.locator('.session', { hasText: 'tandem' }).waitFor();
+  assert.match(await page.locator('.session').first().textContent(), /tandem/, 'the last used comes first');
+});
+
+test('a conversation goes on from an earlier message', async () => {
+  await enter();
+  await say('6 * 7');
+  await finished(1);
+  await say('say something wrong');
+  await finished(2);
+  const first = page.url();
+  const wrong = page.locator('.user-row', { hasText: 'something wrong' });
+  await wrong.hover();
+  await wrong.getByRole('button', { name: 'Continue from here' }).click();
+  await page.locator('#title', { hasText: '6 * 7 (continued)' }).waitFor();
+  await finished(1);
+  assert.notEqual(page.url(), first);
+  assert.equal(await page.inputValue('#message'), 'say something wrong');
+  await page.fill('#message', '6 * 8');
+  await page.press('#message', 'Enter');
+  await finished(2);
+  assert.equal(await page.locator('.bubble').count(), 2);
+  await page.goto(first);
+  await page.locator('.bubble', { hasText: 'something wrong' }).waitFor();
+});
+
+test('a message during a run is added, asked next, or asked instead', async () => {
+  await enter();
+  await say(ASK_FOR_LONG_WORK);
+  await page.locator('#mode').waitFor();
+  assert.equal((await page.locator('#mode').textContent()).trim(), 'Add to this task');
+  await chooseMode('Ask next');
+  await say('2 * 4');
+  await page.getByText('Waiting for its turn').waitFor();
+  await chooseMode('Ask instead');
+  await say('3 * 5');
+  await page.getByText('Stopped', { exact: true }).waitFor();
+  await finished(3);
+  await page.locator('#mode').waitFor({ state: 'hidden' });
+  assert.match(await page.locator('.transcript').textContent(), /3 \* 5 = 15/);
+  assert.equal(await page.getByRole('button', { name: 'Continue from here' }).count(), 1, 'not from within a run');
+});
+
+test('a conversation is made shorter for the model, and stays whole for people', async () => {
+  await enter();
+  for (const [index, word] of ['one', 'two', 'three'].entries()) {
+    await say(`remember ${`${word} `.repeat(300)}`);
+    await finished(index + 1);
+  }
+  await page.click('#title-menu');
+  await page.getByRole('menuitem', { name: 'Make shorter' }).click();
+  await page.getByLabel('What the summary should keep').fill('the order');
+  await page.getByRole('button', { name: 'Make shorter' }).click();
+  const note = page.locator('.compaction');
+  await note.getByText(/Earlier messages were summarised: [\d.]+k → [\d.]+k tokens/).waitFor();
+  assert.equal(await note.locator('.compaction-body').isVisible(), false);
+  await note.locator('summary').click();
+  await note.getByText('The user said:').waitFor();
+  assert.equal(await page.locator('.bubble').count(), 3);
+  assert.equal(await page.locator('#mode').isVisible(), false, 'nothing is going on');
+  await say('6 * 7');
+  await finished(4);
+  await page.reload();
+  await finished(4);
+  const order = await page.locator('.transcript > *').evaluateAll((elements) => elements.map((element) => element.className));
+  assert.deepEqual(order.map((name) => name.split(' ')[0]), ['run', 'run', 'run', 'compaction-entry', 'run']);
+});
+
 test('what is written stays text', async () => {
   await enter();
   await say(ATTACK);
@@ -243,6 +327,11 @@ async function say(text) {
   await page.press('#message', 'Enter');
 }
 
+async function chooseMode(label) {
+  await page.click('#mode');
+  await page.getByRole('menuitemradio', { name: label }).click();
+}
+
 async function finished(runs) {
   await page.waitForFunction((count) => document.querySelectorAll('.run.finished').length === count, runs);
 }
@@ -304,7 +393,7 @@ async function startServer() {
   const url = `http://127.0.0.1:${port}/`;
   const inherited = Object.entries(process.env).filter(([name]) => ['PATH', 'HOME', 'TMPDIR', 'LANG'].includes(name));
   const child = spawn(binary, [], {
-    env: { ...Object.fromEntries(inherited), LIVOS_HOME: home, LIVOS_LISTEN: `127.0.0.1:${port}`, LIVOS_API_KEY: key, LIVOS_MODEL: 'demo/demo' },
+    env: { ...Object.fromEntries(inherited), LIVOS_HOME: home, LIVOS_LISTEN: `127.0.0.1:${port}`, LIVOS_API_KEY: key, LIVOS_MODEL: 'demo/demo', LIVOS_COMPACTION_KEEP_MESSAGES: '2' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const gone = once(child, 'exit');

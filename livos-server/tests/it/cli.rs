@@ -2,6 +2,7 @@
 
 mod backup;
 mod chat;
+mod compact;
 mod doctor;
 mod lists;
 mod replay;

@@ -11,6 +11,7 @@ mod access;
 mod archive;
 mod callbacks;
 mod cli;
+mod compaction;
 mod completions;
 mod description;
 mod disk;
