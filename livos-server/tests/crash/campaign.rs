@@ -196,7 +196,7 @@ impl Campaign {
     /// Kills Redis, if there is one, under every third server.
     async fn kill_redis(&mut self, kill: usize) {
         let (before, dead) = (self.chance.between(50, 400), self.chance.between(5, 500));
-        if let Some(redis) = self.redis.as_mut().filter(|_| kill % 3 == 0) {
+        if let Some(redis) = self.redis.as_mut().filter(|_| kill.is_multiple_of(3)) {
             tokio::time::sleep(Duration::from_millis(before)).await;
             redis.die_for(Duration::from_millis(dead)).await;
             self.kills.of_redis += 1;
@@ -209,7 +209,7 @@ impl Campaign {
             Started::Serves(server) => {
                 self.kills.starts += 1;
                 self.whereabouts.send_replace(Some(server.url().to_owned()));
-                Some(server)
+                Some(*server)
             }
             Started::Trapped => {
                 self.kills.starts += 1;
