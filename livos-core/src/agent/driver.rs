@@ -209,7 +209,8 @@ impl Driver {
         }));
         let append = Append::new(self.context.session_id, entries).joining(joins).using(usage);
         let written = match &self.queued {
-            Some(queued) => queued.append(&*self.shared.journal, append).await,
+            // Runs without a queue shall not carry what only these need.
+            Some(queued) => Box::pin(queued.append(&*self.shared.journal, append)).await,
             None => self.shared.journal.append(append).await,
         };
         let first = written.map_err(JournalFailed)?;
@@ -305,11 +306,15 @@ impl Driver {
 
     /// Lets the inputs join that wait in the queue, and tells how many did.
     async fn join_inputs(&mut self) -> Result<usize, JournalFailed> {
-        let Some(queued) = &self.queued else { return Ok(0) };
         // What is said while calls are open follows their results.
-        if !self.run.pending_calls().is_empty() {
+        if self.queued.is_none() || !self.run.pending_calls().is_empty() {
             return Ok(0);
         }
+        Box::pin(self.join_waiting_inputs()).await
+    }
+
+    async fn join_waiting_inputs(&mut self) -> Result<usize, JournalFailed> {
+        let Some(queued) = &self.queued else { return Ok(0) };
         let inputs = queued.inputs().await;
         if !inputs.is_empty() {
             let joins = inputs.iter().map(|input| input.id).collect();
@@ -325,7 +330,7 @@ impl Driver {
     /// How the run ends if what all runs may spend in a day is spent.
     async fn spent_today(&self) -> Option<Ending> {
         let limit = self.shared.daily_limit.as_ref()?;
-        limit.reached(self.shared.clock.now()).await
+        Box::pin(limit.reached(self.shared.clock.now())).await
     }
 }
 

@@ -17,3 +17,4 @@ mod registry;
 mod stores;
 mod transcript;
 mod worker;
+mod worker_chaos;

@@ -22,6 +22,7 @@ use livos_core::ToolStatus;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::json;
 
 use super::page;
 use super::sessions;
@@ -165,8 +166,10 @@ pub(super) async fn send(call: Call) -> Answer {
 }
 
 pub(super) fn describe_send(operation: Operation) -> Operation {
+    let key = json!({"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"});
     operation
         .named("send_message", "Say something; a run answers it.")
+        .header("Idempotency-Key", &key, "As `idempotency_key`, which goes before it.")
         .body::<NewMessage>()
         .answers::<AcceptedMessage>(202, "It is safe and will be answered.")
         .problem(ProblemKind::StorageFailed)

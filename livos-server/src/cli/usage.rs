@@ -61,23 +61,22 @@ fn line(total: &Value, by: &str) -> String {
     let read = number("/usage/input_tokens")
         + number("/usage/cache_read_tokens")
         + number("/usage/cache_write_tokens");
-    let mut line = format!(
+    let notes = [
+        (number("/unpriced"), "unpriced"),
+        (number("/failed"), "failed"),
+        (number("/discarded"), "discarded"),
+    ];
+    let notes = notes.iter().filter(|(count, _)| *count > 0);
+    let notes: Vec<String> = notes.map(|(count, word)| format!("{count} {word}")).collect();
+    let line = format!(
         "{}  {} calls  {read} in  {} out  ${:.4}",
         group.join("  "),
         number("/answered"),
         number("/usage/output_tokens"),
         dollars(number("/cost_micro_usd")),
     );
-    for (count, word) in [
-        (number("/unpriced"), "unpriced"),
-        (number("/failed"), "failed"),
-        (number("/discarded"), "discarded"),
-    ] {
-        if count > 0 {
-            line.push_str(&format!("  ({count} {word})"));
-        }
-    }
-    line.trim_start().to_owned()
+    let line = line.trim_start();
+    if notes.is_empty() { line.to_owned() } else { format!("{line}  ({})", notes.join(", ")) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown to four places")]

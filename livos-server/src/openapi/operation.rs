@@ -76,6 +76,13 @@ impl Operation {
         self.problem(ProblemKind::InvalidInput)
     }
 
+    /// An optional header.
+    pub(crate) fn header(mut self, name: &str, schema: &Value, description: &str) -> Self {
+        let text = json!({"name": name, "in": "header", "required": false, "schema": schema, "description": description});
+        self.parameters.push(text);
+        self.problem(ProblemKind::InvalidInput)
+    }
+
     /// The JSON body it takes.
     pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
         let schema = self.generator.subschema_for::<T>();

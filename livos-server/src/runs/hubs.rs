@@ -65,8 +65,8 @@ impl RunObserver for Hubs {
                 Some(live) => Arc::clone(&live.hub),
                 None => {
                     let hub = state.hub(event.session_id);
-                    let _counted = self.metrics.live_run();
-                    state.live.insert(event.run_id, Live { hub: Arc::clone(&hub), _counted });
+                    let live = Live { hub: Arc::clone(&hub), _counted: self.metrics.live_run() };
+                    state.live.insert(event.run_id, live);
                     hub
                 }
             }

@@ -17,6 +17,7 @@ mod disk;
 mod edge;
 mod events;
 mod gated_provider;
+mod killed;
 mod process;
 mod queueing;
 mod recovery;
