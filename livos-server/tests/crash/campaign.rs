@@ -36,7 +36,7 @@ const TRAP_TIME: Duration = Duration::from_millis(2_500);
 /// Between two looks whether all is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long everything may take to come to its end once nobody kills any more.
-const DRAIN_TIME: Duration = Duration::from_secs(120);
+const DRAIN_TIME: Duration = Duration::from_secs(300);
 
 /// What the killed servers talk to, and what is known of them.
 pub(crate) struct Campaign {
@@ -239,6 +239,7 @@ impl Campaign {
             }
         };
         if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
+            self.ledger.violated(None, format!("not all came to its end within {DRAIN_TIME:?}"));
             for session in self.ledger.unanswered() {
                 self.ledger.violated(Some(&session), "an acknowledged message was never answered");
             }
