@@ -36,7 +36,7 @@ const TRAP_TIME: Duration = Duration::from_millis(2_500);
 /// Between two looks whether all is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long everything may take to come to its end once nobody kills any more.
-const DRAIN_TIME: Duration = Duration::from_secs(120);
+const DRAIN_TIME: Duration = Duration::from_secs(300);
 
 /// What the killed servers talk to, and what is known of them.
 pub(crate) struct Campaign {
@@ -196,7 +196,7 @@ impl Campaign {
     /// Kills Redis, if there is one, under every third server.
     async fn kill_redis(&mut self, kill: usize) {
         let (before, dead) = (self.chance.between(50, 400), self.chance.between(5, 500));
-        if let Some(redis) = self.redis.as_mut().filter(|_| kill % 3 == 0) {
+        if let Some(redis) = self.redis.as_mut().filter(|_| kill.is_multiple_of(3)) {
             tokio::time::sleep(Duration::from_millis(before)).await;
             redis.die_for(Duration::from_millis(dead)).await;
             self.kills.of_redis += 1;
@@ -209,7 +209,7 @@ impl Campaign {
             Started::Serves(server) => {
                 self.kills.starts += 1;
                 self.whereabouts.send_replace(Some(server.url().to_owned()));
-                Some(server)
+                Some(*server)
             }
             Started::Trapped => {
                 self.kills.starts += 1;
@@ -239,6 +239,7 @@ impl Campaign {
             }
         };
         if tokio::time::timeout(DRAIN_TIME, drained).await.is_err() {
+            self.ledger.violated(None, format!("not all came to its end within {DRAIN_TIME:?}"));
             for session in self.ledger.unanswered() {
                 self.ledger.violated(Some(&session), "an acknowledged message was never answered");
             }

@@ -68,9 +68,9 @@ pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> Journals {
                 runs::check(&known, &journal, &mut found);
                 tools::check(&known, &journal, traces, &campaign.model, &mut found);
                 deliveries::check(&known, &journal, &campaign.sink, &mut found);
-                found
-                    .into_iter()
-                    .for_each(|what| campaign.ledger.violated(Some(&known.name), what));
+                for what in found {
+                    campaign.ledger.violated(Some(&known.name), what);
+                }
                 ask_again(campaign, &known, &journal).await;
                 journals.insert(known.name, journal);
             }

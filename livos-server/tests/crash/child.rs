@@ -81,7 +81,7 @@ impl Tool for Record {
         plan::tool_of(self.effect)
     }
 
-    fn description(&self) -> &str {
+    fn description(&self) -> &'static str {
         "Records that it was called."
     }
 

@@ -49,6 +49,8 @@ impl Client {
                 self.watchers.spawn(self.over.clone().run_until_cancelled_owned(watched));
                 self.talk(&name, &id, conduct).await;
                 self.ledger.over(&name);
+                // Else kills would leave more work behind than servers do between them.
+                self.ledger.settled(&name).await;
             }
         }
     }

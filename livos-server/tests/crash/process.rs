@@ -49,7 +49,7 @@ pub(crate) struct Process {
 /// What became of a start.
 #[derive(Debug)]
 pub(crate) enum Started {
-    Serves(Process),
+    Serves(Box<Process>),
     /// It died on its way, in the trap.
     Trapped,
     Failed(String),
@@ -70,7 +70,7 @@ impl Launcher {
         let input = child.stdin.take().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         match tokio::time::timeout(START_TIME, lines.next_line()).await {
-            Ok(Ok(Some(url))) => Started::Serves(Process { child, url, _input: input }),
+            Ok(Ok(Some(url))) => Started::Serves(Box::new(Process { child, url, _input: input })),
             Ok(_) => match child.wait().await {
                 Ok(status) if trap.is_some() && was_trapped(status) => Started::Trapped,
                 ended => Started::Failed(format!("the server did not start: {ended:?}")),

@@ -2,6 +2,7 @@
 
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
+use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -25,14 +26,8 @@ async fn follow(ledger: Ledger, name: String, id: String, api: Api) {
     loop {
         let url = api.url().await;
         let path = format!("/api/sessions/{id}/events?after={last}");
-        if let Ok(response) = api.get_at(&url, &path).await {
-            if !response.status().is_success() {
-                let status = response.status();
-                // A server that is about to die may say that it cannot; one that knows no such session lost it.
-                if status.is_client_error() && status.as_u16() != 429 {
-                    ledger.violated(Some(&name), format!("GET {path} was answered with {status}"));
-                }
-            } else {
+        match api.get_at(&url, &path).await {
+            Ok(response) if response.status().is_success() => {
                 let mut events = response.bytes_stream().eventsource();
                 while let Some(Ok(event)) = events.next().await {
                     let Ok(entry) = serde_json::from_str::<Value>(&event.data) else { break };
@@ -44,6 +39,14 @@ async fn follow(ledger: Ledger, name: String, id: String, api: Api) {
                     ledger.shown(&name, seq, entry);
                 }
             }
+            // A server that dies may say that it cannot; one that knows no such session lost it.
+            Ok(response) if response.status().is_client_error() => {
+                let status = response.status();
+                if status != StatusCode::TOO_MANY_REQUESTS {
+                    ledger.violated(Some(&name), format!("GET {path} was answered with {status}"));
+                }
+            }
+            Ok(_) | Err(_) => {}
         }
         api.pause().await;
     }
