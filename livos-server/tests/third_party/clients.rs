@@ -29,6 +29,8 @@ async fn the_api_is_what_its_description_says() {
     let livos = start().await;
     let mut fuzzer = Command::new(installed("venv/bin/schemathesis"));
     fuzzer.args(["run", "--no-color", "--max-examples=10", "--seed=1", "--request-timeout=5"]);
+    // Journals in JSON Lines are beyond the fuzzer: it has no serializer for them.
+    fuzzer.arg("--exclude-path=/api/sessions/import");
     // Wrong keys make their address wait, as they should, and all that follows with it.
     fuzzer
         .args(["--exclude-path=/login", "--exclude-checks=ignored_auth,positive_data_acceptance"]);
@@ -58,6 +60,8 @@ async fn start() -> Server {
             // Only what the server needs: no key of the one who runs the tests.
             let path = std::env::var_os("PATH").unwrap_or_default();
             command.env_clear().env("PATH", path).env("LIVOS_API_KEY", KEY);
+            // So that a short conversation can be made shorter.
+            command.env("LIVOS_COMPACTION_KEEP_MESSAGES", "2");
             command.args(["--home", "home", "--store", "memory:", "--model", "demo/demo"]);
             command.arg("--listen").arg(format!("127.0.0.1:{port}"));
             command

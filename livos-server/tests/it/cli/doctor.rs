@@ -48,6 +48,11 @@ async fn a_running_server_is_asked() {
     let mut command = process::command(home.path());
     command.env("LIVOS_MODEL", "demo/demo");
     let server = process::started(command).await;
+    // Ready before it is asked: until then it looks for its providers.
+    let ready = format!("{}/readyz", server.url());
+    while !reqwest::get(&ready).await.unwrap().status().is_success() {
+        tokio::task::yield_now().await;
+    }
     let ended = examined(home.path()).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(check(&ended, "server"), format!("ok: answers at {}", server.url()));
