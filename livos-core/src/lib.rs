@@ -134,7 +134,7 @@ pub use self::event::{
     AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
     Position, RunError, RunStatus, ToolStatus,
 };
-pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
+pub use self::feed::{AtEnd, EventFeed, LocalFeed, Shown, Watch, follow};
 pub use self::id::{
     DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
     UserId, WorkerId,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use livos_core::Clock;
+use livos_core::EventFeed;
 use livos_core::SqliteStore;
 use livos_core::Store;
 use tokio::sync::SetOnce;
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
+    /// What happens in sessions, from all who share the store.
+    pub(crate) feed: Arc<dyn EventFeed>,
     /// The same store, if it is a file that can be copied.
     pub(crate) sqlite: Option<Arc<SqliteStore>>,
     /// Which addresses replies may be posted to.

@@ -149,10 +149,6 @@ impl Metrics {
         Counted::new(&self.subscribers)
     }
 
-    pub(crate) fn live_run(&self) -> Counted {
-        Counted::new(&self.live_runs)
-    }
-
     /// Counts what a run did.
     pub(crate) fn event(&self, event: &AgentEvent) {
         match &event.kind {
@@ -181,8 +177,9 @@ impl Metrics {
         }
     }
 
-    /// All counts as text.
-    pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
+    /// All counts as text, with how many runs are driven now.
+    pub(crate) fn encode(&self, driving: usize) -> Result<String, std::fmt::Error> {
+        self.live_runs.set(i64::try_from(driving).unwrap_or(i64::MAX));
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;
         Ok(page)

@@ -1,23 +1,21 @@
 //! The runs of this server: admitted here, driven by the worker, watched by many.
 //!
 //! A message is in the store before it is acknowledged; the [`Worker`] takes it from there.
-//! What a run does is published in the session's *hub*; whoever wants to watch *follows* it.
+//! What a run does is shown in the *feed*; whoever wants to watch *follows* it there, on
+//! whichever server the run is driven.
 
-mod follow;
-mod hub;
-mod hubs;
-mod partial;
-
-pub(crate) use self::follow::AtEnd;
+mod observer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::Stream;
 use futures::StreamExt;
 use livos_core::Admission;
 use livos_core::AgentEvent;
 use livos_core::AgentLoop;
+use livos_core::AtEnd;
 use livos_core::CancelRequest;
 use livos_core::Cancellation;
 use livos_core::Clock;
@@ -27,8 +25,10 @@ use livos_core::CompactionRequest;
 use livos_core::ContextReport;
 use livos_core::DeliverySettings;
 use livos_core::DeliveryWorker;
+use livos_core::EventFeed;
 use livos_core::EventKind;
 use livos_core::IdempotencyKey;
+use livos_core::Journal;
 use livos_core::Message;
 use livos_core::ModelName;
 use livos_core::NewRun;
@@ -38,7 +38,6 @@ use livos_core::ReplyAddress;
 use livos_core::ReplySink;
 use livos_core::RunFilter;
 use livos_core::RunId;
-use livos_core::RunObserver;
 use livos_core::RunState;
 use livos_core::SessionId;
 use livos_core::Store;
@@ -47,8 +46,7 @@ use livos_core::Worker;
 use livos_core::WorkerSettings;
 use tokio_util::sync::CancellationToken;
 
-use self::hub::Hub;
-use self::hubs::Hubs;
+use self::observer::Observer;
 use crate::metrics::Metrics;
 
 /// How long a session's runs may take to stop when it is deleted.
@@ -65,7 +63,7 @@ struct Shared {
     agent: AgentLoop,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    hubs: Arc<Hubs>,
+    feed: Arc<dyn EventFeed>,
     worker: Worker,
     deliveries: DeliveryWorker,
     /// No message is taken in after this.
@@ -77,6 +75,8 @@ struct Shared {
 pub(crate) struct RunsParts {
     pub(crate) agent: AgentLoop,
     pub(crate) store: Arc<dyn Store>,
+    /// Shows to all who share the store what happens.
+    pub(crate) feed: Arc<dyn EventFeed>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) worker: WorkerSettings,
@@ -122,9 +122,8 @@ pub(crate) enum RunsError {
 impl Runs {
     /// Begins to drive what the store has queued, and to deliver what it owes.
     pub(crate) fn start(parts: RunsParts) -> Self {
-        let RunsParts { agent, store, metrics, clock, worker, sinks } = parts;
-        let hubs = Arc::new(Hubs::new(metrics));
-        let observer = Arc::clone(&hubs) as Arc<dyn RunObserver>;
+        let RunsParts { agent, store, feed, metrics, clock, worker, sinks } = parts;
+        let observer = Arc::new(Observer { metrics, feed: Arc::clone(&feed) });
         let worker = Worker::start(agent.clone(), Arc::clone(&store), observer, worker);
         let deliveries = DeliveryWorker::start(
             Arc::clone(&store),
@@ -133,7 +132,7 @@ impl Runs {
             DeliverySettings::default(),
         );
         let stopping = CancellationToken::new();
-        Self(Arc::new(Shared { agent, store, clock, hubs, worker, deliveries, stopping }))
+        Self(Arc::new(Shared { agent, store, clock, feed, worker, deliveries, stopping }))
     }
 
     /// Takes a message in. When this returns it is in the store.
@@ -156,7 +155,7 @@ impl Runs {
         let run_id = run.run_id;
         match self.0.store.admit(run).await? {
             Admission::Admitted { seq } => {
-                self.show(session, seq).await;
+                self.0.feed.grown(session, seq);
                 Ok(Accepted { run_id, seq })
             }
             Admission::Known { run_id, seq } | Admission::Joined { run_id, seq } => {
@@ -169,7 +168,7 @@ impl Runs {
     pub(crate) async fn cancel(&self, session: SessionId, run_id: RunId) -> Result<(), RunsError> {
         let cancel = CancelRequest { run_id, at: self.0.clock.now() };
         if let Cancellation::Ended { seq } = self.0.store.request_cancel(cancel).await? {
-            self.show(session, seq).await;
+            self.0.feed.grown(session, seq);
         }
         Ok(())
     }
@@ -190,7 +189,7 @@ impl Runs {
         match self.0.agent.compact(session, request).await {
             Ok(report) => {
                 if let Some(seq) = report.seq {
-                    self.show(session, seq).await;
+                    self.0.feed.grown(session, seq);
                 }
                 Ok(report)
             }
@@ -227,7 +226,7 @@ impl Runs {
             if open.is_empty() {
                 return Ok(());
             }
-            let events = self.follow(session, after, AtEnd::Wait);
+            let events = self.follow(session, after, AtEnd::Wait).await?;
             for run_id in open.clone() {
                 match self.cancel(session, run_id).await {
                     // It ended meanwhile, or waits for nothing: the session goes with it.
@@ -263,17 +262,22 @@ impl Runs {
         self.0.deliveries.stop().await;
     }
 
-    /// The hub of a session, made if nobody watches or runs yet.
-    fn hub(&self, session: SessionId) -> Arc<Hub> {
-        self.0.hubs.of(session)
+    /// The events of a session after a number, as [`livos_core::follow`] gives them.
+    pub(crate) async fn follow(
+        &self,
+        session: SessionId,
+        after: u64,
+        at_end: AtEnd,
+    ) -> Result<
+        impl Stream<Item = Result<AgentEvent, StoreError>> + Send + 'static + use<>,
+        StoreError,
+    > {
+        let journal = Arc::clone(&self.0.store) as Arc<dyn Journal>;
+        livos_core::follow(journal, &*self.0.feed, session, after, at_end).await
     }
 
-    /// Shows an entry that no worker wrote. Watchers find it later if this fails.
-    async fn show(&self, session: SessionId, seq: u64) {
-        let Some(hub) = self.0.hubs.watched(session) else { return };
-        match self.0.store.read(session, seq.saturating_sub(1), 1).await {
-            Ok(entries) => entries.into_iter().for_each(|entry: AgentEvent| hub.publish(entry)),
-            Err(error) => tracing::warn!(%error, "an entry could not be shown"),
-        }
+    /// How many runs are driven here.
+    pub(crate) fn driving(&self) -> usize {
+        self.0.worker.driving()
     }
 }

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use livos_core::EventFeed;
+use livos_core::LocalFeed;
 use livos_core::MemoryStore;
 use livos_core::ProviderId;
 use livos_core::ProviderManager;
@@ -156,7 +158,7 @@ impl Server {
         let mut home = Home::open(&config.home)?;
         let key = home.api_key(config.api_key.as_ref())?;
         home::create_private_directory(&config.agent.workspace)?;
-        let (store, sqlite) = open_store(&config.store).await?;
+        let Opened { store, feed, sqlite } = open_store(&config.store).await?;
         let bound = Listener::bind(config.listen).await;
         let listener =
             bound.map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -178,6 +180,7 @@ impl Server {
             clock: Arc::new(SystemClock),
             callback_guard: AddressGuard::new(config.http.callback_hosts.iter().cloned()),
             store,
+            feed,
             sqlite,
             disk: match &config.store {
                 StoreLocation::Sqlite(file) => Disk::of_store(file),
@@ -252,16 +255,30 @@ impl Server {
     }
 }
 
-type Opened = (Arc<dyn Store>, Option<Arc<SqliteStore>>);
+/// A store, and what goes with it.
+struct Opened {
+    store: Arc<dyn Store>,
+    /// Reaches every process that can have the store open.
+    feed: Arc<dyn EventFeed>,
+    sqlite: Option<Arc<SqliteStore>>,
+}
+
+impl Opened {
+    /// A store that no other process has open.
+    fn alone(store: Arc<dyn Store>, sqlite: Option<Arc<SqliteStore>>) -> Self {
+        Self { store, feed: Arc::new(LocalFeed::new()), sqlite }
+    }
+}
 
 async fn open_store(location: &StoreLocation) -> Result<Opened, StartError> {
     let path = match location {
         StoreLocation::Sqlite(path) => path,
-        StoreLocation::Memory => return Ok((Arc::new(MemoryStore::new()), None)),
+        StoreLocation::Memory => return Ok(Opened::alone(Arc::new(MemoryStore::new()), None)),
         StoreLocation::Redis(url) => {
             let store = RedisStore::connect(RedisConfig::new(url.0.clone())).await;
             let failed = |source| StartError::Store { location: "redis".to_owned(), source };
-            return Ok((Arc::new(store.map_err(failed)?), None));
+            let store = Arc::new(store.map_err(failed)?);
+            return Ok(Opened { store: Arc::clone(&store) as _, feed: store, sqlite: None });
         }
     };
     let failed = |source| StartError::Store { location: path.display().to_string(), source };
@@ -272,7 +289,7 @@ async fn open_store(location: &StoreLocation) -> Result<Opened, StartError> {
     match opened.await {
         Ok(store) => {
             let store = Arc::new(store.map_err(failed)?);
-            Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)))
+            Ok(Opened::alone(Arc::clone(&store) as _, Some(store)))
         }
         Err(error) => Err(failed(StoreError::unavailable(error.to_string()))),
     }

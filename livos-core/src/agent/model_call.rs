@@ -21,6 +21,7 @@ use crate::event::EventKind;
 use crate::provider::ChatChunk;
 use crate::provider::ChatRequest;
 use crate::provider::ChatResponse;
+use crate::provider::ChatStream;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
 use crate::provider::ToolChoice;
@@ -32,22 +33,19 @@ const LAST_WORDS_TIME: Duration = Duration::from_secs(30);
 /// What the model reads when its budget is used up and it shall sum up.
 const SUM_UP: &str = include_str!("sum_up.md");
 
-/// What ends a model call without an answer.
-enum CallFailed {
-    Provider(ProviderError),
-    Journal(JournalFailed),
+/// A model call on its way.
+struct ModelCall {
+    /// What is asked, until it is.
+    request: Option<ChatRequest>,
+    pieces: Option<ChatStream>,
+    first_piece_at: Option<Timestamp>,
 }
 
-impl From<ProviderError> for CallFailed {
-    fn from(error: ProviderError) -> Self {
-        Self::Provider(error)
-    }
-}
-
-impl From<JournalFailed> for CallFailed {
-    fn from(error: JournalFailed) -> Self {
-        Self::Journal(error)
-    }
+/// What of an answer has to be written down.
+enum Heard {
+    Answer(Box<ChatResponse>),
+    /// It goes on after this.
+    Note(EventKind),
 }
 
 impl Driver {
@@ -104,27 +102,33 @@ impl Driver {
         let request = self.request(access, tools);
         let span = tracing::info_span!("model_call", turn, model = %request.model);
         let cancel = self.control.cancel_signal().clone();
-        let time_left = self.time_for(access);
-        let asked = {
-            let answer = pin!(self.ask(turn, request).instrument(span));
-            interruptible(&cancel, time_left, answer).await
-        };
-        match asked {
-            Ok(Ok(())) => Ok(None),
-            // The loop sees for itself that the signal was given.
-            Err(Interruption::Cancelled) => {
-                self.accounts.abandoned(self.shared.clock.now());
-                Ok(None)
-            }
-            Ok(Err(CallFailed::Journal(error))) => Err(error),
-            Ok(Err(CallFailed::Provider(error))) => {
-                self.accounts.failed(self.shared.clock.now());
-                Ok(Some(error))
-            }
-            Err(Interruption::TimeUp) => {
-                self.accounts.abandoned(self.shared.clock.now());
-                self.time_is_up = true;
-                Ok(None)
+        let asked_at = self.shared.clock.now();
+        self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
+        let mut call = ModelCall { request: Some(request), pieces: None, first_piece_at: None };
+        loop {
+            let time_left = self.time_for(access);
+            let heard = {
+                let hearing = pin!(self.hear(&mut call).instrument(span.clone()));
+                interruptible(&cancel, time_left, hearing).await
+            };
+            // Nothing breaks into the writing: of an entry that may be there, the run must know.
+            match heard {
+                Ok(Ok(Heard::Answer(response))) => {
+                    let first_piece_at = call.first_piece_at.unwrap_or(asked_at);
+                    self.answered(turn, *response, (asked_at, first_piece_at)).await?;
+                    return Ok(None);
+                }
+                Ok(Ok(Heard::Note(kind))) => self.record(kind).await?,
+                Ok(Err(error)) => {
+                    self.accounts.failed(self.shared.clock.now());
+                    return Ok(Some(error));
+                }
+                Err(interruption) => {
+                    self.accounts.abandoned(self.shared.clock.now());
+                    // The loop sees for itself that the signal to cancel was given.
+                    self.time_is_up |= interruption == Interruption::TimeUp;
+                    return Ok(None);
+                }
             }
         }
     }
@@ -160,21 +164,20 @@ impl Driver {
         request
     }
 
-    async fn ask(&mut self, turn: u32, request: ChatRequest) -> Result<(), CallFailed> {
-        let asked_at = self.shared.clock.now();
-        let mut first_piece_at = None;
+    /// Shows the pieces until something has to be written down.
+    async fn hear(&mut self, call: &mut ModelCall) -> Result<Heard, ProviderError> {
         let provider = Arc::clone(&self.shared.provider);
-        self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
-        let mut pieces = provider.chat_stream(request).await?;
-        while let Some(piece) = pieces.next().await {
+        if let Some(request) = call.request.take() {
+            call.pieces = Some(provider.chat_stream(request).await?);
+        }
+        while let Some(pieces) = &mut call.pieces
+            && let Some(piece) = pieces.next().await
+        {
             let piece = piece?;
-            let first_at = *first_piece_at.get_or_insert_with(|| self.shared.clock.now());
+            let first_at = *call.first_piece_at.get_or_insert_with(|| self.shared.clock.now());
             self.accounts.streamed(streamed_bytes(&piece), first_at);
             match piece {
-                ChatChunk::Finished(response) => {
-                    let timing = (asked_at, first_at);
-                    return Ok(self.answered(turn, *response, timing).await?);
-                }
+                ChatChunk::Finished(response) => return Ok(Heard::Answer(response)),
                 ChatChunk::Text(text) => {
                     CrashPoint::Streaming.pass();
                     self.emit(EventKind::TextDelta { text });
@@ -187,21 +190,25 @@ impl Driver {
                     let delay_ms = millis(delay);
                     let now = self.shared.clock.now();
                     self.accounts.asked_again(provider.clone(), provider.clone(), now);
-                    self.record(EventKind::ProviderRetry { provider, reason, delay_ms }).await?;
+                    return Ok(Heard::Note(EventKind::ProviderRetry {
+                        provider,
+                        reason,
+                        delay_ms,
+                    }));
                 }
                 ChatChunk::Switched { from, to, reason, discarded_chars } => {
                     let now = self.shared.clock.now();
                     self.accounts.asked_again(from.clone(), to.clone(), now);
                     let switched =
                         EventKind::ProviderSwitched { from, to, reason, discarded_chars };
-                    self.record(switched).await?;
+                    return Ok(Heard::Note(switched));
                 }
             }
             self.events.room().await;
         }
         let unfinished =
             ProviderFailure::new(provider.id().clone(), "the stream ended before the answer did");
-        Err(ProviderError::InterruptedStream(unfinished).into())
+        Err(ProviderError::InterruptedStream(unfinished))
     }
 
     async fn answered(

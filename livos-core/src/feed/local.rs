@@ -1,7 +1,6 @@
 //! The feed of one process.
 
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -11,24 +10,27 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::EventFeed;
-use super::KEPT_EVENTS;
+use super::Partial;
 use super::Shown;
 use super::WATCHER_BUFFER;
 use super::Watch;
+use super::ends_answer;
+use super::partial::is_of_answer;
 use crate::event::AgentEvent;
 use crate::id::SessionId;
 use crate::store::StoreError;
 
 /// The feed of one process, for stores that no other process has open.
 #[derive(Debug, Default)]
-pub struct LocalFeed(Mutex<HashMap<SessionId, Live>>);
+pub struct LocalFeed(Mutex<HashMap<SessionId, Arc<Mutex<Live>>>>);
 
 /// The live end of a session.
 #[derive(Debug, Default)]
 struct Live {
-    partial: VecDeque<Arc<AgentEvent>>,
+    partial: Partial,
     watchers: Vec<mpsc::Sender<Shown>>,
 }
 
@@ -38,26 +40,50 @@ impl LocalFeed {
         Self::default()
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Live>> {
-        // Nothing panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The live end of a session if there is one, without holding up other sessions.
+    fn live(&self, session_id: SessionId) -> Option<Arc<Mutex<Live>>> {
+        lock(&self.0).get(&session_id).cloned()
     }
+
+    /// Forgets a session that nobody watches and in which nothing is being said.
+    fn tidy(&self, session_id: SessionId, live: Arc<Mutex<Live>>) {
+        let mut sessions = lock(&self.0);
+        drop(live);
+        // Whoever else holds it is about to change it.
+        if sessions
+            .get(&session_id)
+            .is_some_and(|live| Arc::strong_count(live) == 1 && lock(live).is_quiet())
+        {
+            sessions.remove(&session_id);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it holds one of the locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Live {
     fn show(&mut self, event: AgentEvent) {
-        let shown = if event.kind.is_durable() {
-            self.partial.clear();
-            Shown::Grown
-        } else {
-            let event = Arc::new(event);
-            if self.partial.len() >= KEPT_EVENTS {
-                self.partial.pop_front();
+        match event.seq() {
+            Some(seq) if ends_answer(&event.kind) => self.partial.void(event.run_id, seq),
+            None if is_of_answer(&event.kind) => self.partial.push(&event),
+            _ => {}
+        }
+        if !self.watchers.is_empty() {
+            self.tell(&Shown::Event(Arc::new(event)));
+        }
+    }
+
+    fn tell(&mut self, shown: &Shown) {
+        self.watchers.retain(|watcher| {
+            let told = watcher.try_send(shown.clone());
+            if let Err(TrySendError::Full(_)) = &told {
+                tracing::warn!("one who watches a session was too slow and is disconnected");
             }
-            self.partial.push_back(Arc::clone(&event));
-            Shown::Event(event)
-        };
-        self.watchers.retain(|watcher| watcher.try_send(shown.clone()).is_ok());
+            told.is_ok()
+        });
     }
 
     fn is_quiet(&self) -> bool {
@@ -67,24 +93,39 @@ impl Live {
 
 #[async_trait]
 impl EventFeed for LocalFeed {
-    async fn show(&self, event: AgentEvent) -> Result<(), StoreError> {
-        let mut sessions = self.sessions();
+    fn show(&self, event: AgentEvent) {
         let id = event.session_id;
-        let live = sessions.entry(id).or_default();
-        live.show(event);
-        if live.is_quiet() {
-            sessions.remove(&id);
+        let live = match self.live(id) {
+            Some(live) => live,
+            // Nobody watches, and nothing is kept of it.
+            None if !is_of_answer(&event.kind) => return,
+            None => Arc::clone(lock(&self.0).entry(id).or_default()),
+        };
+        let is_quiet = {
+            let mut live = lock(&live);
+            live.show(event);
+            live.is_quiet()
+        };
+        if is_quiet {
+            self.tidy(id, live);
         }
-        Ok(())
+    }
+
+    fn grown(&self, session_id: SessionId, seq: u64) {
+        if let Some(live) = self.live(session_id) {
+            lock(&live).tell(&Shown::Grown(seq));
+        }
     }
 
     async fn watch(&self, session_id: SessionId) -> Result<Watch, StoreError> {
         let (watcher, shown) = mpsc::channel(WATCHER_BUFFER);
-        let mut sessions = self.sessions();
-        let live = sessions.entry(session_id).or_default();
-        live.watchers.retain(|watcher| !watcher.is_closed());
-        live.watchers.push(watcher);
-        let partial = live.partial.iter().map(|event| AgentEvent::clone(event)).collect();
+        let live = Arc::clone(lock(&self.0).entry(session_id).or_default());
+        let partial = {
+            let mut live = lock(&live);
+            live.watchers.retain(|watcher| !watcher.is_closed());
+            live.watchers.push(watcher);
+            live.partial.pieces().to_vec()
+        };
         let live = stream::unfold(shown, async |mut shown| Some((shown.recv().await?, shown)));
         Ok(Watch { partial, live: live.boxed() })
     }

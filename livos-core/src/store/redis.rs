@@ -15,7 +15,7 @@
 //! | `keys`, `keys:ages` | idempotency keys |
 //! | `delivery:ID`, `deliveries…`, `due`, `flying` | replies owed |
 //! | `usage`, `spent`, `spent:hours` | model calls in order of time; what they cost by the hour |
-//! | `live:ID` | what was shown of a session since its newest entry |
+//! | `live:ID` | what was shown of the answer that is being given in a session |
 //! | `settings`, `counters`, `format` | values; the newest place and token; the version of all this |
 //! | `done:OPERATION` | the answer of an operation, for a few seconds |
 
@@ -30,6 +30,7 @@ mod fields;
 mod journal;
 mod listener;
 mod outbox;
+mod publisher;
 mod queue;
 mod runs;
 mod script;
@@ -49,6 +50,7 @@ use self::answer::Answer;
 use self::connection::Connection;
 use self::connection::Request;
 use self::listener::Listener;
+use self::publisher::Publisher;
 use self::script::Script;
 use self::script::Scripts;
 use super::StoreError;
@@ -74,9 +76,10 @@ pub use self::config::RedisConfig;
 pub struct RedisStore {
     root: String,
     connection: Arc<Connection>,
-    scripts: Scripts,
+    scripts: Arc<Scripts>,
     signals: Arc<Signals>,
     listener: Listener,
+    publisher: Publisher,
 }
 
 impl RedisStore {
@@ -88,13 +91,15 @@ impl RedisStore {
     pub async fn connect(config: RedisConfig) -> Result<Self, StoreError> {
         let root = config.root();
         let connection = Arc::new(Connection::new(&config)?);
-        let scripts = Scripts::new();
+        let scripts = Arc::new(Scripts::new());
         setup::prepare(&connection, &root, &scripts).await?;
         let signals = Arc::new(Signals::default());
         let channel = format!("{root}:signals");
         let listener =
             Listener::start(Arc::clone(&connection), channel, Arc::clone(&signals)).await?;
-        Ok(Self { root, connection, scripts, signals, listener })
+        let publisher =
+            Publisher::start(Arc::clone(&connection), root.clone(), Arc::clone(&scripts));
+        Ok(Self { root, connection, scripts, signals, listener, publisher })
     }
 
     /// Where Redis is, without user and password.

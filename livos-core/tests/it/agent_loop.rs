@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::StreamExt;
 use livos_core::AgentEvent;
 use livos_core::AgentLoop;
@@ -14,6 +15,7 @@ use livos_core::Effect;
 use livos_core::EventKind;
 use livos_core::Journal;
 use livos_core::MemoryStore;
+use livos_core::NewEntry;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::Role;
@@ -22,6 +24,7 @@ use livos_core::RunRequest;
 use livos_core::RunStatus;
 use livos_core::SessionId;
 use livos_core::Steered;
+use livos_core::StoreError;
 use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
@@ -421,10 +424,10 @@ struct Failing(MemoryStore, AtomicU32);
 
 #[async_trait::async_trait]
 impl Journal for Failing {
-    async fn append(&self, append: Append) -> Result<u64, livos_core::StoreError> {
+    async fn append(&self, append: Append) -> Result<u64, StoreError> {
         match self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
             Ok(_) => self.0.append(append).await,
-            Err(_) => Err(livos_core::StoreError::unavailable("the disk went away")),
+            Err(_) => Err(StoreError::unavailable("the disk went away")),
         }
     }
 
@@ -433,11 +436,11 @@ impl Journal for Failing {
         session_id: SessionId,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<AgentEvent>, livos_core::StoreError> {
+    ) -> Result<Vec<AgentEvent>, StoreError> {
         self.0.read(session_id, after, limit).await
     }
 
-    async fn last_seq(&self, session_id: SessionId) -> Result<u64, livos_core::StoreError> {
+    async fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
         self.0.last_seq(session_id).await
     }
 }
@@ -461,4 +464,78 @@ async fn nothing_is_done_that_cannot_be_written_down() {
         let allowed = u32::from(appends >= 5);
         assert_eq!(calls.load(Ordering::SeqCst), allowed, "after {appends} appends");
     }
+}
+
+/// A journal that has written an answer down long before it says so.
+#[derive(Debug)]
+struct Slow {
+    journal: MemoryStore,
+    written: tokio::sync::Notify,
+    say_so: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl Journal for Slow {
+    async fn append(&self, append: Append) -> Result<u64, StoreError> {
+        let answers = |entry: &NewEntry| matches!(entry.kind, EventKind::AssistantMessage { .. });
+        let is_answer = append.entries.iter().any(answers);
+        let seq = self.journal.append(append).await?;
+        if is_answer {
+            self.written.notify_one();
+            self.say_so.notified().await;
+        }
+        Ok(seq)
+    }
+
+    async fn read(
+        &self,
+        session_id: SessionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<AgentEvent>, StoreError> {
+        self.journal.read(session_id, after, limit).await
+    }
+
+    async fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
+        self.journal.last_seq(session_id).await
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_while_an_answer_is_written_down_leaves_no_call_without_an_end() {
+    let journal = Arc::new(Slow {
+        journal: MemoryStore::new(),
+        written: tokio::sync::Notify::new(),
+        say_so: tokio::sync::Notify::new(),
+    });
+    let script = Script::new().call("c1", "nothing", json!({}));
+    let agent = AgentLoop::builder(ScriptedProvider::new("scripted", [script]))
+        .journal(journal.clone())
+        .build();
+    let run = agent.run("hello");
+    let (control, session) = (run.control(), run.session_id());
+    let cancel = async {
+        journal.written.notified().await;
+        control.cancel();
+        tokio::task::yield_now().await;
+        journal.say_so.notify_one();
+    };
+    let (outcome, ()) = tokio::join!(run, cancel);
+    assert_eq!(outcome.status, RunStatus::Cancelled);
+    let names: Vec<_> = journal
+        .read(session, 0, 100)
+        .await
+        .unwrap()
+        .iter()
+        .map(|entry| entry.kind.name())
+        .collect();
+    let expected = [
+        "run_admitted",
+        "run_started",
+        "turn_started",
+        "assistant_message",
+        "tool_finished",
+        "run_finished",
+    ];
+    assert_eq!(names, expected);
 }

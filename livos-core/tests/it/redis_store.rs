@@ -2,7 +2,7 @@
 
 mod outage;
 mod proxy;
-mod scenario;
+pub(crate) mod scenario;
 mod server;
 mod sharing;
 

@@ -24,7 +24,8 @@ pub(super) fn describe_openapi(operation: Operation) -> Operation {
 }
 
 pub(super) async fn metrics(call: Call) -> Answer {
-    let page = call.app.metrics.encode().map_err(|error| Problem::internal(&error))?;
+    let driving = call.app.engine.get().map_or(0, |engine| engine.runs.driving());
+    let page = call.app.metrics.encode(driving).map_err(|error| Problem::internal(&error))?;
     Ok(Reply::bytes(StatusCode::OK, METRICS_TYPE, page))
 }
 

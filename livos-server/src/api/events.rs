@@ -3,6 +3,7 @@
 use futures::StreamExt;
 use futures::future;
 use livos_core::AgentEvent;
+use livos_core::AtEnd;
 use serde_json::json;
 
 use super::page;
@@ -13,7 +14,6 @@ use crate::http::Frame;
 use crate::http::Problem;
 use crate::http::event_stream;
 use crate::openapi::Operation;
-use crate::runs::AtEnd;
 
 pub(super) async fn follow(call: Call) -> Answer {
     let session = sessions::find(&call).await?;
@@ -31,7 +31,7 @@ pub(super) async fn follow(call: Call) -> Answer {
     // A browser that reconnects knows better where it was than the address it was given at first.
     let after = resumed(&call)?.or(after).unwrap_or(0);
     let counted = call.app.metrics.subscriber();
-    let events = call.app.engine().await.runs.follow(session.id, after, at_end);
+    let events = call.app.engine().await.runs.follow(session.id, after, at_end).await?;
     let frames = events.filter_map(move |event| {
         let _counted = &counted;
         future::ready(match event {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
+use livos_core::AtEnd;
 use livos_core::RunError;
 use livos_core::RunFilter;
 use livos_core::RunId;
@@ -23,7 +24,6 @@ use crate::http::ProblemKind;
 use crate::http::Reply;
 use crate::openapi::Operation;
 use crate::openapi::any_object;
-use crate::runs::AtEnd;
 
 /// How long a cancel waits for the run to have stopped before it answers.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(900);
@@ -161,7 +161,7 @@ pub(super) async fn cancel(call: Call) -> Answer {
     }
     let runs = &call.app.engine().await.runs;
     let after = call.app.store.last_seq(run.session_id).await?;
-    let events = runs.follow(run.session_id, after, AtEnd::Wait);
+    let events = runs.follow(run.session_id, after, AtEnd::Wait).await?;
     runs.cancel(run.session_id, run.id).await?;
     let ended = async {
         let mut events = std::pin::pin!(events);

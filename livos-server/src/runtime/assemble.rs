@@ -49,6 +49,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let runs = Runs::start(RunsParts {
         agent,
         store: Arc::clone(&app.store),
+        feed: Arc::clone(&app.feed),
         metrics: Arc::clone(&app.metrics),
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()

@@ -11,6 +11,7 @@ use super::fields::to_text;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::event::Position;
+use crate::feed::ends_answer;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::message::Usage;
@@ -48,6 +49,9 @@ pub(super) struct EntryPlan {
     /// What is owed to those who asked, if it ends a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<String>,
+    /// Whether what was shown of its run's answer before it is void.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    voids: bool,
 }
 
 /// What an entry changes in the record of its run.
@@ -90,12 +94,13 @@ impl EntryPlan {
             change: Change::of(session, entry)?,
             said: kind.said().map(|text| first_words(&text)),
             reply: Reply::of(kind).as_ref().map(to_text).transpose()?,
+            voids: ends_answer(kind),
         })
     }
 
     /// The same as a mere copy, of which no run learns.
     pub(super) fn copied(self) -> Self {
-        Self { change: None, reply: None, ..self }
+        Self { change: None, reply: None, voids: false, ..self }
     }
 }
 

@@ -1,21 +1,20 @@
 //! The feed of all processes that share a Redis.
 //!
-//! What is shown lies in a stream (`live:ID`) until the journal grows, which the script
-//! that appends does and tells; whoever comes in between reads the stream first. Each event has
-//! a number, so that what arrives both ways is seen once.
+//! What is shown of an answer lies in a stream (`live:ID`) until an entry makes it void, which the
+//! script that appends does and tells; whoever comes in between reads the stream first. Each event has
+//! a number, so that what arrives both ways is seen once, and says which entry it follows, so that what
+//! arrives after the entry that made it void is not shown any more.
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::RedisStore;
 use super::failure::damaged;
-use super::fields::to_text;
 use crate::event::AgentEvent;
 use crate::feed::EventFeed;
-use crate::feed::KEPT_EVENTS;
+use crate::feed::Partial;
 use crate::feed::Shown;
 use crate::feed::Watch;
 use crate::id::SessionId;
@@ -23,30 +22,27 @@ use crate::store::StoreError;
 
 #[async_trait]
 impl EventFeed for RedisStore {
-    async fn show(&self, event: AgentEvent) -> Result<(), StoreError> {
-        // The script that wrote an entry down has told of it.
-        if event.kind.is_durable() {
-            return Ok(());
-        }
-        let plan = json!({ "session": event.session_id, "kept": KEPT_EVENTS });
-        let body = [to_text(&event)?];
-        self.execute(&self.scripts.show, &super::operation(), &plan, &body).await?;
-        Ok(())
+    fn show(&self, event: AgentEvent) {
+        self.publisher.show(event);
+    }
+
+    fn grown(&self, _: SessionId, _: u64) {
+        // The script that wrote the entry down has told of it.
     }
 
     async fn watch(&self, session_id: SessionId) -> Result<Watch, StoreError> {
         let messages = self.listener.hear(self.key(&[&"events", &session_id])).await?;
         let mut range = self.command("XRANGE", &[&"live", &session_id]);
         let shown: Vec<(String, Vec<String>)> = self.ask(range.arg("-").arg("+")).await?;
-        let mut partial = Vec::with_capacity(shown.len());
+        let mut partial = Partial::default();
         let mut last = 0;
         for (id, fields) in &shown {
             let number = id.strip_suffix("-0").and_then(|number| number.parse().ok());
             last = number.ok_or_else(|| damaged("event", id))?;
-            partial.push(read(fields.get(1).map_or("", String::as_str))?);
+            partial.push(&read(fields.get(3).map_or("", String::as_str))?);
         }
         let live = stream::unfold((messages, last), next);
-        Ok(Watch { partial, live: live.boxed() })
+        Ok(Watch { partial: partial.into_pieces(), live: live.boxed() })
     }
 }
 
@@ -56,10 +52,10 @@ type Messages = mpsc::Receiver<Vec<u8>>;
 async fn next((mut messages, last): (Messages, u64)) -> Option<(Shown, (Messages, u64))> {
     loop {
         let message = messages.recv().await?;
-        if message.is_empty() {
-            return Some((Shown::Grown, (messages, last)));
-        }
-        let (number, event) = std::str::from_utf8(&message).ok()?.split_once(' ')?;
+        let message = std::str::from_utf8(&message).ok()?;
+        let Some((number, event)) = message.split_once(' ') else {
+            return Some((Shown::Grown(message.parse().ok()?), (messages, last)));
+        };
         if number.parse::<u64>().ok()? > last {
             return Some((Shown::Event(read(event).ok()?.into()), (messages, last)));
         }

@@ -57,7 +57,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_micros((1_767_225_600 + seconds) * 1_000_000)
 }
 
-pub(super) fn message(session: SessionId, text: &str) -> NewRun {
+pub(crate) fn message(session: SessionId, text: &str) -> NewRun {
     let mut run = NewRun::new(session, Message::user(text), at(0));
     run.mode = QueueMode::Queue;
     run

@@ -19,9 +19,9 @@ local function signal(text)
   signals[#signals + 1] = { at('signals'), text }
 end
 
--- Tells those who watch a session that its journal grew.
-local function announce(session)
-  signals[#signals + 1] = { at('events', session), '' }
+-- Tells those who watch a session up to which entry its journal grew.
+local function announce(session, seq)
+  signals[#signals + 1] = { at('events', session), string.format('%.0f', seq) }
 end
 
 local function queued(run, field)
@@ -70,6 +70,14 @@ local function project(session, run, change)
   for field, value in pairs(change.add or {}) do call('HINCRBY', record, field, value) end
 end
 
+-- What was shown of a run's answer before this entry counts no more.
+local function void_answer(session, run, seq)
+  local record, live = at('run', run), at('live', session)
+  if call('EXISTS', record) == 1 then call('HSET', record, 'void', seq) end
+  local first = call('XRANGE', live, '-', '+', 'COUNT', 1)[1]
+  if first and first[2][2] == run then call('UNLINK', live) end
+end
+
 local function remember_words(session, seq, words)
   local said = at('said', session)
   call('RPUSH', said, seq .. ' ' .. words)
@@ -87,6 +95,7 @@ local function write(session, entries)
     call('XADD', at('journal', session), seq .. '-0', 'r', entry.run, 't', entry.at, 'k', kind)
     project(session, entry.run, entry.change)
     if entry.said then remember_words(session, seq, entry.said) end
+    if entry.voids then void_answer(session, entry.run, seq) end
     if entry.reply and call('EXISTS', at('queued', entry.run)) == 1 then
       ended[#ended + 1] = entry
     end
@@ -97,8 +106,7 @@ local function write(session, entries)
     if call('EXISTS', record) == 0 then fields.created = entries[1].at end
     fields.seq = first + #entries - 1
     put_session(session, fields)
-    call('UNLINK', at('live', session))
-    announce(session)
+    announce(session, fields.seq)
   end
   return first, ended
 end
