@@ -102,6 +102,8 @@ pub(crate) struct AgentSettings {
     pub(crate) shell: ShellAccess,
     pub(crate) budget: Budget,
     pub(crate) max_concurrent_runs: usize,
+    /// How soon after the death of this server others that share its store take over its runs.
+    pub(crate) lease: Duration,
     /// What all runs together may cost in a day.
     pub(crate) daily_limit: Option<MicroUsd>,
     pub(crate) compaction: CompactionPolicy,

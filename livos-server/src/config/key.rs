@@ -36,6 +36,8 @@ pub(crate) const DAILY_LIMIT: Key =
     Key { name: "agent.daily_limit_micro_usd", variable: "LIVOS_AGENT_DAILY_LIMIT_MICRO_USD" };
 pub(crate) const MAX_CONCURRENT_RUNS: Key =
     Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
+pub(crate) const LEASE_SECONDS: Key =
+    Key { name: "agent.lease_seconds", variable: "LIVOS_AGENT_LEASE_SECONDS" };
 
 pub(crate) const COMPACTION_THRESHOLD: Key =
     Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
@@ -87,6 +89,7 @@ pub(crate) const ALL: &[Key] = &[
     MAX_COST,
     DAILY_LIMIT,
     MAX_CONCURRENT_RUNS,
+    LEASE_SECONDS,
     COMPACTION_THRESHOLD,
     COMPACTION_WINDOW,
     COMPACTION_KEEP,

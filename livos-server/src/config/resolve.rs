@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use livos_core::Budget;
 use livos_core::CompactionPolicy;
+use livos_core::DEFAULT_LEASE;
+use livos_core::MAX_LEASE;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use toml::Value;
@@ -125,6 +127,11 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             1..=10_000,
             DEFAULT_CONCURRENT_RUNS,
         ),
+        lease: Duration::from_secs(typed.number(
+            &key::LEASE_SECONDS,
+            1..=MAX_LEASE.as_secs(),
+            DEFAULT_LEASE.as_secs(),
+        )),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::runs::RunsParts;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, lease, secrets } = own;
+    let Own { choice, tools, secrets } = own;
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
@@ -54,7 +54,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
-            .with_lease(lease)
+            .with_lease(config.agent.lease)
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });

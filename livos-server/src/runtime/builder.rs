@@ -1,8 +1,5 @@
 //! A server with something of the embedder's own.
 
-use std::time::Duration;
-
-use livos_core::DEFAULT_LEASE;
 use livos_core::Secret;
 use livos_core::ToolRegistry;
 
@@ -22,7 +19,6 @@ pub struct ServerBuilder {
     config: Config,
     choice: Choice,
     tools: ToolRegistry,
-    lease: Duration,
     secrets: Vec<Secret>,
 }
 
@@ -31,7 +27,6 @@ pub struct ServerBuilder {
 pub(super) struct Own {
     pub(super) choice: Choice,
     pub(super) tools: ToolRegistry,
-    pub(super) lease: Duration,
     /// What recordings must not hold.
     pub(super) secrets: Vec<Secret>,
 }
@@ -40,7 +35,7 @@ impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
         let choice = Choice::Local { ollama_host: String::new() };
         let (tools, secrets) = (ToolRegistry::new(), Vec::new());
-        Self { config, choice, tools, lease: DEFAULT_LEASE, secrets }
+        Self { config, choice, tools, secrets }
     }
 
     /// Asks these models, whatever the environment says.
@@ -68,20 +63,12 @@ impl ServerBuilder {
         self
     }
 
-    /// How long after the death of this server others that share its store take over its runs:
-    /// 15 seconds unless told otherwise, and at most [`MAX_LEASE`](livos_core::MAX_LEASE). It
-    /// renews the lease of a run it drives at every third of this.
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
-        self
-    }
-
     /// Starts it.
     ///
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, lease, secrets } = self;
-        Server::compose(config, Own { choice, tools, lease, secrets }).await
+        let Self { config, choice, tools, secrets } = self;
+        Server::compose(config, Own { choice, tools, secrets }).await
     }
 }

@@ -24,8 +24,6 @@ use serde::Deserialize;
 
 use crate::plan;
 
-/// How soon a server takes over what the one before it left: a dead one has no other work here.
-const LEASE: Duration = Duration::from_secs(2);
 /// How long a call takes before and after it leaves its trace: long enough to die in.
 const CALL_TIME: Duration = Duration::from_millis(4);
 
@@ -53,7 +51,6 @@ async fn run(traces: &str) {
         tools.register(Record { effect, traces: Arc::clone(&traces) }).unwrap();
     }
     let builder = Server::builder(config).environment(&environment).unwrap().tools(tools);
-    let builder = builder.lease(LEASE);
     let server = builder.start().await.unwrap();
     println!("{}", server.url());
     // The other end of standard input closes when the test ends, however it does.

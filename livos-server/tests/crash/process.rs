@@ -100,6 +100,8 @@ impl Launcher {
             .env("LIVOS_AGENT_MAX_TURNS", "1000")
             .env("LIVOS_AGENT_MAX_TOKENS", "1000000000")
             .env("LIVOS_AGENT_MAX_SECONDS", "3600")
+            // A dead server has no other work here.
+            .env("LIVOS_AGENT_LEASE_SECONDS", "2")
             .env("OPENAI_BASE_URL", format!("{}/v1", self.model_url))
             .env("OPENAI_API_KEY", "none")
             .env("OPENAI_MODEL", "m")

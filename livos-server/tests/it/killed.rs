@@ -3,63 +3,15 @@
 use std::path::Path;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use serde_json::json;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
 
+use crate::caller::Caller;
+use crate::peer::Peer;
+use crate::peer::answer;
+use crate::peer::says;
 use crate::process;
 use crate::process::Process;
 use crate::test_server::PATIENCE;
-
-/// Something that speaks HTTP, one request a connection, as the test plays it.
-struct Peer(TcpListener);
-
-impl Peer {
-    async fn start() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.0.local_addr().unwrap())
-    }
-
-    /// The next request, unanswered.
-    async fn asked(&self) -> (TcpStream, String) {
-        let next = async {
-            let (mut socket, _) = self.0.accept().await.unwrap();
-            let mut read = Vec::new();
-            loop {
-                let mut buffer = [0; 4096];
-                let count = socket.read(&mut buffer).await.unwrap();
-                read.extend_from_slice(&buffer[..count]);
-                let text = String::from_utf8_lossy(&read).into_owned();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                if length.is_none_or(|length| body.len() == length.parse::<usize>().unwrap()) {
-                    return (socket, text);
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, next).await.expect("a request comes in time")
-    }
-}
-
-async fn answer(mut socket: TcpStream, media_type: &str, body: &str) {
-    let length = body.len();
-    let text = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
-    socket.write_all(text.as_bytes()).await.unwrap();
-}
-
-fn says(text: &str) -> String {
-    let piece = json!({"choices": [{"index": 0, "delta": {"content": text}}]});
-    let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
-    format!("data: {piece}\n\ndata: {end}\n\ndata: [DONE]\n\n")
-}
 
 async fn start(home: &Path, model: &Peer) -> Process {
     let mut command = process::command(home);
@@ -69,31 +21,6 @@ async fn start(home: &Path, model: &Peer) -> Process {
         .env("LIVOS_MODEL", "openai/m")
         .env("LIVOS_HTTP_CALLBACK_HOSTS", "127.0.0.1");
     process::started(command).await
-}
-
-struct Caller {
-    client: reqwest::Client,
-    url: String,
-    key: String,
-}
-
-impl Caller {
-    fn new(server: &Process, home: &Path) -> Self {
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        let key = std::fs::read_to_string(home.join("api.key")).unwrap().trim().to_owned();
-        Self { client, url: server.url().to_owned(), key }
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Value {
-        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.key);
-        let request = request.header("content-type", "application/json").body(body.to_string());
-        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.key);
-        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
-    }
 }
 
 #[tokio::test]

@@ -60,9 +60,14 @@ impl Process {
         self.greeting[0].strip_prefix("LivOS listens on ").unwrap()
     }
 
-    pub(crate) async fn signal(mut self, signal: Signal) -> ExitStatus {
+    /// Sends a signal and does not wait for anything.
+    pub(crate) fn send(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), signal).unwrap();
+    }
+
+    pub(crate) async fn signal(mut self, signal: Signal) -> ExitStatus {
+        self.send(signal);
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it stops").unwrap()
     }
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use eventsource_stream::Event;
+use eventsource_stream::EventStreamError;
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -158,16 +160,7 @@ impl TestServer {
         let request = self.bare(Method::GET, &format!("{session}/events{query}")).bearer_auth(KEY);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
-        let events = response.bytes_stream().eventsource().map(|event| {
-            let event = event.unwrap();
-            let data: Value = serde_json::from_str(&event.data).unwrap();
-            assert_eq!(data["type"], event.event.as_str());
-            if let Some(seq) = data["seq"].as_u64() {
-                assert_eq!(event.id, seq.to_string());
-            }
-            data
-        });
-        Events(events.boxed())
+        Events::of(response.bytes_stream().eventsource().boxed())
     }
 
     /// Waits for the end of a run, and gives its `run_finished`.
@@ -194,6 +187,21 @@ impl TestServer {
 pub(crate) struct Events(BoxStream<'static, Value>);
 
 impl Events {
+    pub(crate) fn of(
+        events: BoxStream<'static, Result<Event, EventStreamError<reqwest::Error>>>,
+    ) -> Self {
+        let events = events.map(|event| {
+            let event = event.unwrap();
+            let data: Value = serde_json::from_str(&event.data).unwrap();
+            assert_eq!(data["type"], event.event.as_str());
+            if let Some(seq) = data["seq"].as_u64() {
+                assert_eq!(event.id, seq.to_string());
+            }
+            data
+        });
+        Self(events.boxed())
+    }
+
     pub(crate) async fn next(&mut self) -> Option<Value> {
         tokio::time::timeout(PATIENCE, self.0.next()).await.expect("an event comes in time")
     }
