@@ -9,6 +9,7 @@
 mod admission;
 mod append;
 mod error;
+mod health;
 mod lease;
 mod memory;
 mod outbox;
@@ -45,6 +46,7 @@ pub use self::admission::RunQueue;
 pub use self::append::Append;
 pub use self::append::NewEntry;
 pub use self::error::StoreError;
+pub use self::health::StoreHealth;
 pub use self::lease::Claim;
 pub use self::lease::ClaimRequest;
 pub use self::lease::Claimed;
@@ -230,6 +232,7 @@ pub trait Store:
     + RunQueue
     + RunLeases
     + WorkSignals
+    + StoreHealth
     + Outbox
     + UsageLog
     + Settings
@@ -244,6 +247,7 @@ impl<S> Store for S where
         + RunQueue
         + RunLeases
         + WorkSignals
+        + StoreHealth
         + Outbox
         + UsageLog
         + Settings

@@ -7,7 +7,7 @@ mod compaction;
 mod deliveries;
 mod documents;
 mod events;
-mod health;
+pub(crate) mod health;
 mod login;
 mod messages;
 mod page;

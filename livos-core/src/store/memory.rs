@@ -50,6 +50,7 @@ use super::SettingChange;
 use super::Settings;
 use super::Settlement;
 use super::StoreError;
+use super::StoreHealth;
 use super::UsageLog;
 use super::UsageQuery;
 use super::UsageRow;
@@ -218,6 +219,13 @@ impl RunLeases for MemoryStore {
 
     async fn pending_inputs(&self, run_id: RunId) -> Result<Vec<PendingInput>, StoreError> {
         Ok(self.tables().queue.pending_inputs(run_id))
+    }
+}
+
+#[async_trait]
+impl StoreHealth for MemoryStore {
+    async fn check_health(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

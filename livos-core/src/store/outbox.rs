@@ -286,6 +286,14 @@ impl DeliveryRecord {
         self.last_error = Some(error);
     }
 
+    /// From when on it may be claimed: what was never tried always, whatever the clock says later.
+    pub(super) fn claimable_at(&self) -> Timestamp {
+        match (self.state, self.attempts) {
+            (DeliveryState::Due, 0) => Timestamp::from_unix_micros(0),
+            _ => self.next_at,
+        }
+    }
+
     /// Hands it to a worker. One whose worker died may have been sent.
     pub(super) fn hand_out(&mut self, expires_at: Timestamp) {
         self.possibly_sent |= self.state == DeliveryState::InFlight;

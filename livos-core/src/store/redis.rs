@@ -17,6 +17,7 @@
 //! | `usage`, `spent`, `spent:hours` | model calls in order of time; what they cost by the hour |
 //! | `live:ID` | what was shown of the answer that is being given in a session |
 //! | `settings`, `counters`, `format` | values; the newest place and token; the version of all this |
+//! | `probe` | that Redis takes something, for a second |
 //! | `done:OPERATION` | the answer of an operation, for a few seconds |
 
 mod answer;
@@ -42,6 +43,7 @@ mod usage;
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::Serialize;
 use uuid::Uuid;
@@ -54,6 +56,7 @@ use self::publisher::Publisher;
 use self::script::Script;
 use self::script::Scripts;
 use super::StoreError;
+use super::StoreHealth;
 use super::WorkSignal;
 use super::WorkSignals;
 use super::signals::Signals;
@@ -168,6 +171,15 @@ impl fmt::Debug for RedisStore {
             .field("root", &self.root)
             .field("address", &self.connection.address())
             .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl StoreHealth for RedisStore {
+    async fn check_health(&self) -> Result<(), StoreError> {
+        // A Redis that is full, a replica or unable to save answers questions, but takes nothing.
+        let mut probe = self.command("SET", &[&"probe"]);
+        self.ask(probe.arg("").arg("PX").arg(1000)).await
     }
 }
 

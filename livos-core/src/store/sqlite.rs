@@ -26,13 +26,16 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 
+use self::failure::Damage;
 use self::failure::store_error;
 use self::reader::Reader;
 use self::writer::Writer;
 use super::StoreError;
+use super::StoreHealth;
 use super::signals::Signals;
 
 pub use self::backup::StoreCheck;
@@ -65,6 +68,7 @@ pub struct SqliteStore {
     writer: Writer,
     reader: Reader,
     signals: Arc<Signals>,
+    damage: Damage,
     // Held as long as the store lives; the operating system lets go of it when the process dies.
     _lock: File,
 }
@@ -92,11 +96,12 @@ impl SqliteStore {
         let mut connection = Connection::open(&location).map_err(store_error)?;
         schema::prepare(&mut connection, durability)?;
         queue::free_all(&connection)?;
-        let signals = Arc::new(Signals::default());
+        let (signals, damage) = (Arc::new(Signals::default()), Damage::default());
         Ok(Self {
-            writer: Writer::start(connection, Arc::clone(&signals))?,
-            reader: Reader::start(open_to_read(&location)?)?,
+            writer: Writer::start(connection, Arc::clone(&signals), damage.clone())?,
+            reader: Reader::start(open_to_read(&location)?, damage.clone())?,
             signals,
+            damage,
             location,
             _lock: lock,
         })
@@ -105,6 +110,16 @@ impl SqliteStore {
     /// Where the store is.
     pub fn location(&self) -> &Path {
         &self.location
+    }
+}
+
+#[async_trait]
+impl StoreHealth for SqliteStore {
+    async fn check_health(&self) -> Result<(), StoreError> {
+        self.damage.check()?;
+        self.reader.run(|db| statement::row(db, "SELECT 1 FROM sessions", [], |_| Ok(()))).await?;
+        // A transaction without a change writes nothing.
+        self.writer.run(|_| Ok(())).await
     }
 }
 

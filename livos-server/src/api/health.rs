@@ -5,7 +5,6 @@ use livos_core::DeliveryFilter;
 use livos_core::DeliveryState;
 use livos_core::RunFilter;
 use livos_core::RunState;
-use livos_core::SessionId;
 use livos_core::Store;
 use livos_core::StoreError;
 use schemars::JsonSchema;
@@ -13,6 +12,7 @@ use serde::Serialize;
 
 use crate::http::Answer;
 use crate::http::Call;
+use crate::http::Causes;
 use crate::http::Reply;
 use crate::openapi::Operation;
 
@@ -111,15 +111,14 @@ pub(super) fn describe_alive(operation: Operation) -> Operation {
 
 pub(super) async fn ready(call: Call) -> Answer {
     let app = &call.app;
-    // Any question shows that the store answers; this session never exists.
-    let store = app.store.last_seq(SessionId::from_u128(0)).await;
+    let store = app.store.check_health().await;
     let providers = match app.engine.get() {
         Some(engine) => engine.providers.check(),
         None => Err("the providers are being looked up".to_owned()),
     };
     let draining = app.draining.is_cancelled();
     let checks = vec![
-        Check::of("store", store.map(drop).map_err(|error| error.to_string())),
+        Check::of("store", store.map_err(|error| with_fix(&error))),
         Check::of("disk", app.disk.check().await),
         Check::of("providers", providers),
         Check::of(
@@ -135,6 +134,17 @@ pub(super) async fn ready(call: Call) -> Answer {
     };
     let work = Work::of(&*app.store).await.ok();
     Reply::json(code, &Ready { status, checks, work })
+}
+
+/// What is wrong with the store, and what would help.
+pub(crate) fn with_fix(error: &StoreError) -> String {
+    let fix = match error {
+        StoreError::Corrupt { .. } => "stop the server and restore a backup: livos restore FILE",
+        StoreError::ReadOnly(_) => "make it writable",
+        StoreError::Full(_) => "free some space",
+        _ => return Causes(error).to_string(),
+    };
+    format!("{}; {fix}", Causes(error))
 }
 
 pub(super) fn describe_ready(operation: Operation) -> Operation {

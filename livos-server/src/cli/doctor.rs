@@ -1,5 +1,7 @@
 //! `livos doctor`: what is wrong with this installation, and how to mend it.
 
+mod store;
+
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -106,6 +108,7 @@ async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
         checks.extend(server(target, environment).await);
         return checks;
     }
+    checks.push(store::store(&config.store).await);
     checks.push(port(config.listen()));
     checks.push(Check::warning(
         "server",

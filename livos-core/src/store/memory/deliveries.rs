@@ -54,14 +54,14 @@ impl Deliveries {
             }
             let is_gone = delivery.state == DeliveryState::InFlight
                 && delivery.next_at > latest_expiry(claim.now);
-            let is_due = delivery.next_at <= claim.now || is_gone;
+            let is_due = delivery.claimable_at() <= claim.now || is_gone;
             if is_due && claimed.len() < claim.limit {
                 self.last_token += 1;
                 *token = LeaseToken(self.last_token);
                 delivery.hand_out(expires_at);
                 claimed.push(ClaimedDelivery { delivery: delivery.clone(), token: *token });
             }
-            let next = delivery.next_at;
+            let next = delivery.claimable_at();
             look_again_at = Some(look_again_at.map_or(next, |at| at.min(next)));
         }
         DueDeliveries { claimed, look_again_at }

@@ -6,9 +6,12 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::SqliteStore;
+use super::failure::Damage;
 use super::failure::store_error;
+use super::lock;
 use super::open_to_read;
 use super::reader::Reader;
+use super::schema;
 use super::statement::row;
 use super::statement::rows;
 use super::statement::session_id;
@@ -39,7 +42,7 @@ impl SqliteStore {
     pub async fn backup(&self, path: impl AsRef<Path> + Send) -> Result<(), StoreError> {
         let path = path.as_ref().to_owned();
         // On a thread of its own: other reads go on meanwhile.
-        let copier = Reader::start(open_to_read(self.location())?)?;
+        let copier = Reader::start(open_to_read(self.location())?, self.damage.clone())?;
         copier.run(move |db| copy(db, &path)).await
     }
 
@@ -50,7 +53,22 @@ impl SqliteStore {
     /// # Errors
     /// When it cannot be read at all.
     pub async fn check(&self) -> Result<StoreCheck, StoreError> {
-        Reader::start(open_to_read(self.location())?)?.run(check).await
+        Reader::start(open_to_read(self.location())?, self.damage.clone())?.run(check).await
+    }
+
+    /// Reads a store that nobody has open and looks for damage, as [`check`](Self::check) does,
+    /// without bringing it to this version.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when it cannot be read at all.
+    pub async fn examine(path: impl AsRef<Path> + Send) -> Result<StoreCheck, StoreError> {
+        let _lock = lock(path.as_ref())?;
+        Reader::start(open_to_read(path.as_ref())?, Damage::default())?
+            .run(|db| {
+                schema::version(db)?;
+                check(db)
+            })
+            .await
     }
 }
 

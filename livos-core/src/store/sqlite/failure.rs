@@ -1,6 +1,8 @@
 //! SQLite's errors as the store's.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::OnceLock;
 
 use rusqlite::ErrorCode;
 
@@ -15,10 +17,37 @@ pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StoreError::Corrupt { message: error.to_string() }
         }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Unavailable {
+            message: "another program has locked the database; close it".to_owned(),
+            source: Some(error.into()),
+        },
         _ => StoreError::Unavailable {
             message: "the database failed".to_owned(),
             source: Some(error.into()),
         },
+    }
+}
+
+/// The first damage that was met since the store was opened. Clones know of the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Damage(Arc<OnceLock<String>>);
+
+impl Damage {
+    /// Remembers what is damaged, if that is how something ended.
+    pub(super) fn note<T>(&self, outcome: &Result<T, StoreError>) {
+        if let Err(StoreError::Corrupt { message }) = outcome
+            && self.0.set(message.clone()).is_ok()
+        {
+            tracing::error!(message, "the store is damaged; restore a backup");
+        }
+    }
+
+    /// What is damaged, as an error.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self.0.get() {
+            Some(message) => Err(StoreError::Corrupt { message: message.clone() }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn put(
             run_key(delivery.run_id),
             session_key(delivery.session_id),
             delivery.state.name(),
-            delivery.next_at.as_unix_micros(),
+            delivery.claimable_at().as_unix_micros(),
             stored(token.0),
             to_text("delivery", delivery)?
         ],
@@ -101,7 +101,7 @@ pub(super) fn claim_due(
     let mut due = rows(
         db,
         "SELECT record FROM deliveries WHERE state IN ('due', 'in_flight') AND next_at <= ?1 \
-         ORDER BY next_at LIMIT ?2",
+         ORDER BY next_at, id LIMIT ?2",
         params![now, limit],
         text,
     )?;

@@ -7,22 +7,26 @@ use std::thread;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::failure::Damage;
 use crate::store::StoreError;
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
 /// Runs queries on a thread of its own, one after the other; ends when it is dropped.
-pub(super) struct Reader(mpsc::Sender<Job>);
+pub(super) struct Reader {
+    jobs: mpsc::Sender<Job>,
+    damage: Damage,
+}
 
 impl Reader {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, damage: Damage) -> Result<Self, StoreError> {
         let (sender, jobs) = mpsc::channel::<Job>();
         spawn("livos-store-read", move || {
             while let Ok(job) = jobs.recv() {
                 job(&connection);
             }
         })?;
-        Ok(Self(sender))
+        Ok(Self { jobs: sender, damage })
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -34,8 +38,10 @@ impl Reader {
             // Nobody waits any more when the caller was dropped.
             reply.send(query(connection)).ok();
         });
-        self.0.send(job).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        self.jobs.send(job).map_err(|_| gone())?;
+        let outcome = answer.await.map_err(|_| gone())?;
+        self.damage.note(&outcome);
+        outcome
     }
 }
 

@@ -15,6 +15,9 @@ use crate::store::NewRun;
 use crate::store::RunState;
 use crate::store::StoreError;
 
+/// How long a write waits for another program that has locked the database: nobody else should.
+const LOCK_PATIENCE_MS: u32 = 2000;
+
 /// A step to the next version: statements, then what only a program can do.
 struct Step {
     tables: &'static str,
@@ -66,20 +69,27 @@ pub(super) fn prepare(
     };
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
-             PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -2000;"
+            "PRAGMA busy_timeout = {LOCK_PATIENCE_MS}; PRAGMA journal_mode = WAL; \
+             PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON; \
+             PRAGMA cache_size = -2000;"
         ))
         .map_err(store_error)?;
     migrate(connection)
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+/// The version of the tables, if this version reads them.
+pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
     let supported = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
     let found: u32 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(store_error)?;
-    if found > supported {
-        return Err(StoreError::NewerFormat { found, supported });
+    match found > supported {
+        true => Err(StoreError::NewerFormat { found, supported }),
+        false => Ok(found),
     }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found = version(connection)?;
     for (version, step) in (1..).zip(STEPS).skip(found as usize) {
         let transaction = connection.transaction().map_err(store_error)?;
         transaction.execute_batch(step.tables).map_err(store_error)?;

@@ -9,6 +9,7 @@ use std::thread;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::failure::Damage;
 use super::failure::repeated;
 use super::failure::store_error;
 use super::reader::gone;
@@ -32,14 +33,19 @@ type CommitResult<'a> = Result<(), &'a StoreError>;
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
+    damage: Damage,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, signals: Arc<Signals>) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        connection: Connection,
+        signals: Arc<Signals>,
+        damage: Damage,
+    ) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let thread =
             spawn("livos-store-write", move || write_all(&connection, &waiting, &signals))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), damage })
     }
 
     pub(super) async fn append(&self, append: Append) -> Result<u64, StoreError> {
@@ -72,7 +78,9 @@ impl Writer {
             })
         });
         self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let outcome = answer.await.map_err(|_| gone())?;
+        self.damage.note(&outcome);
+        outcome
     }
 }
 

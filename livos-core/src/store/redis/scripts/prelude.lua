@@ -148,7 +148,8 @@ local function owe(run, session, to, entry)
   call('ZADD', at('deliveries', 'session', session), 0, id)
   call('ZADD', at('deliveries', 'run', run), 0, id)
   call('ZADD', at('deliveries', 'state', 'due'), 0, id)
-  call('ZADD', at('due'), entry.at, id)
+  -- What was never tried is due, whatever the clock says later.
+  call('ZADD', at('due'), 0, id)
   signal('due')
 end
 
