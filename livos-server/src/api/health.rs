@@ -139,7 +139,9 @@ pub(super) async fn ready(call: Call) -> Answer {
 /// What is wrong with the store, and what would help.
 pub(crate) fn with_fix(error: &StoreError) -> String {
     let fix = match error {
-        StoreError::Corrupt { .. } => "stop the server and restore a backup: livos restore FILE",
+        StoreError::Corrupt { .. } => {
+            "stop the server and restore a backup: livos restore FILE --replace"
+        }
         StoreError::ReadOnly(_) => "make it writable",
         StoreError::Full(_) => "free some space",
         _ => return Causes(error).to_string(),

@@ -24,7 +24,7 @@ use crate::test_server::PATIENCE;
 use crate::test_server::TestServer;
 
 /// The command with a home of its own and the demo model, and nothing from who runs the test.
-fn livos(home: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn livos(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livos"));
     command
         .args(arguments)
@@ -48,15 +48,15 @@ fn client_of(server: &TestServer, arguments: &[&str]) -> Command {
 
 /// How a command ended.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
     /// The lines of standard output as JSON.
-    fn json_lines(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{self:?}"));
         self.out.lines().map(parse).collect()
     }
@@ -69,7 +69,7 @@ async fn ended(child: Child) -> Ended {
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-async fn tried(mut command: Command) -> Ended {
+pub(crate) async fn tried(mut command: Command) -> Ended {
     ended(command.spawn().unwrap()).await
 }
 

@@ -12,6 +12,7 @@ use reqwest::Method;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::cli;
 use crate::process;
 use crate::process::Process;
 use crate::small_disk::SmallDisk;
@@ -138,6 +139,8 @@ async fn a_full_disk_refuses_keeps_and_recovers() {
         .collect();
     assert_eq!(failing[0]["name"], "disk", "{checks}");
     assert!(failing[0]["message"].as_str().unwrap().contains("free some space"), "{checks}");
+    let doctor = cli::tried(disk.livos(&["doctor"])).await;
+    assert!(doctor.code == Some(1) && doctor.out.contains("free some space"), "{doctor:?}");
     let (read, history) = caller.get(&format!("{session}/messages")).await;
     assert_eq!((read, said(&history)), (200, texts.iter().map(String::as_str).collect()));
 
@@ -179,6 +182,8 @@ async fn a_home_that_may_only_be_read_is_named() {
             server.signal(Signal::SIGTERM).await;
         }
         disk.make_read_only().await;
+        let doctor = cli::tried(disk.livos(&["doctor"])).await;
+        assert!(doctor.code == Some(1) && doctor.out.contains("Read-only"), "{doctor:?}");
         let (code, told) = process::fails(disk.server()).await;
         assert_eq!(code, 1, "{told}");
         assert!(told.contains(&format!("cannot use {}", disk.home().display())), "{told}");

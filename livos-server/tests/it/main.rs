@@ -9,6 +9,7 @@
 
 mod access;
 mod archive;
+mod broken_store;
 mod callbacks;
 mod caller;
 mod cli;

@@ -60,6 +60,14 @@ impl SmallDisk {
         command
     }
 
+    /// The command beside that server.
+    pub(crate) fn livos(&self, arguments: &[&str]) -> Command {
+        let mut command = self.inside();
+        process::prepare(command.arg(env!("CARGO_BIN_EXE_livos")), self.home());
+        command.args(arguments);
+        command
+    }
+
     /// A file on it, as the test can reach it.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         let inside = self.home().strip_prefix("/").unwrap();
