@@ -156,6 +156,10 @@ impl From<livos_core::StoreError> for Problem {
                 tracing::error!(error = %crate::http::Causes(&error), "the store does not keep anything");
                 Self::new(ProblemKind::StorageFailed, format!("nothing was kept: {error}"))
             }
+            StoreError::Corrupt { .. } => {
+                tracing::error!(%error, "what is stored cannot be read");
+                Self::new(ProblemKind::StorageFailed, health::with_fix(&error))
+            }
             StoreError::Unavailable { .. } => {
                 tracing::error!(error = %crate::http::Causes(&error), "the store does not answer");
                 Self::new(ProblemKind::Unavailable, error.to_string())

@@ -128,7 +128,7 @@ impl Talk {
         };
         self.session = Some(session.clone());
         let mut interrupts = interrupts()?;
-        let accepted = client.say(&session, text, self.model.as_deref()).await?;
+        let accepted = client.say(&session, text, self.model.as_deref(), None).await?;
         follow(client, &session, &accepted, Format::People, &mut interrupts).await.map(drop)
     }
 

@@ -8,6 +8,7 @@ use eventsource_stream::Eventsource;
 use futures::Stream;
 use futures::StreamExt;
 use livos_core::AgentEvent;
+use livos_core::QueueMode;
 use livos_core::Secret;
 use reqwest::Method;
 use reqwest::RequestBuilder;
@@ -81,6 +82,11 @@ impl ClientError {
     /// A file that cannot be used, with all that is known of why.
     pub(super) fn file(path: &Path, error: &(dyn std::error::Error + 'static)) -> Self {
         Self::File { path: path.to_owned(), reason: Causes(error).to_string() }
+    }
+
+    /// Whether the server, or its store, may be back soon.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Refused { status: 503, .. })
     }
 
     /// Whether the server is fine and took the key, but not what it was asked.
@@ -159,6 +165,19 @@ impl Client {
         response.text().await.map_err(|error| self.unreachable(&error))
     }
 
+    /// Changes some fields of something, and gives it as it is then.
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, ClientError> {
+        let request = self
+            .request(Method::PATCH, path)
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        self.read(self.send(request).await?).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
     }
@@ -191,10 +210,12 @@ impl Client {
         session: &str,
         text: &str,
         model: Option<&str>,
+        mode: Option<QueueMode>,
     ) -> Result<Accepted, ClientError> {
         let mut body = json!({ "text": text });
-        if let (Some(model), Some(fields)) = (model, body.as_object_mut()) {
-            fields.insert("model".to_owned(), model.into());
+        if let Some(fields) = body.as_object_mut() {
+            fields.extend(model.map(|model| ("model".to_owned(), model.into())));
+            fields.extend(mode.map(|mode| ("mode".to_owned(), json!(mode))));
         }
         self.post(&format!("/api/sessions/{session}/messages"), &body).await
     }

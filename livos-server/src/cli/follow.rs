@@ -1,8 +1,10 @@
 //! Shows a run while it happens.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use futures::StreamExt;
+use futures::stream;
 use livos_core::AgentEvent;
 use livos_core::ContentBlock;
 use livos_core::EventKind;
@@ -24,8 +26,12 @@ use super::terminal::Stream;
 use super::terminal::Style;
 use super::terminal::Terminal;
 
-/// How many times the connection may break before a run is given up.
-const MAX_RECONNECTS: u32 = 5;
+/// How many times the connection may break before a run is given up: about half a minute.
+const MAX_RECONNECTS: u32 = 10;
+/// The pause before the connection is taken up again; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How much of a tool's arguments or result is shown on its line.
 const LINE_WIDTH: usize = 100;
 
@@ -61,8 +67,14 @@ pub(super) async fn follow(
     let mut after = accepted.seq.saturating_sub(1);
     let mut reconnects = 0;
     loop {
-        let mut events = client.events(session, after).await?;
+        let events = match client.events(session, after).await {
+            Ok(events) => Some(events),
+            // A server that was there may come back, and goes on with the run then.
+            Err(error) if reconnects > 0 && reconnects < MAX_RECONNECTS && error.may_pass() => None,
+            Err(error) => return Err(error),
+        };
         view.answer.begins_again();
+        let mut events = stream::iter(events).flatten();
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
@@ -86,6 +98,11 @@ pub(super) async fn follow(
         if reconnects > MAX_RECONNECTS {
             let reason = "the connection broke and could not be taken up again".to_owned();
             return Err(ClientError::Unreachable { url: client.url().to_owned(), reason });
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << (reconnects - 1)).min(LONGEST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = interrupts.recv() => client.cancel(&accepted.run_id).await?,
         }
     }
 }

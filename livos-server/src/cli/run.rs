@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::io::Read;
 use std::process::ExitCode;
 
+use livos_core::QueueMode;
 use livos_core::RunStatus;
 
 use super::Target;
@@ -32,6 +33,30 @@ pub(super) struct RunArgs {
     /// Session to go on with [default: a new one]
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// What becomes of the task while a run of the session is under way [default: steer]
+    #[arg(long, requires = "session")]
+    mode: Option<Mode>,
+}
+
+/// What becomes of a task while a run is under way.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Mode {
+    /// It joins that run
+    Steer,
+    /// It has a run of its own, after it
+    Queue,
+    /// It has a run of its own, and that one is stopped
+    Interrupt,
+}
+
+impl From<Mode> for QueueMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Steer => Self::Steer,
+            Mode::Queue => Self::Queue,
+            Mode::Interrupt => Self::Interrupt,
+        }
+    }
 }
 
 pub(super) async fn run(
@@ -57,7 +82,8 @@ async fn carry_out(client: &Client, args: &RunArgs, task: &str) -> Result<RunSta
     };
     // Before the task is sent, so that Ctrl-C never leaves a run behind.
     let mut interrupts = interrupts()?;
-    let accepted = client.say(&session, task, args.model.as_deref()).await?;
+    let accepted =
+        client.say(&session, task, args.model.as_deref(), args.mode.map(QueueMode::from)).await?;
     let format = if args.json { Format::JsonLines } else { Format::People };
     follow(client, &session, &accepted, format, &mut interrupts).await
 }

@@ -58,6 +58,13 @@ enum SessionsCommand {
         /// Its id
         id: SessionId,
     },
+    /// Give one another title
+    Rename {
+        /// Its id
+        id: SessionId,
+        /// The title
+        title: String,
+    },
     /// Make one that begins like another
     Fork {
         /// The id of the other
@@ -108,6 +115,11 @@ pub(super) async fn sessions(
         SessionsCommand::Delete { id } => {
             client.delete(&format!("/api/sessions/{id}")).await?;
             terminal.aside(Style::Good, format!("deleted {id}"))?;
+        }
+        SessionsCommand::Rename { id, title } => {
+            let path = format!("/api/sessions/{id}");
+            let named: Value = client.patch(&path, &json!({ "title": title })).await?;
+            print(&mut terminal, &[named], json)?;
         }
         SessionsCommand::Fork { id, seq } => {
             let body = seq.map_or_else(|| json!({}), |seq| json!({"seq": seq}));

@@ -130,7 +130,7 @@ async fn a_database_with_flipped_bytes_is_named_and_a_backup_brings_everything_b
     let caller = Caller::new(&server, home.path());
     let (status, problem) =
         caller.call(Method::GET, &format!("{session}/messages"), &json!(null)).await;
-    assert_eq!((status, &problem["type"]), (500, &json!("urn:livos:problem:storage-failed")));
+    assert_eq!((status, &problem["type"]), (507, &json!("urn:livos:problem:storage-failed")));
     let (status, failing) = caller.readiness().await;
     assert_eq!(status, 503, "{failing:?}");
     let damaged = "store: the store is damaged";

@@ -62,7 +62,7 @@ impl Ended {
     }
 }
 
-async fn ended(child: Child) -> Ended {
+pub(crate) async fn ended(child: Child) -> Ended {
     let output = tokio::time::timeout(PATIENCE, child.wait_with_output());
     let output = output.await.expect("the command ends").unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
 use crate::caller::Caller;
+use crate::cli;
+use crate::peer::Answer;
 use crate::peer::Peer;
 use crate::peer::answer;
 use crate::peer::says;
@@ -14,8 +17,13 @@ use crate::process::Process;
 use crate::test_server::PATIENCE;
 
 async fn start(home: &Path, model: &Peer) -> Process {
+    start_at(home, model, "127.0.0.1:0").await
+}
+
+async fn start_at(home: &Path, model: &Peer, listen: &str) -> Process {
     let mut command = process::command(home);
     command
+        .env("LIVOS_LISTEN", listen)
         .env("OPENAI_API_KEY", "sk-test")
         .env("OPENAI_BASE_URL", format!("{}/v1", model.url()))
         .env("LIVOS_MODEL", "openai/m")
@@ -74,5 +82,28 @@ async fn a_killed_servers_runs_go_on_at_once_and_their_replies_are_sent() {
     let deliveries = caller.get("/api/deliveries").await;
     let items = deliveries["items"].as_array().unwrap();
     assert_eq!((items.len(), &items[0]["run_id"]), (1, &run), "{deliveries}");
+    server.signal(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn who_waits_at_the_command_line_gets_the_answer_from_the_next_server() {
+    let (home, model) = (tempfile::tempdir().unwrap(), Peer::start().await);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    drop(taken);
+    let server = start_at(home.path(), &model, &listen).await;
+    let mut asking = cli::livos(home.path(), &["run", "hello"]).spawn().unwrap();
+    let mut call = Answer::begin(model.asked().await.0).await;
+    call.say("Hel").await;
+    let mut shown = [0; 3];
+    let read = asking.stdout.as_mut().unwrap().read_exact(&mut shown);
+    tokio::time::timeout(PATIENCE, read).await.expect("it is shown").unwrap();
+    assert_eq!(&shown, b"Hel");
+    server.signal(Signal::SIGKILL).await;
+    let server = start_at(home.path(), &model, &listen).await;
+    answer(model.asked().await.0, "text/event-stream", &says("Hello.")).await;
+    let asked = cli::ended(asking).await;
+    assert_eq!(asked.code, Some(0), "{asked:?}");
+    assert!(asked.out == "lo.\n", "{asked:?}");
     server.signal(Signal::SIGTERM).await;
 }

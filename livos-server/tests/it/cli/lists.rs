@@ -28,6 +28,8 @@ async fn sessions_go_out_as_a_file_and_come_back() {
     let shown = tried(client_of(&server, &["sessions", "show", id])).await;
     assert!(shown.out.ends_with("you: fruit?\nagent: Fine apples.\n"), "{shown:?}");
 
+    let renamed = tried(client_of(&server, &["sessions", "rename", id, "Fruit"])).await;
+    assert!(renamed.out.starts_with(id) && renamed.out.ends_with("  Fruit\n"), "{renamed:?}");
     let forked = tried(client_of(&server, &["sessions", "fork", id])).await;
     assert_eq!((forked.code, forked.out.trim().len()), (Some(0), id.len()), "{forked:?}");
     let exported = tried(client_of(&server, &["sessions", "export", id])).await;

@@ -217,3 +217,43 @@ async fn a_reader_that_has_gone_is_no_failure() {
     let ended = ended(child).await;
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
 }
+
+#[tokio::test]
+async fn what_is_said_during_a_run_joins_it_or_goes_in_its_place() {
+    let (provider, mut calls) = GatedProvider::new();
+    let server = TestServer::with(models(provider), &[]).await;
+    let session = server.session().await;
+    let id = session.strip_prefix("/api/sessions/").unwrap();
+    let first = server.say(&session, "one").await;
+    let mut call = calls.recv().await.unwrap();
+    let arguments = ["run", "--session", id, "--mode", "steer", "and this"];
+    let mut steering = client_of(&server, &arguments).spawn().unwrap();
+    // It shows the run that it joined, from where that is.
+    let mut shown = [0; 4];
+    call.say("Half");
+    let read = steering.stdout.as_mut().unwrap().read_exact(&mut shown);
+    tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
+    assert_eq!(&shown, b"Half");
+    call.finish();
+    let mut call = calls.recv().await.unwrap();
+    call.say("Whole.");
+    call.finish();
+    let steered = ended(steering).await;
+    assert_eq!(steered.code, Some(0), "{steered:?}");
+    assert!(steered.out.ends_with("Whole.\n"), "{steered:?}");
+    let end = server.finished(&session, &first).await;
+    assert_eq!((&end["status"], &end["text"]), (&json!("completed"), &json!("Whole.")));
+
+    let stopped = server.say(&session, "two").await;
+    let _call = calls.recv().await.unwrap();
+    let arguments = ["run", "--session", id, "--mode", "interrupt", "instead"];
+    let instead = client_of(&server, &arguments).spawn().unwrap();
+    assert_eq!(server.finished(&session, &stopped).await["status"], "cancelled");
+    let mut call = calls.recv().await.unwrap();
+    call.say("Instead.");
+    call.finish();
+    let instead = ended(instead).await;
+    assert_eq!((instead.code, instead.out.as_str()), (Some(0), "Instead.\n"), "{instead:?}");
+    let alone = tried(client_of(&server, &["run", "--mode", "queue", "x"])).await;
+    assert!(alone.code == Some(2) && alone.err.contains("--session"), "{alone:?}");
+}
