@@ -21,6 +21,7 @@ mod edge;
 mod events;
 mod gated_provider;
 mod killed;
+mod money;
 mod peer;
 mod process;
 mod queueing;
