@@ -235,7 +235,9 @@ impl Follower {
         while from < up_to {
             let entries = self.journal.read(self.session_id, from, READ_BATCH).await?;
             let Some(last) = entries.last().and_then(AgentEvent::seq) else { break };
-            entries.iter().for_each(|entry| self.note_end(entry));
+            for entry in &entries {
+                self.note_end(entry);
+            }
             from = last;
         }
         Ok(())

@@ -7,17 +7,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use livos_core::AIProvider;
 use livos_core::AgentEvent;
 use livos_core::AgentLoop;
 use livos_core::Append;
 use livos_core::Budget;
+use livos_core::ChatChunk;
+use livos_core::ChatRequest;
+use livos_core::ChatStream;
 use livos_core::Effect;
 use livos_core::EventKind;
 use livos_core::Journal;
 use livos_core::MemoryStore;
+use livos_core::MicroUsd;
 use livos_core::NewEntry;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
+use livos_core::ProviderId;
 use livos_core::Role;
 use livos_core::RunOutcome;
 use livos_core::RunRequest;
@@ -538,4 +544,42 @@ async fn a_cancel_while_an_answer_is_written_down_leaves_no_call_without_an_end(
         "run_finished",
     ];
     assert_eq!(names, expected);
+}
+
+/// A model that takes ten micro-dollars for each answer.
+#[derive(Debug)]
+struct Paid(ScriptedProvider);
+
+#[async_trait]
+impl AIProvider for Paid {
+    fn id(&self) -> &ProviderId {
+        self.0.id()
+    }
+
+    async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
+        let pieces = self.0.chat_stream(request).await?;
+        let priced = pieces.map(|piece| match piece {
+            Ok(ChatChunk::Finished(mut response)) => {
+                response.cost = Some(MicroUsd(10));
+                Ok(ChatChunk::Finished(response))
+            }
+            other => other,
+        });
+        Ok(priced.boxed())
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_money_is_spent_sums_up_without_tools_and_ends() {
+    let mut scripts: Vec<_> =
+        (1..=2).map(|number| Script::tool(&format!("c{number}"), "nothing", json!({}))).collect();
+    scripts.push(Script::text("That was all."));
+    let agent = AgentLoop::builder(Paid(ScriptedProvider::new("paid", scripts)))
+        .budget(Budget::default().with_cost(MicroUsd(20)))
+        .build();
+    let outcome = agent.run("go").await;
+    assert_eq!(outcome.status, RunStatus::Exhausted);
+    assert_eq!(outcome.error.unwrap().kind, "cost");
+    assert_eq!((outcome.text.as_str(), outcome.turns), ("That was all.", 3));
+    assert_eq!(outcome.cost, Some(MicroUsd(30)));
 }

@@ -21,7 +21,6 @@ mod edge;
 mod events;
 mod gated_provider;
 mod killed;
-mod money;
 mod peer;
 mod process;
 mod queueing;

@@ -23,7 +23,7 @@ use crate::store::StoreError;
 #[async_trait]
 impl EventFeed for RedisStore {
     fn show(&self, event: AgentEvent) {
-        self.publisher.show(event);
+        self.publisher.show(&event);
     }
 
     fn grown(&self, _: SessionId, _: u64) {

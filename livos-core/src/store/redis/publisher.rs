@@ -69,7 +69,7 @@ impl Publisher {
     }
 
     /// Shows an event soon, or takes back what it makes void.
-    pub(super) fn show(&self, event: AgentEvent) {
+    pub(super) fn show(&self, event: &AgentEvent) {
         let mut sessions = self.waiting.sessions();
         match event.position {
             Position::Seq(seq) if ends_answer(&event.kind) => {
@@ -80,7 +80,7 @@ impl Publisher {
             // The script that wrote an entry down has told of it.
             Position::Seq(_) => {}
             Position::After(_) => {
-                sessions.entry(event.session_id).or_default().push(&event);
+                sessions.entry(event.session_id).or_default().push(event);
                 drop(sessions);
                 self.waiting.news.notify_one();
             }
