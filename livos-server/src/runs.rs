@@ -248,7 +248,7 @@ impl Runs {
 
     async fn unfinished(&self, session: SessionId) -> Result<HashSet<RunId>, StoreError> {
         let mut open = HashSet::new();
-        for state in [RunState::Queued, RunState::Running] {
+        for state in [RunState::Queued, RunState::Running, RunState::Waiting] {
             let filter = RunFilter { session_id: Some(session), state: Some(state), before: None };
             let runs = self.0.store.runs(filter, CLOSE_BATCH).await?.items;
             open.extend(runs.into_iter().map(|run| run.id));
@@ -269,7 +269,7 @@ impl Runs {
     }
 
     /// Shows an entry that no worker wrote. Watchers find it later if this fails.
-    async fn show(&self, session: SessionId, seq: u64) {
+    pub(crate) async fn show(&self, session: SessionId, seq: u64) {
         let Some(hub) = self.0.hubs.watched(session) else { return };
         match self.0.store.read(session, seq.saturating_sub(1), 1).await {
             Ok(entries) => entries.into_iter().for_each(|entry: AgentEvent| hub.publish(entry)),

@@ -67,7 +67,11 @@ impl Driver {
                 Decision::Wait => decided.push((call, Permission::Awaited)),
                 Decision::Ask(request) => {
                     // A person shall not be asked about a call that cannot be made.
-                    match self.unfit(&call) {
+                    let unfit = match self.shared.rehearsal {
+                        Some(_) => None,
+                        None => self.unfit(&call),
+                    };
+                    match unfit {
                         Some(problem) => self.settle(call.call, ToolStatus::Error, problem).await?,
                         None => {
                             asking.push(request);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use livos_core::RunStatus;
 
 use super::Target;
+use super::attendance::Attendance;
 use super::client::Client;
 use super::client::ClientError;
 use super::connection::Connection;
@@ -32,6 +33,9 @@ pub(super) struct RunArgs {
     /// Session to go on with [default: a new one]
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// Who answers when the agent asks [default: ask at a terminal, else fail]
+    #[arg(long, value_name = "WHO", value_enum)]
+    approvals: Option<Attendance>,
 }
 
 pub(super) async fn run(
@@ -59,7 +63,10 @@ async fn carry_out(client: &Client, args: &RunArgs, task: &str) -> Result<RunSta
     let mut interrupts = interrupts()?;
     let accepted = client.say(&session, task, args.model.as_deref()).await?;
     let format = if args.json { Format::JsonLines } else { Format::People };
-    follow(client, &session, &accepted, format, &mut interrupts).await
+    let is_attended = !args.json && std::io::stdin().is_terminal();
+    let usual = if is_attended { Attendance::Ask } else { Attendance::Fail };
+    let how = (format, args.approvals.unwrap_or(usual));
+    follow(client, &session, &accepted, how, &mut interrupts).await
 }
 
 async fn from_standard_input() -> Result<String, ClientError> {

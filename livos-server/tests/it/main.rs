@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod approvals;
 mod archive;
 mod callbacks;
 mod cli;
