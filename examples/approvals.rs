@@ -67,15 +67,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut run = agent.run("Delete taxes.pdf.");
     while let Some(event) = run.next().await {
-        match event.kind {
-            EventKind::ApprovalRequested(request) => {
-                println!("{} wants {}; it is denied.", request.tool, request.input);
-                let answer = Answer::deny().noting("keep it");
-                approvals.decide(request.approval_id, answer, Answerer::owner("example")).await?;
-            }
-            EventKind::ToolFinished { status, content, .. } => println!("{status:?}: {content:?}"),
-            _ => {}
-        }
+        let EventKind::ApprovalRequested(request) = event.kind else { continue };
+        println!("{} wants {}; it is denied.", request.tool, request.input);
+        let answer = Answer::deny().noting("keep it");
+        approvals.decide(request.approval_id, answer, Answerer::owner("example")).await?;
     }
     println!("{}", run.await.text);
     Ok(())

@@ -112,21 +112,19 @@ pub enum Verdict {
 
 /// Decides about a call, without IO; what is allowed costs no allocation.
 ///
-/// In this order: a rule that denies; what an untrusted origin may not do whatever the policy; a rule
-/// that allows; the policy.
+/// In this order: a rule that denies; what an untrusted origin may not do whatever the policy; of the
+/// rules that allow or ask, the newest; the policy.
 pub fn verdict(
     policies: &ApprovalPolicies,
     rules: &[ApprovalRule],
     call: &CallInQuestion<'_>,
 ) -> Verdict {
-    let rule = |action| {
-        rules.iter().find(|rule| {
-            rule.action == action
-                && rule.reaches(call.origin, call.session_id, call.run_id)
-                && rule.pattern.fits(call.tool, call.arguments)
-        })
+    let fits = |rule: &&ApprovalRule| {
+        rule.reaches(call.origin, call.session_id, call.run_id)
+            && rule.pattern.fits(call.tool, call.arguments)
     };
-    if let Some(rule) = rule(RuleAction::Deny) {
+    let denies = |rule: &&ApprovalRule| rule.action == RuleAction::Deny;
+    if let Some(rule) = rules.iter().filter(denies).find(fits) {
         return Verdict::Deny(
             format!(
                 "a rule of the owner forbids this call ({}); do without it or ask the user",
@@ -144,10 +142,13 @@ pub fn verdict(
              taken back; say what you would do and let the owner ask for it",
         ));
     }
-    if rule(RuleAction::Allow).is_some() {
-        return Verdict::Allow;
+    match rules.iter().rev().filter(|rule| !denies(rule)).find(fits).map(|rule| rule.action) {
+        Some(RuleAction::Allow) => Verdict::Allow,
+        Some(RuleAction::Ask) => {
+            Verdict::Ask(Cow::Borrowed("a rule of yours says to ask about this call"))
+        }
+        Some(RuleAction::Deny) | None => by_policy(policies.of(call.origin), call),
     }
-    by_policy(policies.of(call.origin), call)
 }
 
 fn by_policy(policy: ApprovalPolicy, call: &CallInQuestion<'_>) -> Verdict {

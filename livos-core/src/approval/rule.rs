@@ -1,4 +1,4 @@
-//! Rules that people made: calls that need not be asked for, or are never made.
+//! Rules that people made: calls that need not be asked for, always are, or are never made.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub struct ApprovalRule {
     /// Whose calls; everybody's where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// An allowing rule is for origins that are trusted at least so far; a denying one is for all.
+    /// An allowing rule is for origins that are trusted at least so far; others are for all.
     pub trust: Trust,
     /// When it was made.
     pub created_at: Timestamp,
@@ -48,6 +48,8 @@ pub struct ApprovalRule {
 pub enum RuleAction {
     /// They are made without asking.
     Allow,
+    /// A person is asked, whatever the policy says.
+    Ask,
     /// They are not made.
     Deny,
 }
@@ -87,7 +89,7 @@ impl ApprovalRule {
             RuleScope::Session(id) => id == session_id,
             RuleScope::Always => true,
         };
-        let is_trusted = self.action == RuleAction::Deny || origin.trust >= self.trust;
+        let is_trusted = self.action != RuleAction::Allow || origin.trust >= self.trust;
         in_scope && is_trusted && self.user.as_ref().is_none_or(|user| *user == origin.user)
     }
 }

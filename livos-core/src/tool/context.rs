@@ -69,7 +69,8 @@ impl ToolContext {
     /// neither against the tool's deadline nor against the run's time. The question outlives the process: when
     /// the run goes on elsewhere, the call is made again, asks the same, and gets the answer that was given
     /// meanwhile. So a tool that asks must be [`ReadOnly`](crate::Effect::ReadOnly) or
-    /// [`Idempotent`](crate::Effect::Idempotent), and ask the same questions in the same order.
+    /// [`Idempotent`](crate::Effect::Idempotent), and ask the same
+    /// questions in the same order. The same question of one call is asked once.
     ///
     /// # Errors
     /// When there is nobody to ask, the question is none, or it could not be kept.

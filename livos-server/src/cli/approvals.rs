@@ -64,7 +64,7 @@ enum ApprovalsCommand {
         /// A text, one of the choices, or the JSON object that the question asks for
         answer: String,
     },
-    /// List, add and remove rules: calls that are made without asking, or never
+    /// List, add and remove rules: calls that are made without asking, are always asked about, or never made
     Rules {
         #[command(subcommand)]
         command: Option<RulesCommand>,

@@ -47,6 +47,7 @@ struct NewRule {
 #[serde(rename_all = "snake_case")]
 enum Action {
     Allow,
+    Ask,
     Deny,
 }
 
@@ -93,6 +94,7 @@ pub(in crate::api) async fn add(call: Call) -> Answer {
     }
     let action = match action {
         Action::Allow => RuleAction::Allow,
+        Action::Ask => RuleAction::Ask,
         Action::Deny => RuleAction::Deny,
     };
     let mut rule = ApprovalRule::new(action, pattern.read()?, app.clock.now());
@@ -107,7 +109,7 @@ pub(in crate::api) async fn add(call: Call) -> Answer {
 
 pub(in crate::api) fn describe_add(operation: Operation) -> Operation {
     operation
-        .named("add_approval_rule", "Add a rule: calls that are made without asking, or never.")
+        .named("add_approval_rule", "Add a rule: calls that are made without asking, always asked about, or never made.")
         .body::<NewRule>()
         .answers::<Rule>(201, "It.")
         .problem(ProblemKind::Conflict)

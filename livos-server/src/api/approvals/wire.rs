@@ -119,7 +119,7 @@ pub(super) struct Rule {
     /// Its id.
     #[schemars(extend("format" = "uuid"))]
     id: String,
-    /// `allow` or `deny`.
+    /// `allow`, `ask` or `deny`.
     #[schemars(with = "String")]
     action: Value,
     /// `{tool, arguments?, exactly?}`; `exactly` is the fingerprint of the arguments it was approved with.

@@ -26,6 +26,9 @@ pub(super) enum RulesCommand {
         /// Globs on its arguments that are texts, such as `path=notes/*`; all must fit
         #[arg(value_name = "NAME=GLOB", value_parser = argument)]
         arguments: Vec<(String, String)>,
+        /// Such calls are asked about, whatever the policy says
+        #[arg(long, conflicts_with = "deny")]
+        ask: bool,
         /// Such calls are never made
         #[arg(long)]
         deny: bool,
@@ -57,8 +60,12 @@ pub(super) async fn rules(
             }
             Ok(())
         }
-        RulesCommand::Add { tool, arguments, deny, session } => {
-            let action = if deny { "deny" } else { "allow" };
+        RulesCommand::Add { tool, arguments, ask, deny, session } => {
+            let action = match (ask, deny) {
+                (_, true) => "deny",
+                (true, false) => "ask",
+                (false, false) => "allow",
+            };
             let mut body = json!({
                 "action": action,
                 "pattern": pattern(&tool, &arguments),
@@ -94,7 +101,11 @@ fn print(terminal: &mut Terminal, rule: &Value, json: bool) -> Result<(), Client
         return terminal.line(Style::Plain, rule);
     }
     let (id, action, scope) = (text(rule, "id"), text(rule, "action"), text(rule, "scope"));
-    let style = if action == "allow" { Style::Good } else { Style::Bad };
+    let style = match action {
+        "allow" => Style::Good,
+        "deny" => Style::Bad,
+        _ => Style::Plain,
+    };
     let made = list::moment(text(rule, "created_at"));
     let what = text(rule, "description");
     terminal.line(style, format!("{id}  {made}  {action:<5}  {scope:<7}  {what}"))
