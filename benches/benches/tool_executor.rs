@@ -83,8 +83,7 @@ async fn approvals() -> Option<ApprovalManager> {
     let approvals = ApprovalManager::new(Arc::new(MemoryStore::new()));
     for number in 0..RULES {
         let pattern = RulePattern::new(&format!("other_{number}*")).ok()?;
-        let rule =
-            ApprovalRule::new(RuleAction::Allow, pattern, Timestamp::from_unix_micros(0));
+        let rule = ApprovalRule::new(RuleAction::Allow, pattern, Timestamp::from_unix_micros(0));
         approvals.add_rule(rule, Answerer::owner("bench")).await.ok()?;
     }
     Some(approvals)

@@ -130,7 +130,7 @@ struct Shared {
 /// A place where people see what waits for them: a channel, a desktop notice.
 ///
 /// Register it with [`ApprovalManagerBuilder::surface`]; it is told of requests that the agents of this
-/// process make and of decisions that are taken in it. It collects answers however it likes (buttons, replies) and
+/// process make, and of decisions that are taken in it or that its agents waited for. It collects answers however it likes (buttons, replies) and
 /// hands each to [`ApprovalManager::decide`], whose error tells who was faster.
 ///
 /// Both methods are called in the task that drives a run or answers a request: they must return at once, and
@@ -139,7 +139,7 @@ pub trait ApprovalSurface: fmt::Debug + Send + Sync + 'static {
     /// Somebody is asked. May be told twice for the same request after a recovery.
     fn requested(&self, approval: &ApprovalRecord);
 
-    /// It was decided: take buttons away.
+    /// It was decided: take buttons away. May be told twice.
     fn resolved(&self, approval: &ApprovalRecord) {
         let _ = approval;
     }
@@ -467,6 +467,11 @@ impl ApprovalManager {
         self.shared.surfaces.iter().for_each(|surface| surface.requested(record));
     }
 
+    /// Tells people that it was decided.
+    fn show_decision(&self, record: &ApprovalRecord) {
+        self.shared.surfaces.iter().for_each(|surface| surface.resolved(record));
+    }
+
     /// Decides a request because time is over or its run is. Whoever was faster stays in the right.
     pub(crate) async fn close(
         &self,
@@ -509,7 +514,7 @@ impl ApprovalManager {
         let resolution = Arc::new(resolution);
         let resolve = ResolveApproval { resolution, at, rule, audit };
         let resolved = self.shared.store.resolve_approval(resolve).await?;
-        self.shared.surfaces.iter().for_each(|surface| surface.resolved(&resolved));
+        self.show_decision(&resolved);
         Ok(resolved)
     }
 }
@@ -529,9 +534,8 @@ fn already(record: &ApprovalRecord) -> Option<ApprovalError> {
 }
 
 fn check(request: &ApprovalRequest, answer: &Answer) -> Result<(), ApprovalError> {
-    let invalid = |field, message: &str| {
-        Err(ApprovalError::Invalid { field, message: message.to_owned() })
-    };
+    let invalid =
+        |field, message: &str| Err(ApprovalError::Invalid { field, message: message.to_owned() });
     if answer.note.as_ref().is_some_and(|note| note.len() > MAX_NOTE) {
         return invalid("note", "has more than 4,000 bytes");
     }

@@ -146,8 +146,8 @@ pub use self::event::{
 };
 pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
 pub use self::id::{
-    ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId, SessionId, ToolCallId, ToolName,
-    UserId, WorkerId,
+    ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId, SessionId,
+    ToolCallId, ToolName, UserId, WorkerId,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
@@ -166,12 +166,12 @@ pub use self::store::{
     AuditEntry, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
     ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,
     DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
-    Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page,
-    ParseCursorError, PendingInput, QueueMode, RenewRequest, Renewal, Reply, ReplyAddress,
-    ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch,
-    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
-    Settlement, Store, StoreError, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow,
-    UsageTotal, WorkSignal, WorkSignals,
+    Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox,
+    Page, ParseCursorError, PendingInput, QueueMode, RenewRequest, Renewal, Reply, ReplyAddress,
+    ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord, RunState,
+    RunStore, SessionCursor, SessionPatch, SessionQuery, SessionRecord, SessionStore,
+    SessionTransfer, Setting, SettingChange, Settings, Settlement, Store, StoreError, UsageGroup,
+    UsageLog, UsagePurpose, UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals,
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
@@ -186,5 +186,6 @@ pub use self::tool::{
     ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
 };
 pub use self::worker::{
-    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, RunObserver, TakeOver, Worker, WorkerSettings,
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, RunObserver, TakeOver, Worker,
+    WorkerSettings,
 };

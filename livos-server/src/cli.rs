@@ -123,9 +123,7 @@ impl Cli {
             Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
             Command::Compact(args) => compact::compact(&self.target, environment, &args).await,
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
-            Command::Approvals(args) => {
-                approvals::approvals(&self.target, environment, args).await
-            }
+            Command::Approvals(args) => approvals::approvals(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

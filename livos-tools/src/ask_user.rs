@@ -72,7 +72,9 @@ impl Tool for AskUser {
     ) -> Result<ToolOutput, ToolError> {
         let question = Question::new(args.question).with_choices(args.choices);
         let told = match context.ask(question).await? {
-            QuestionReply::Answered(Value::String(answer)) => format!("The user answered: {answer}"),
+            QuestionReply::Answered(Value::String(answer)) => {
+                format!("The user answered: {answer}")
+            }
             QuestionReply::Answered(answer) => format!("The user answered: {answer}"),
             QuestionReply::Declined(None) => "The user does not want to answer.".to_owned(),
             QuestionReply::Declined(Some(note)) => {

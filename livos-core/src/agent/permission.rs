@@ -119,7 +119,9 @@ impl Driver {
         if let Some(rehearsal) = &self.shared.rehearsal {
             return match rehearsal.permission(&call.call.call_id) {
                 RecordedPermission::Granted => Decision::Grant,
-                RecordedPermission::Asked(request) => Decision::Ask(ApprovalRequest::clone(&request)),
+                RecordedPermission::Asked(request) => {
+                    Decision::Ask(ApprovalRequest::clone(&request))
+                }
                 RecordedPermission::Denied(reason) => Decision::Refuse(reason),
             };
         }
@@ -138,7 +140,9 @@ impl Driver {
         };
         match verdict(manager.policies(), rules, &in_question) {
             Verdict::Allow => Decision::Grant,
-            Verdict::Deny(reason) => Decision::Refuse(format!("the call was not allowed: {reason}")),
+            Verdict::Deny(reason) => {
+                Decision::Refuse(format!("the call was not allowed: {reason}"))
+            }
             Verdict::Ask(reason) => Decision::Ask(manager.request(
                 Asked {
                     run_id: self.context.run_id,
@@ -243,7 +247,8 @@ impl Driver {
             Word::Question { call_id, question, opened } => {
                 let Some(manager) = self.shared.approvals.clone() else { return Ok(()) };
                 let pending = self.run.pending_calls().iter();
-                let Some(call) = pending.map(|pending| &pending.call).find(|c| c.call_id == call_id)
+                let Some(call) =
+                    pending.map(|pending| &pending.call).find(|c| c.call_id == call_id)
                 else {
                     return Ok(());
                 };

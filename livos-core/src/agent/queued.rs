@@ -39,11 +39,7 @@ pub(super) struct Queued {
 }
 
 impl Queued {
-    pub(super) fn new(
-        lease: Lease,
-        leases: Arc<dyn RunLeases>,
-        places: Arc<dyn Places>,
-    ) -> Self {
+    pub(super) fn new(lease: Lease, leases: Arc<dyn RunLeases>, places: Arc<dyn Places>) -> Self {
         Self { lease, leases, places }
     }
 

@@ -306,9 +306,8 @@ impl AgentRun {
     /// The question of this fingerprint, if it was asked already.
     pub(super) fn question(&self, fingerprint: &CallFingerprint) -> Option<ApprovalId> {
         let mut asked = self.approvals.iter().map(|approval| &approval.request);
-        let found = asked.find(|request| {
-            request.question.is_some() && request.fingerprint == *fingerprint
-        })?;
+        let found = asked
+            .find(|request| request.question.is_some() && request.fingerprint == *fingerprint)?;
         Some(found.approval_id)
     }
 

@@ -44,11 +44,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Debug)]
 pub(crate) enum Word {
     /// It has a question; the loop writes it down and gives its id.
-    Question {
-        call_id: ToolCallId,
-        question: Question,
-        opened: oneshot::Sender<ApprovalId>,
-    },
+    Question { call_id: ToolCallId, question: Question, opened: oneshot::Sender<ApprovalId> },
     /// Its question was decided.
     Decided(Box<ApprovalRecord>),
 }

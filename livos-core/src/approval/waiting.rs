@@ -26,7 +26,11 @@ impl ApprovalManager {
         let mut pauses = Pauses::short();
         loop {
             let look_again = match self.look(ids).await {
-                Ok(Look::Decided(decided)) => return decided,
+                Ok(Look::Decided(decided)) => {
+                    // Perhaps in another process.
+                    decided.iter().for_each(|record| self.show_decision(record));
+                    return decided;
+                }
                 Ok(Look::Nothing { next_expiry }) => {
                     pauses = Pauses::short();
                     next_expiry.min(LOOK_ANYWAY)

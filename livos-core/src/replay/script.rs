@@ -189,9 +189,7 @@ impl Script {
             EventKind::ToolStarted { call_id: started, .. } if started == call_id => {
                 Some(RecordedPermission::Granted)
             }
-            EventKind::ToolFinished { call_id: ended, status, content, .. }
-                if ended == call_id =>
-            {
+            EventKind::ToolFinished { call_id: ended, status, content, .. } if ended == call_id => {
                 Some(match status {
                     ToolStatus::Denied => RecordedPermission::Denied(
                         content.iter().filter_map(|block| block.as_text()).collect(),

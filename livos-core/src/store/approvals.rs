@@ -49,8 +49,10 @@ pub trait ApprovalStore: WorkSignals {
     /// # Errors
     /// [`StoreError::NotFound`] when there is none, [`StoreError::Conflict`] when it was decided or its time
     /// is over, or when it could not be written; then nothing changed.
-    async fn resolve_approval(&self, resolve: ResolveApproval)
-    -> Result<ApprovalRecord, StoreError>;
+    async fn resolve_approval(
+        &self,
+        resolve: ResolveApproval,
+    ) -> Result<ApprovalRecord, StoreError>;
 
     /// One request.
     ///

@@ -185,7 +185,9 @@ impl World {
     async fn result(&self, session: SessionId, call: &str) -> (ToolStatus, String) {
         let entries = self.store.read(session, 0, 1000).await.unwrap();
         let mut results = entries.iter().filter_map(|entry| match &entry.kind {
-            EventKind::ToolFinished { call_id, status, content, .. } if call_id.as_str() == call => {
+            EventKind::ToolFinished { call_id, status, content, .. }
+                if call_id.as_str() == call =>
+            {
                 Some((*status, content.iter().filter_map(|block| block.as_text()).collect()))
             }
             _ => None,
@@ -560,7 +562,8 @@ fn work(world: &World, manager: &ApprovalManager, script: Vec<Script>, places: u
 
 async fn admit(world: &World, text: &str) -> (SessionId, RunId) {
     let session = SessionId::generate();
-    let mut run = NewRun::new(session, Message::user(text), livos_core::Timestamp::from_unix_micros(0));
+    let mut run =
+        NewRun::new(session, Message::user(text), livos_core::Timestamp::from_unix_micros(0));
     run.mode = QueueMode::Queue;
     let id = run.run_id;
     world.store.admit(run).await.unwrap();

@@ -51,7 +51,8 @@ impl Attendance {
             Self::Wait => {
                 let id = request.approval_id;
                 let verb = if is_question { "answer" } else { "approve" };
-                let how = format!("  waiting for somebody else; `livos approvals {verb} {id}` does it");
+                let how =
+                    format!("  waiting for somebody else; `livos approvals {verb} {id}` does it");
                 terminal.aside(Style::Quiet, how)?;
                 return Ok(Attended::GoesOn);
             }
@@ -98,7 +99,10 @@ async fn ask(
         let (prompt, read): (_, fn(&str, &ApprovalRequest) -> Result<Value, String>) =
             match &request.question {
                 Some(_) => ("answer (empty declines) › ", read_answer),
-                None => ("[y] once, [s] session, [a] always, [t] tool in session, [n] no › ", read_choice),
+                None => (
+                    "[y] once, [s] session, [a] always, [t] tool in session, [n] no › ",
+                    read_choice,
+                ),
             };
         let Some(line) = read_line(prompt).await? else { return Ok(None) };
         match read(line.trim(), request) {
@@ -188,7 +192,8 @@ mod tests {
         let read = |line| read_choice(line, &call);
         assert_eq!(read("y"), Ok(json!({ "decision": "approve" })));
         assert_eq!(read("No not now"), Ok(json!({ "decision": "deny", "note": "not now" })));
-        let tool = json!({ "decision": "approve", "scope": "session", "pattern": { "tool": "shell" } });
+        let tool =
+            json!({ "decision": "approve", "scope": "session", "pattern": { "tool": "shell" } });
         assert_eq!(read("t"), Ok(tool));
         assert!(read("maybe").is_err() && read("").is_err());
     }

@@ -209,7 +209,8 @@ impl View {
                     Ok(())
                 }
                 None => {
-                    let call = format!("? {} {}", request.tool, shortened(&request.input.to_string()));
+                    let call =
+                        format!("? {} {}", request.tool, shortened(&request.input.to_string()));
                     self.aside(Style::Name, call)?;
                     self.aside(Style::Quiet, format!("  {}", request.reason))
                 }

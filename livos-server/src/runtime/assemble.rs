@@ -36,13 +36,12 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     add_own_tools(&tools, &config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let secrets: Arc<[Secret]> = secrets.into();
-    let approvals =
-        ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
-            .policies(config.approvals.policies)
-            .expiry(config.approvals.expiry)
-            .clock(Arc::clone(&app.clock))
-            .secrets(Arc::clone(&secrets))
-            .build();
+    let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
+        .policies(config.approvals.policies)
+        .expiry(config.approvals.expiry)
+        .clock(Arc::clone(&app.clock))
+        .secrets(Arc::clone(&secrets))
+        .build();
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)

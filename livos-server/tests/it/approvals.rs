@@ -47,12 +47,16 @@ async fn of_two_answers_one_wins_and_the_other_gets_a_409() {
     let session = server.session().await;
     let run = server.say(&session, "Write it.").await;
     let approval = waiting(&server).await;
-    assert_eq!((&approval["tool"], &approval["effect"]), (&json!("file_write"), &json!("idempotent")));
+    assert_eq!(
+        (&approval["tool"], &approval["effect"]),
+        (&json!("file_write"), &json!("idempotent"))
+    );
     assert_eq!(approval["input"], json!({ "path": "a.md", "content": "hello" }));
     assert_eq!(server.get(&format!("/api/runs/{run}")).await.json()["status"], "waiting");
     let waits = server.get("/api/runs?status=waiting").await.json();
     assert_eq!(waits["items"][0]["id"], run.as_str());
-    let (yes, no) = (json!({ "decision": "approve" }), json!({ "decision": "deny", "via": "test" }));
+    let (yes, no) =
+        (json!({ "decision": "approve" }), json!({ "decision": "deny", "via": "test" }));
     let place = path(&approval);
     let (first, second) = tokio::join!(server.post(&place, &yes), server.post(&place, &no));
     let (won, lost) = if first.status == 200 { (first, second) } else { (second, first) };
@@ -64,7 +68,10 @@ async fn of_two_answers_one_wins_and_the_other_gets_a_409() {
     assert_eq!(late.status, 409, "{}", late.text);
     let audit = server.get("/api/approvals/audit").await.json();
     assert_eq!(audit["items"].as_array().unwrap().len(), 1, "{audit}");
-    assert_eq!((&audit["items"][0]["by"], &audit["items"][0]["from"]), (&json!("owner"), &json!("127.0.0.1")));
+    assert_eq!(
+        (&audit["items"][0]["by"], &audit["items"][0]["from"]),
+        (&json!("owner"), &json!("127.0.0.1"))
+    );
     server.stop().await;
 }
 
@@ -76,7 +83,8 @@ async fn observers_see_that_a_run_waits_and_what_was_decided() {
     server.say(&session, "Write it.").await;
     events.until("5:approval_requested").await;
     let approval = waiting(&server).await;
-    let answer = json!({ "decision": "approve", "scope": "always", "pattern": { "tool": "file_*" } });
+    let answer =
+        json!({ "decision": "approve", "scope": "always", "pattern": { "tool": "file_*" } });
     let decided = server.post(&path(&approval), &answer).await;
     assert_eq!(decided.status, 200, "{}", decided.text);
     assert_eq!(decided.json()["status"], "approved");
@@ -85,9 +93,11 @@ async fn observers_see_that_a_run_waits_and_what_was_decided() {
     let rules = server.get("/api/approvals/rules").await.json();
     assert_eq!(rules["items"][0]["description"], "file_* with any arguments", "{rules}");
     let id = rules["items"][0]["id"].as_str().unwrap();
-    let removed = server.call(Method::DELETE, &format!("/api/approvals/rules/{id}"), &json!({})).await;
+    let removed =
+        server.call(Method::DELETE, &format!("/api/approvals/rules/{id}"), &json!({})).await;
     assert_eq!(removed.status, 204);
-    let again = server.call(Method::DELETE, &format!("/api/approvals/rules/{id}"), &json!({})).await;
+    let again =
+        server.call(Method::DELETE, &format!("/api/approvals/rules/{id}"), &json!({})).await;
     assert_eq!(again.status, 404);
     server.stop().await;
 }
@@ -102,7 +112,10 @@ async fn bad_answers_change_nothing_and_say_what_is_wrong() {
     for (body, field) in [
         (json!({ "decision": "approve", "answer": "x" }), "answer"),
         (json!({ "decision": "approve", "pattern": { "tool": "x" } }), "pattern"),
-        (json!({ "decision": "approve", "scope": "run", "pattern": { "tool": "" } }), "pattern.tool"),
+        (
+            json!({ "decision": "approve", "scope": "run", "pattern": { "tool": "" } }),
+            "pattern.tool",
+        ),
         (
             json!({ "decision": "approve", "scope": "run", "pattern": { "tool": "x", "arguments": { "a": "\\" } } }),
             "pattern.arguments.a",

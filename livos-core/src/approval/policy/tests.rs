@@ -98,9 +98,8 @@ fn rules_come_before_policies_and_denying_ones_first() {
 fn of_rules_that_allow_and_ask_the_newest_counts() {
     let never = ApprovalPolicies::all(ApprovalPolicy::Never);
     let (allow, ask) = (rule(RuleAction::Allow), rule(RuleAction::Ask));
-    let asked = |rules: &[ApprovalRule]| {
-        letter(&decide(&never, rules, Effect::ReadOnly, Trust::Owner))
-    };
+    let asked =
+        |rules: &[ApprovalRule]| letter(&decide(&never, rules, Effect::ReadOnly, Trust::Owner));
     assert_eq!(asked(std::slice::from_ref(&ask)), '?');
     assert_eq!(asked(&[ask.clone(), allow.clone()]), '.');
     assert_eq!(asked(&[allow.clone(), ask.clone()]), '?');
@@ -110,8 +109,7 @@ fn of_rules_that_allow_and_ask_the_newest_counts() {
 #[test]
 fn a_tool_that_asks_people_needs_no_approval() {
     let exempt = vec!["file_write".into()];
-    let policies =
-        ApprovalPolicies { exempt, ..ApprovalPolicies::all(ApprovalPolicy::Always) };
+    let policies = ApprovalPolicies { exempt, ..ApprovalPolicies::all(ApprovalPolicy::Always) };
     assert_eq!(decide(&policies, &[], Effect::ReadOnly, Trust::Group), Verdict::Allow);
     let denied = decide(&policies, &[rule(RuleAction::Deny)], Effect::ReadOnly, Trust::Group);
     assert_eq!(letter(&denied), 'x');

@@ -77,7 +77,10 @@ impl Approvals {
 }
 
 impl Tables {
-    fn resolve_approval(&mut self, resolve: &ResolveApproval) -> Result<ApprovalRecord, StoreError> {
+    fn resolve_approval(
+        &mut self,
+        resolve: &ResolveApproval,
+    ) -> Result<ApprovalRecord, StoreError> {
         let id = resolve.id();
         let found = self.approvals.records.get(&id).cloned();
         let mut record = found.ok_or_else(|| StoreError::not_found("approval", &id))?;

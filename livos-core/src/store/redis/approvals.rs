@@ -136,9 +136,8 @@ impl ApprovalStore for RedisStore {
     async fn approval_rules(&self) -> Result<Arc<[ApprovalRule]>, StoreError> {
         let all: HashMap<String, String> =
             self.ask(&self.command("HGETALL", &[&"approval-rules"])).await?;
-        let read = |rule: &String| {
-            serde_json::from_str(rule).map_err(|error| damaged("rule", &error))
-        };
+        let read =
+            |rule: &String| serde_json::from_str(rule).map_err(|error| damaged("rule", &error));
         let mut rules = all.values().map(read).collect::<Result<Vec<ApprovalRule>, _>>()?;
         rules.sort_by_key(|rule| rule.id);
         Ok(rules.into())

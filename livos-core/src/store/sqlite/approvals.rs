@@ -114,7 +114,8 @@ impl ApprovalStore for SqliteStore {
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
         let removed = self.writer.run(move |db| {
-            let removed = execute(db, "DELETE FROM approval_rules WHERE id = ?1", [key(id.as_u128())])?;
+            let removed =
+                execute(db, "DELETE FROM approval_rules WHERE id = ?1", [key(id.as_u128())])?;
             if removed > 0 {
                 note(db, &audit)?;
             }

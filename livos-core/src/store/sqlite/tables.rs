@@ -167,7 +167,11 @@ impl Tables<'_> {
         Ok(first)
     }
 
-    pub(super) fn write_one(&mut self, session_id: SessionId, entry: NewEntry) -> Result<u64, StoreError> {
+    pub(super) fn write_one(
+        &mut self,
+        session_id: SessionId,
+        entry: NewEntry,
+    ) -> Result<u64, StoreError> {
         let text = EntryText::of(&entry)?;
         self.write(session_id, vec![entry], vec![text])
     }

@@ -295,7 +295,11 @@ async fn rules_are_kept(store: &Shared) -> Verdict {
     let actions: Vec<_> = audit.iter().map(|entry| &entry.action).collect();
     let is_right = matches!(
         actions.as_slice(),
-        [AuditAction::RuleRemoved { .. }, AuditAction::RuleAdded { .. }, AuditAction::RuleAdded { .. }]
+        [
+            AuditAction::RuleRemoved { .. },
+            AuditAction::RuleAdded { .. },
+            AuditAction::RuleAdded { .. }
+        ]
     );
     ensure!(is_right, "the audit has {actions:?}");
     Ok(())

@@ -73,7 +73,6 @@ impl From<LeastTrust> for Trust {
 }
 
 pub(in crate::api) async fn list(call: Call) -> Answer {
-    call.query().finish()?;
     let rules = call.app.engine().await.approvals.rules().await?;
     Reply::ok(&List::whole(rules.iter().map(Rule::from).collect()))
 }
@@ -109,7 +108,10 @@ pub(in crate::api) async fn add(call: Call) -> Answer {
 
 pub(in crate::api) fn describe_add(operation: Operation) -> Operation {
     operation
-        .named("add_approval_rule", "Add a rule: calls that are made without asking, always asked about, or never made.")
+        .named(
+            "add_approval_rule",
+            "Add a rule: calls that are made without asking, always asked about, or never made.",
+        )
         .body::<NewRule>()
         .answers::<Rule>(201, "It.")
         .problem(ProblemKind::Conflict)
