@@ -173,8 +173,8 @@ fn a_run_survives_being_stored_at_any_step() {
     assert_eq!(serde_json::from_str::<AgentRun>(&stored).unwrap(), run);
 }
 
-fn requested(call_id: &str, question: Option<&str>) -> (crate::id::ApprovalId, EventKind) {
-    let id = crate::id::ApprovalId::generate();
+fn requested(call_id: &str, question: Option<&str>) -> (ApprovalId, EventKind) {
+    let id = ApprovalId::generate();
     let request = serde_json::from_value(json!({
         "approval_id": id,
         "call_id": call_id,
@@ -191,7 +191,7 @@ fn requested(call_id: &str, question: Option<&str>) -> (crate::id::ApprovalId, E
     (id, EventKind::ApprovalRequested(Arc::new(request.unwrap())))
 }
 
-fn decided(id: crate::id::ApprovalId, call_id: &str, decision: ApprovalDecision) -> EventKind {
+fn decided(id: ApprovalId, call_id: &str, decision: ApprovalDecision) -> EventKind {
     let resolution = json!({
         "approval_id": id,
         "call_id": call_id,
