@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use livos_core::AIProvider;
 use livos_core::AgentLoop;
+use livos_core::AgentLoopBuilder;
 use livos_core::Budget;
 use livos_core::ChatChunk;
 use livos_core::ChatRequest;
@@ -61,6 +62,17 @@ impl Tool for Add {
 /// # Errors
 /// When the tool is refused.
 pub fn agent(provider: Arc<dyn AIProvider>, delivery: Delivery) -> Result<AgentLoop, Failure> {
+    Ok(builder(provider, delivery)?.build())
+}
+
+/// The same before it is built, to be given more.
+///
+/// # Errors
+/// When the tool is refused.
+pub fn builder(
+    provider: Arc<dyn AIProvider>,
+    delivery: Delivery,
+) -> Result<AgentLoopBuilder, Failure> {
     let tools = ToolRegistry::new();
     tools.register(Add)?;
     let budget = Budget::default()
@@ -72,8 +84,7 @@ pub fn agent(provider: Arc<dyn AIProvider>, delivery: Delivery) -> Result<AgentL
         .system_prompt(SYSTEM)
         .tools(tools)
         .budget(budget)
-        .delivery(delivery)
-        .build())
+        .delivery(delivery))
 }
 
 /// One run, with every event read.

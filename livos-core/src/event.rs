@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::approval::ApprovalRequest;
+use crate::approval::ApprovalResolution;
 use crate::budget::Budget;
 use crate::clock::Timestamp;
 use crate::id::ModelName;
@@ -192,6 +194,10 @@ pub enum EventKind {
         #[serde(default)]
         truncated: bool,
     },
+    /// A person is asked; what waits for the answer does nothing until it comes.
+    ApprovalRequested(Arc<ApprovalRequest>),
+    /// A person, or time, decided. Written by whoever decided, so it may come between any other entries.
+    ApprovalResolved(Arc<ApprovalResolution>),
     /// A model call failed and will be repeated.
     ProviderRetry {
         /// Who failed.
@@ -293,6 +299,8 @@ impl EventKind {
             Self::ToolStarted { .. } => "tool_started",
             Self::ToolProgress { .. } => "tool_progress",
             Self::ToolFinished { .. } => "tool_finished",
+            Self::ApprovalRequested(_) => "approval_requested",
+            Self::ApprovalResolved(_) => "approval_resolved",
             Self::ProviderRetry { .. } => "provider_retry",
             Self::ProviderSwitched { .. } => "provider_switched",
             Self::Compacted { .. } => "compacted",

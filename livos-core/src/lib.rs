@@ -58,6 +58,8 @@
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
 //! - **Durable runs**: admit a [`NewRun`] to a [`RunQueue`]; a [`Worker`] drives it and a [`DeliveryWorker`]
 //!   takes the reply to a [`ReplySink`].
+//! - **People**: an [`ApprovalManager`] asks them before calls are made, as [`ApprovalPolicies`] say, and takes
+//!   their answers; a tool asks with [`ToolContext::ask`].
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
@@ -86,6 +88,7 @@
 )]
 
 mod agent;
+mod approval;
 mod budget;
 mod cancel;
 mod clock;
@@ -109,59 +112,27 @@ mod text_tools;
 mod tool;
 mod worker;
 
-pub use self::agent::{
-    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
-    CompactionRequest, EndRecord, Ending, PendingCall, RunControl, RunHandle, RunOutcome,
-    RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
-};
-pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
+pub use self::agent::{AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport, CompactionRequest, Ending, EndRecord, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript};
+pub use self::approval::{Answer, Answerer, APPROVAL_EXPIRY, ApprovalDecision, ApprovalError, ApprovalManager, ApprovalManagerBuilder, ApprovalPolicies, ApprovalPolicy, ApprovalRequest, ApprovalResolution, ApprovalRule, ApprovalScope, ApprovalSurface, Approve, ArgumentsFingerprint, AskError, CallFingerprint, CallInQuestion, MAX_RULES, PatternError, Question, QuestionReply, RuleAction, RulePattern, RuleScope, Verdict, verdict};
+pub use self::budget::{Budget, BudgetLimit, BudgetMeter, PausedBudget};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::compaction::{CompactionPolicy, SummaryError};
-pub use self::context::{
-    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
-};
+pub use self::context::{ContextError, ContextReport, EstimatedTokens, message_tokens, TokenCounter};
 #[doc(hidden)]
 pub use self::crash_point::CrashPoint;
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub use self::crash_point::arm as arm_crash_point;
-pub use self::delivery::{
-    ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
-    Repetition, ReplySink, SinkAnswer,
-};
-pub use self::event::{
-    AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
-    Position, RunError, RunStatus, ToolStatus,
-};
-pub use self::feed::{AtEnd, EventFeed, LocalFeed, Shown, Watch, follow};
-pub use self::id::{
-    DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
-    UserId, WorkerId,
-};
-pub use self::message::{
-    ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
-    NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage,
-};
+pub use self::delivery::{ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS, Repetition, ReplySink, SinkAnswer};
+pub use self::event::{AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind, Position, RunError, RunStatus, ToolStatus};
+pub use self::feed::{AtEnd, EventFeed, follow, LocalFeed, Shown, Watch};
+pub use self::id::{ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId, SessionId, ToolCallId, ToolName, UserId, WorkerId};
+pub use self::message::{ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd, NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage};
 pub use self::origin::{Origin, Trigger, Trust};
-pub use self::provider::{
-    AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
-    Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,
-    ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
-    ToolChoice, ToolSupport,
-};
+pub use self::provider::{AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState, Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth, ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers, ToolChoice, ToolSupport};
 pub use self::secret::Secret;
-pub use self::store::{
-    Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
-    ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,
-    DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
-    Lease, LeaseToken, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page,
-    ParseCursorError, PendingInput, QueueMode, RenewRequest, Renewal, Reply, ReplyAddress,
-    RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch,
-    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
-    Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery,
-    UsageRow, UsageTotal, WorkSignal, WorkSignals,
-};
+pub use self::store::{Admission, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore, AuditAction, AuditEntry, CallStatus, Cancellation, CancelRequest, Claim, Claimed, ClaimedDelivery, ClaimRequest, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState, DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page, ParseCursorError, PendingInput, QueueMode, Renewal, RenewRequest, Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch, SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings, Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals};
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
 #[cfg(feature = "redis")]
@@ -170,10 +141,5 @@ pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use self::text_tools::fuzz_text_tools;
-pub use self::tool::{
-    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
-    ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
-};
-pub use self::worker::{
-    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, RunObserver, TakeOver, Worker, WorkerSettings,
-};
+pub use self::tool::{Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec};
+pub use self::worker::{DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, RunObserver, TakeOver, Worker, WorkerSettings};

@@ -29,6 +29,7 @@ pub use self::spec::Concurrency;
 pub use self::spec::Effect;
 pub use self::spec::ToolSpec;
 
+pub(crate) use self::arguments::ArgumentSchema;
 pub(crate) use self::arguments::InvalidArguments;
 pub(crate) use self::erased::CallFailure;
 pub(crate) use self::erased::ErasedTool;

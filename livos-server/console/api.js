@@ -107,9 +107,11 @@ export const compactSession = (session, instructions) =>
 /** Stops a run. */
 export const cancelRun = (run) => json('POST', `api/runs/${id(run)}/cancel`);
 
-/** Answers an approval: `approve` or `deny`, for `once`, `run`, `session` or `always`. */
-export const decide = (approval, decision, scope) =>
-  json('POST', `api/approvals/${id(approval)}`, { body: { decision, scope } });
+/** What the agent asked, newest first, as far as it stands there: `pending`, `approved`... */
+export const listApprovals = (status) => json('GET', `api/approvals?status=${id(status)}&limit=100`);
+
+/** Answers what the agent asked: `{decision: 'approve' | 'deny', scope?, pattern?, answer?, note?}`. */
+export const decide = (approval, answer) => json('POST', `api/approvals/${id(approval)}`, { body: answer });
 
 /** The models that can be chosen, each as `{id, provider, model, isDefault}`. */
 export async function listModels() {

@@ -6,6 +6,7 @@ import { byId, h, toast } from './dom.js';
 import { EventStream } from './events.js';
 import { titleFrom } from './format.js';
 import { icon } from './icons.js';
+import { Inbox } from './inbox.js';
 import { setUpLogin } from './login.js';
 import { ModelPicker } from './model_picker.js';
 import { SessionList, titleOf } from './session_list.js';
@@ -40,6 +41,7 @@ const sessions = new SessionList({
     if (!wide.matches) openDrawer();
   },
 });
+const inbox = new Inbox((id) => { location.hash = `#/s/${id}`; });
 const models = new ModelPicker(showDemo);
 const composer = new Composer({ send, stop });
 const transcript = new Transcript({
@@ -94,7 +96,10 @@ async function show(id) {
 
 function follow(id, after) {
   stream = new EventStream(id, after, {
-    onEvent: (event) => transcript.push(event),
+    onEvent: (event) => {
+      transcript.push(event);
+      if (event.type.startsWith('approval_') || event.type === 'run_finished') inbox.refreshSoon();
+    },
     onRestart: () => transcript.restart(),
     onState: (state) => {
       if (state.kind !== 'connecting') body.classList.remove('opening');
@@ -273,6 +278,7 @@ async function enter() {
       h('button', { type: 'button', className: 'ghost', onclick: () => location.reload() }, 'Reload'));
     return;
   }
+  inbox.refreshSoon();
   session = undefined;
   body.dataset.view = 'console';
   const [, id] = /^#\/s\/([\w-]+)$/.exec(location.hash) ?? [];
@@ -328,7 +334,9 @@ function setUp() {
   wide.addEventListener('change', closeDrawer);
   window.addEventListener('hashchange', route);
   window.addEventListener('focus', () => {
-    if (body.dataset.view === 'console') refreshSoon();
+    if (body.dataset.view !== 'console') return;
+    refreshSoon();
+    inbox.refreshSoon();
   });
   setUpLogin(enter);
   api.whenUnauthorised(needLogin);

@@ -1,4 +1,4 @@
-// A question the agent asks before it does something that matters.
+// What the agent asks: whether it may do something that matters, or a question of its own.
 
 import { h, toast } from './dom.js';
 import { icon } from './icons.js';
@@ -6,43 +6,108 @@ import { codeBlock } from './markdown.js';
 
 const DECISIONS = { approved: 'Approved', denied: 'Denied', expired: 'Expired', abandoned: 'No longer needed' };
 
-/** The card of one approval; `decide(id, decision, scope)` answers it. */
-export function approvalCard({ approval_id: id, tool, input, reason }, decide) {
-  const answers = h('div', { className: 'approval-actions' });
-  const element = h('div', { className: 'approval', role: 'group', 'aria-label': `Approval for ${tool}` },
-    h('div', { className: 'approval-head' }, icon('hand', 20), h('span', {}, h('strong', {}, 'Allow '), h('code', {}, tool), h('strong', {}, '?'))),
-    reason && h('p', {}, reason),
-    codeBlock(JSON.stringify(input, null, 2), 'json'),
-    answers);
+/** The card of one request; `decide(id, {decision, scope?, pattern?, answer?})` answers it. */
+export function approvalCard(request, decide) {
+  return request.question ? questionCard(request, decide) : permissionCard(request, decide);
+}
 
-  const answer = async (decision, scope) => {
-    for (const button of answers.children) button.disabled = true;
+function permissionCard({ approval_id: id, tool, input, reason }, decide) {
+  const card = new Card(`Approval for ${tool}`, (answer) => decide(id, answer));
+  const head = h('div', { className: 'approval-head' },
+    icon('hand', 20), h('span', {}, h('strong', {}, 'Allow '), h('code', {}, tool), h('strong', {}, '?')));
+  card.element.append(head, reason ? h('p', {}, sentence(reason)) : '', codeBlock(JSON.stringify(input, null, 2), 'json'), card.actions);
+  card.offer('Allow once', 'button primary', { decision: 'approve' });
+  card.offer('Allow this in the session', 'button', { decision: 'approve', scope: 'session' });
+  card.offer(`Allow ${tool} in the session`, 'button', { decision: 'approve', scope: 'session', pattern: { tool } });
+  card.offer('Always allow this', 'button', { decision: 'approve', scope: 'always' });
+  card.offer('Deny', 'button', { decision: 'deny' });
+  return card;
+}
+
+function questionCard({ approval_id: id, question }, decide) {
+  const card = new Card('Question from the agent', (answer) => decide(id, answer));
+  const head = h('div', { className: 'approval-head' }, icon('hand', 20), h('strong', {}, question.text));
+  card.element.append(head);
+  if (question.choices?.length) {
+    for (const choice of question.choices) card.offer(choice, 'button', { decision: 'approve', answer: choice });
+    card.element.append(card.actions);
+  } else {
+    card.element.append(answerForm(question, card));
+  }
+  card.offer('Decline', 'ghost', { decision: 'deny' });
+  return card;
+}
+
+/** A box for a free answer, or for the object that a schema describes. */
+function answerForm({ text, schema }, card) {
+  const box = h('textarea', {
+    className: 'field approval-answer', rows: schema ? 4 : 2, required: true, 'aria-label': `Answer to: ${text}`,
+    placeholder: schema ? 'An answer as JSON' : 'Your answer',
+  });
+  const form = h('form', {},
+    schema ? codeBlock(JSON.stringify(schema, null, 2), 'json') : '', box, card.actions);
+  card.actions.append(h('button', { className: 'button primary' }, 'Answer'));
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    let answer = box.value;
     try {
-      await decide(id, decision, scope);
+      if (schema) answer = JSON.parse(answer);
     } catch (error) {
-      toast(error.status === 409 ? 'Somebody else already decided this.' : error.message);
-      for (const button of answers.children) button.disabled = false;
+      toast(`That is no JSON. ${error.message}`);
+      return;
     }
-  };
-  const button = (label, className, decision, scope) =>
-    h('button', { type: 'button', className, onclick: () => answer(decision, scope) }, label);
-  answers.append(
-    button('Allow once', 'button primary', 'approve', 'once'),
-    button('Allow in this session', 'button', 'approve', 'session'),
-    button('Deny', 'button', 'deny', 'once'));
+    card.answer({ decision: 'approve', answer });
+  });
+  return form;
+}
 
-  const settle = (text) => {
-    element.classList.add('settled');
-    answers.replaceChildren(h('span', { className: 'note' }, text));
-  };
-  return {
-    element,
-    resolved({ decision, by, via }) {
-      const who = [by && `by ${by}`, via && `via ${via}`].filter(Boolean).join(' ');
-      settle([DECISIONS[decision] ?? decision, who].filter(Boolean).join(' '));
-    },
-    close() {
-      if (!element.classList.contains('settled')) settle('The run ended before this was decided.');
-    },
-  };
+class Card {
+  actions = h('div', { className: 'approval-actions' });
+  #decide;
+
+  constructor(label, decide) {
+    this.element = h('div', { className: 'approval', role: 'group', 'aria-label': label });
+    this.#decide = decide;
+  }
+
+  offer(label, className, answer) {
+    this.actions.append(h('button', { type: 'button', className, onclick: () => this.answer(answer) }, label));
+  }
+
+  async answer(answer) {
+    this.#disable(true);
+    try {
+      await this.#decide(answer);
+    } catch (error) {
+      toast(error.status === 409 ? 'This was decided already, or its run has ended.' : error.message);
+      this.#disable(false);
+    }
+  }
+
+  /** The request was decided. */
+  resolved({ decision, by, via, answer }) {
+    const said = answer === undefined ? '' : `“${typeof answer === 'string' ? answer : JSON.stringify(answer)}”`;
+    const what = said ? `Answered ${said}` : DECISIONS[decision] ?? decision;
+    const who = [by && `by ${by}`, via && `via ${via}`].filter(Boolean).join(' ');
+    this.#settle([what, who].filter(Boolean).join(' '));
+  }
+
+  /** The run is over. */
+  close() {
+    if (!this.element.classList.contains('settled')) this.#settle('The run ended before this was decided.');
+  }
+
+  #settle(text) {
+    this.element.classList.add('settled');
+    this.element.querySelector('form')?.replaceWith(this.actions);
+    this.actions.replaceChildren(h('span', { className: 'note' }, text));
+  }
+
+  #disable(off) {
+    for (const control of this.element.querySelectorAll('button, textarea')) control.disabled = off;
+  }
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -63,7 +63,7 @@ export class RunView {
   #startedAt = 0;
   #phase = 'Waiting for its turn';
 
-  /** `actions`: `again(text)`, `fork(seq, text)`, `decide(id, decision, scope)`. */
+  /** `actions`: `again(text)`, `fork(seq, text)`, `decide(id, answer)`. */
   constructor(id, actions) {
     this.id = id;
     this.#actions = actions;
@@ -160,7 +160,7 @@ export class RunView {
     const card = approvalCard(event, this.#actions.decide);
     this.#approvals.set(event.approval_id, card);
     this.#openReply().append(card.element);
-    this.#phase = 'Waiting for your approval';
+    this.#phase = event.question ? 'Waiting for your answer' : 'Waiting for your approval';
   }
 
   _approval_resolved(event) {

@@ -1,5 +1,6 @@
 //! The routes, and who answers them: the one table of this server.
 
+mod approvals;
 mod archive;
 mod backup;
 mod catalog;
@@ -61,6 +62,18 @@ pub(crate) fn routes() -> Vec<Route> {
             deliveries::requeue,
             deliveries::describe_requeue,
         ),
+        get("/api/approvals", Key, approvals::list, approvals::describe_list),
+        get("/api/approvals/audit", Key, approvals::audit, approvals::describe_audit),
+        get("/api/approvals/rules", Key, approvals::rules, approvals::describe_rules),
+        post("/api/approvals/rules", Key, approvals::add_rule, approvals::describe_add_rule),
+        delete(
+            "/api/approvals/rules/{id}",
+            Key,
+            approvals::remove_rule,
+            approvals::describe_remove_rule,
+        ),
+        get("/api/approvals/{id}", Key, approvals::show, approvals::describe_show),
+        post("/api/approvals/{id}", Key, approvals::decide, approvals::describe_decide),
         get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
         post("/api/backup", Key, backup::back_up, backup::describe_back_up),

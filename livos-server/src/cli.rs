@@ -4,6 +4,8 @@
 //! start one inside the process when none is running, on a port of its own, so
 //! that there is one way to do each thing and nothing to start first.
 
+mod approvals;
+mod attendance;
 mod backup;
 mod chat;
 mod client;
@@ -40,6 +42,8 @@ mod exit {
     pub(super) const NO_SERVER: u8 = 3;
     /// The run's budget is used up; what it printed is its summary.
     pub(super) const EXHAUSTED: u8 = 4;
+    /// The agent asked, and nobody could answer; the run was stopped.
+    pub(super) const NEEDS_APPROVAL: u8 = 5;
     /// The run was stopped, as by Ctrl-C.
     pub(super) const CANCELLED: u8 = 130;
 }
@@ -74,7 +78,7 @@ enum Command {
     /// The answer goes to standard output, everything else (reasoning, tools, errors) to standard error.
     ///
     /// Exit codes: 0 completed, 1 failed or refused, 2 not typed as it must be, 3 no server that
-    /// takes the key, 4 budget used up, 130 stopped.
+    /// takes the key, 4 budget used up, 5 nobody could answer what the agent asked, 130 stopped.
     Run(run::RunArgs),
     /// List, search, show, fork, export and import conversations
     Sessions(sessions::SessionsArgs),
@@ -82,6 +86,8 @@ enum Command {
     Compact(compact::CompactArgs),
     /// List, show and stop runs
     Runs(runs::RunsArgs),
+    /// See what waits for you, answer it, and make rules about tool calls
+    Approvals(approvals::ApprovalsArgs),
     /// Show what model calls used and cost
     Usage(usage::UsageArgs),
     /// Show what the server is doing
@@ -117,6 +123,7 @@ impl Cli {
             Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
             Command::Compact(args) => compact::compact(&self.target, environment, &args).await,
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
+            Command::Approvals(args) => approvals::approvals(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

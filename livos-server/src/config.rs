@@ -18,6 +18,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use livos_core::ApprovalPolicies;
 use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::MicroUsd;
@@ -47,6 +48,7 @@ pub struct Config {
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
     pub(crate) http: HttpSettings,
+    pub(crate) approvals: ApprovalSettings,
 }
 
 /// Where journals and sessions are kept.
@@ -107,6 +109,13 @@ pub(crate) struct AgentSettings {
     /// What all runs together may cost in a day.
     pub(crate) daily_limit: Option<MicroUsd>,
     pub(crate) compaction: CompactionPolicy,
+}
+
+/// What people are asked about, and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct ApprovalSettings {
+    pub(crate) policies: ApprovalPolicies,
+    pub(crate) expiry: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

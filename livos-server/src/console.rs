@@ -75,6 +75,7 @@ static ASSETS: &[Asset] = &[
     asset!("highlight.js", SCRIPT),
     asset!("icon.svg", PICTURE),
     asset!("icons.js", SCRIPT),
+    asset!("inbox.js", SCRIPT),
     asset!("index.html", HTML),
     asset!("login.js", SCRIPT),
     asset!("markdown.js", SCRIPT),

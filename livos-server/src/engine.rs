@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use livos_core::AIProvider;
 use livos_core::AgentLoop;
+use livos_core::ApprovalManager;
 use livos_core::CircuitState;
 use livos_core::ModelInfo;
 use livos_core::ModelName;
@@ -29,6 +30,7 @@ pub(crate) struct Engine {
     pub(crate) tools: ToolRegistry,
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
+    pub(crate) approvals: ApprovalManager,
 }
 
 /// Records runs for tests, without the secrets that this server knows.

@@ -247,7 +247,7 @@ impl Runs {
 
     async fn unfinished(&self, session: SessionId) -> Result<HashSet<RunId>, StoreError> {
         let mut open = HashSet::new();
-        for state in [RunState::Queued, RunState::Running] {
+        for state in [RunState::Queued, RunState::Running, RunState::Waiting] {
             let filter = RunFilter { session_id: Some(session), state: Some(state), before: None };
             let runs = self.0.store.runs(filter, CLOSE_BATCH).await?.items;
             open.extend(runs.into_iter().map(|run| run.id));
@@ -279,5 +279,10 @@ impl Runs {
     /// How many runs are driven here.
     pub(crate) fn driving(&self) -> usize {
         self.0.worker.driving()
+    }
+
+    /// Tells those who watch a session of an entry that no worker wrote.
+    pub(crate) fn grown(&self, session: SessionId, seq: u64) {
+        self.0.feed.grown(session, seq);
     }
 }

@@ -1,4 +1,4 @@
-//! Files, shell and time tools for agents built on [`livos_core`].
+//! Files, shell, time and questions to people, for agents built on [`livos_core`].
 //!
 //! ```
 //! use livos_core::ToolRegistry;
@@ -17,6 +17,7 @@
 //! ```
 //!
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
+//! - module [`ask_user`] has `ask_user`
 //! - module [`shell`] has `shell`
 //! - module [`time`] has `time`
 //! - [`WorkspaceRoot`] is the directory they stay beneath
@@ -28,6 +29,7 @@
 //! The feature `fuzzing` opens entry points for fuzzers and is no part of the contract.
 #![expect(clippy::unnecessary_literal_bound, reason = "the signatures are the trait's")]
 
+pub mod ask_user;
 mod blocking;
 pub mod files;
 #[cfg(feature = "fuzzing")]

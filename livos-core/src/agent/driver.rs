@@ -64,7 +64,7 @@ pub(super) struct Driver {
     pub(super) time_is_up: bool,
     pub(super) accounts: Accounts,
     /// What a run has that came out of a queue.
-    queued: Option<Queued>,
+    pub(super) queued: Option<Queued>,
     admitted_at: Timestamp,
     last_seq: u64,
     /// Whether the session's entries up to `last_seq` are all in the transcript.
@@ -167,6 +167,8 @@ impl Driver {
                     self.call_model(turn, access).await?;
                 }
                 Step::CallTools(calls) => self.call_tools(calls).await?,
+                // Rare and long; the future of a run shall not carry it along.
+                Step::AwaitApproval(ids) => Box::pin(self.await_decision(&ids)).await,
                 Step::Finish(ending) => {
                     let late = self.control.close_steering();
                     let is_complete = ending.status == RunStatus::Completed;
@@ -220,6 +222,19 @@ impl Driver {
         Ok(())
     }
 
+    /// Takes in an entry that somebody else wrote, and shows it.
+    pub(super) fn witness(&mut self, event: AgentEvent) {
+        self.run.apply(&event.kind);
+        self.transcript.apply(event.run_id, &event.kind);
+        if let Some(seq) = event.seq() {
+            // Entries of others may lie between; then the transcript is read anew for the next run.
+            if seq == self.last_seq + 1 {
+                self.last_seq = seq;
+            }
+        }
+        self.events.push(event);
+    }
+
     /// Waits until a reader has seen what is about to be done, and can still stop it.
     pub(super) async fn announced(&self) {
         self.events.drained().await;
@@ -256,6 +271,9 @@ impl Driver {
 
     async fn finish(mut self, ending: Ending) -> RunOutcome {
         self.control.close_steering();
+        if self.run.open_approvals().next().is_some() {
+            Box::pin(self.abandon_approvals(|_| true)).await;
+        }
         let outcome = self.outcome(ending, EndRecord::Written);
         let kind = EventKind::RunFinished {
             status: outcome.status,
@@ -366,6 +384,7 @@ fn pass(kind: &EventKind) {
     match kind {
         EventKind::TurnStarted { .. } => CrashPoint::TurnStarted.pass(),
         EventKind::AssistantMessage { .. } => CrashPoint::Answered.pass(),
+        EventKind::ApprovalRequested(_) => CrashPoint::ApprovalRequested.pass(),
         EventKind::ToolStarted { .. } => CrashPoint::ToolStarted.pass(),
         EventKind::RunFinished { .. } => CrashPoint::Finished.pass(),
         _ => {}

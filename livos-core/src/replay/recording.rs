@@ -219,6 +219,8 @@ fn shapes_conversation(kind: &EventKind) -> bool {
         kind,
         EventKind::TurnStarted { .. }
             | EventKind::ToolStarted { .. }
+            | EventKind::ApprovalRequested(_)
+            | EventKind::ApprovalResolved(_)
             | EventKind::ProviderRetry { .. }
             | EventKind::ProviderSwitched { .. }
     )

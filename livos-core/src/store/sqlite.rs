@@ -6,6 +6,7 @@
 //! second process out: two writers on one write-ahead log can corrupt it in the
 //! SQLite this is built with (fixed in 3.51.3).
 
+mod approvals;
 mod backup;
 mod failure;
 mod outbox;
@@ -31,6 +32,7 @@ use rusqlite::Connection;
 use rusqlite::OpenFlags;
 
 use self::failure::Damage;
+use self::approvals::KnownRules;
 use self::failure::store_error;
 use self::reader::Reader;
 use self::writer::Writer;
@@ -69,6 +71,7 @@ pub struct SqliteStore {
     reader: Reader,
     signals: Arc<Signals>,
     damage: Damage,
+    rules: Arc<KnownRules>,
     // Held as long as the store lives; the operating system lets go of it when the process dies.
     _lock: File,
 }
@@ -102,6 +105,7 @@ impl SqliteStore {
             reader: Reader::start(open_to_read(&location)?, damage.clone())?,
             signals,
             damage,
+            rules: Arc::default(),
             location,
             _lock: lock,
         })

@@ -9,6 +9,7 @@ macro_rules! ensure {
 }
 
 mod admission;
+mod approvals;
 mod journal;
 mod leases;
 mod ledger;
@@ -70,6 +71,7 @@ pub async fn check_store(empty: impl AsyncFn() -> Arc<dyn Store>) -> Result<(), 
     steering::check(&empty).await?;
     leases::check(&empty).await?;
     outbox::check(&empty).await?;
+    approvals::check(&empty).await?;
     ledger::check(&empty).await
 }
 

@@ -5,6 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::approval::AskError;
+use crate::approval::Asker;
+use crate::approval::Question;
+use crate::approval::QuestionReply;
 use crate::budget::BudgetMeter;
 use crate::cancel::CancelSignal;
 use crate::clock::Clock;
@@ -22,6 +26,7 @@ pub struct ToolContext {
     call_id: ToolCallId,
     cancel: CancelSignal,
     progress: ProgressSink,
+    asker: Option<Asker>,
 }
 
 /// The part of a [`ToolContext`] that all calls of a run share.
@@ -49,7 +54,35 @@ impl ToolContext {
         cancel: CancelSignal,
         progress: ProgressSink,
     ) -> Self {
-        Self { parts, call_id, cancel, progress }
+        Self { parts, call_id, cancel, progress, asker: None }
+    }
+
+    /// Lets the call ask people.
+    pub(crate) fn with_asker(mut self, asker: Asker) -> Self {
+        self.asker = Some(asker);
+        self
+    }
+
+    /// Asks a person, and waits for the answer: hours, if need be.
+    ///
+    /// The question is in the inbox of the agent's [`ApprovalManager`](crate::ApprovalManager). Waiting counts
+    /// neither against the tool's deadline nor against the run's time. The question outlives the process: when
+    /// the run goes on elsewhere, the call is made again, asks the same, and gets the answer that was given
+    /// meanwhile. So a tool that asks must be [`ReadOnly`](crate::Effect::ReadOnly) or
+    /// [`Idempotent`](crate::Effect::Idempotent), and ask the same
+    /// questions in the same order. The same question of one call is asked once.
+    ///
+    /// # Errors
+    /// When there is nobody to ask, the question is none, or it could not be kept.
+    pub async fn ask(&self, question: Question) -> Result<QuestionReply, AskError> {
+        let Some(asker) = &self.asker else { return Err(AskError::Nobody) };
+        let _standing = self.parts.budget.pause(Arc::clone(&self.parts.clock));
+        asker.ask(&self.call_id, question).await
+    }
+
+    /// Whether [`ask`](Self::ask) reaches anybody.
+    pub fn can_ask(&self) -> bool {
+        self.asker.is_some()
     }
 
     /// The run.

@@ -8,6 +8,7 @@
 )]
 
 mod agent_loop;
+mod approvals;
 mod compaction;
 mod delivery;
 mod events;

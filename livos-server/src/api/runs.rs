@@ -28,9 +28,10 @@ use crate::openapi::any_object;
 /// How long a cancel waits for the run to have stopped before it answers.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(900);
 /// Where a run can stand, as the API writes it.
-const STATES: [(&str, RunState); 6] = [
+const STATES: [(&str, RunState); 7] = [
     ("queued", RunState::Queued),
     ("running", RunState::Running),
+    ("waiting", RunState::Waiting),
     ("completed", RunState::Completed),
     ("failed", RunState::Failed),
     ("cancelled", RunState::Cancelled),
@@ -45,7 +46,7 @@ struct Run {
     id: RunId,
     /// Its session.
     session_id: String,
-    /// Where it stands: `queued`, `running`, `completed`, `failed`, `cancelled` or `exhausted`.
+    /// Where it stands: `queued`, `running`, `waiting` (for a person), `completed`, `failed`, `cancelled` or `exhausted`.
     status: &'static str,
     /// What admitted it: `message`, `api`, `schedule`, `webhook` or `subagent`.
     #[schemars(with = "String")]

@@ -7,6 +7,7 @@ use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
 use super::Target;
+use super::attendance::Attendance;
 use super::client::Client;
 use super::client::ClientError;
 use super::compact;
@@ -27,7 +28,8 @@ const HELP: &str = "\
 /compact [..]  sum up the older messages; add what the summary shall heed
 /help          show this
 /quit          leave (Ctrl-D does too)
-Ctrl-C         stop the answer under way";
+Ctrl-C         stop the answer under way
+When the agent asks, type y, s, a, t or n, or the answer; Ctrl-C then stops the run";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ChatArgs {
@@ -129,7 +131,8 @@ impl Talk {
         self.session = Some(session.clone());
         let mut interrupts = interrupts()?;
         let accepted = client.say(&session, text, self.model.as_deref(), None).await?;
-        follow(client, &session, &accepted, Format::People, &mut interrupts).await.map(drop)
+        let how = (Format::People, Attendance::Ask);
+        follow(client, &session, &accepted, how, &mut interrupts).await.map(drop)
     }
 
     async fn compact(

@@ -73,6 +73,16 @@ pub enum ClientError {
         /// What is wrong.
         reason: String,
     },
+    /// The agent asked, and nobody here can answer; the run was stopped.
+    #[error(
+        "the agent asks for `{tool}` and nobody can answer here, so the run was stopped; \
+         say who answers with `--approvals approve`, `deny` or `wait`, or add a rule with \
+         `livos approvals rules add {tool}`"
+    )]
+    NeedsApproval {
+        /// The tool that was to be called.
+        tool: String,
+    },
     /// The terminal does not take or give text.
     #[error("the terminal failed: {0}")]
     Terminal(String),
@@ -97,6 +107,7 @@ impl ClientError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::NoTask => exit::USAGE,
+            Self::NeedsApproval { .. } => exit::NEEDS_APPROVAL,
             Self::Terminal(_) | Self::File { .. } => exit::FAILED,
             problem if problem.is_about_the_request() => exit::FAILED,
             _ => exit::NO_SERVER,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 use livos_core::AgentEvent;
+use livos_core::ApprovalDecision;
 use livos_core::ContentBlock;
 use livos_core::EventKind;
 use livos_core::Message;
@@ -16,6 +17,8 @@ use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
+use super::attendance::Attendance;
+use super::attendance::Attended;
 use super::client::Accepted;
 use super::client::Client;
 use super::client::ClientError;
@@ -54,7 +57,7 @@ pub(super) async fn follow(
     client: &Client,
     session: &str,
     accepted: &Accepted,
-    format: Format,
+    (format, attendance): (Format, Attendance),
     interrupts: &mut Signal,
 ) -> Result<RunStatus, ClientError> {
     let mut view = View {
@@ -90,6 +93,16 @@ pub(super) async fn follow(
                 continue;
             }
             view.show(&event)?;
+            if let EventKind::ApprovalRequested(request) = &event.kind {
+                match attendance.attend(client, &mut view.terminal, request).await? {
+                    Attended::GoesOn => {}
+                    Attended::Stop => client.cancel(&accepted.run_id).await?,
+                    Attended::Nobody => {
+                        client.cancel(&accepted.run_id).await?;
+                        return Err(ClientError::NeedsApproval { tool: request.tool.to_string() });
+                    }
+                }
+            }
             if let EventKind::RunFinished { status, .. } = event.kind {
                 return Ok(status);
             }
@@ -203,6 +216,33 @@ impl View {
                 let text: String = content.iter().filter_map(ContentBlock::as_text).collect();
                 let result = shortened(&text);
                 self.aside(style, format!("{mark} {name} ({duration_ms} ms) {result}"))
+            }
+            EventKind::ApprovalRequested(request) => match &request.question {
+                Some(question) => {
+                    self.aside(Style::Name, format!("? {}", question.text))?;
+                    for (number, choice) in (1..).zip(&question.choices) {
+                        self.aside(Style::Plain, format!("  {number}. {choice}"))?;
+                    }
+                    Ok(())
+                }
+                None => {
+                    let call =
+                        format!("? {} {}", request.tool, shortened(&request.input.to_string()));
+                    self.aside(Style::Name, call)?;
+                    self.aside(Style::Quiet, format!("  {}", request.reason))
+                }
+            },
+            EventKind::ApprovalResolved(resolution) => {
+                let (style, word) = match resolution.decision {
+                    ApprovalDecision::Approved if resolution.answer.is_some() => {
+                        (Style::Good, "✓ answered")
+                    }
+                    ApprovalDecision::Approved => (Style::Good, "✓ approved"),
+                    ApprovalDecision::Denied => (Style::Bad, "✗ denied"),
+                    ApprovalDecision::Expired => (Style::Bad, "✗ nobody decided in time"),
+                    ApprovalDecision::Abandoned => (Style::Quiet, "✗ no longer needed"),
+                };
+                self.aside(style, format!("{word} by {} via {}", resolution.by, resolution.via))
             }
             EventKind::ProviderRetry { provider, reason, delay_ms } => self.aside(
                 Style::Quiet,

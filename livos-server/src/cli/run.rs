@@ -8,6 +8,7 @@ use livos_core::QueueMode;
 use livos_core::RunStatus;
 
 use super::Target;
+use super::attendance::Attendance;
 use super::client::Client;
 use super::client::ClientError;
 use super::connection::Connection;
@@ -36,6 +37,9 @@ pub(super) struct RunArgs {
     /// What becomes of the task while a run of the session is under way [default: steer]
     #[arg(long, requires = "session")]
     mode: Option<Mode>,
+    /// Who answers when the agent asks [default: ask at a terminal, else fail]
+    #[arg(long, value_name = "WHO", value_enum)]
+    approvals: Option<Attendance>,
 }
 
 /// What becomes of a task while a run is under way.
@@ -57,7 +61,6 @@ impl From<Mode> for QueueMode {
             Mode::Interrupt => Self::Interrupt,
         }
     }
-}
 
 pub(super) async fn run(
     target: &Target,
@@ -85,7 +88,10 @@ async fn carry_out(client: &Client, args: &RunArgs, task: &str) -> Result<RunSta
     let accepted =
         client.say(&session, task, args.model.as_deref(), args.mode.map(QueueMode::from)).await?;
     let format = if args.json { Format::JsonLines } else { Format::People };
-    follow(client, &session, &accepted, format, &mut interrupts).await
+    let is_attended = !args.json && std::io::stdin().is_terminal();
+    let usual = if is_attended { Attendance::Ask } else { Attendance::Fail };
+    let how = (format, args.approvals.unwrap_or(usual));
+    follow(client, &session, &accepted, how, &mut interrupts).await
 }
 
 async fn from_standard_input() -> Result<String, ClientError> {

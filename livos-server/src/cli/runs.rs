@@ -30,7 +30,7 @@ pub(super) struct RunsArgs {
 enum RunsCommand {
     /// List them, newest first (the default)
     List {
-        /// Only those that stand here: queued, running, completed, failed, cancelled, exhausted
+        /// Only those that stand here: queued, running, waiting, completed, failed, cancelled, exhausted
         #[arg(long)]
         status: Option<String>,
         /// Only those of this session

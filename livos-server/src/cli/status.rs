@@ -31,6 +31,7 @@ pub(super) async fn status(
     let providers: Value = client.get("/api/providers").await?;
     let running: Value = client.get("/api/runs?status=running").await?;
     let queued: Value = client.get("/api/runs?status=queued").await?;
+    let waiting: Value = client.get("/api/runs?status=waiting").await?;
     let mut terminal = Terminal::of_process();
     if args.json {
         let all = json!({
@@ -39,6 +40,7 @@ pub(super) async fn status(
             "providers": providers.get("items"),
             "running": running.get("items"),
             "queued": queued.get("items"),
+            "waiting": waiting.get("items"),
         });
         terminal.line(Style::Plain, all)?;
     } else {
@@ -56,6 +58,13 @@ pub(super) async fn status(
         terminal.line(Style::Plain, format!("providers: {}", names.join(", ")))?;
         let (running, queued) = (items(&running, "items").count(), items(&queued, "items").count());
         terminal.line(Style::Plain, format!("runs: {running} running, {queued} queued"))?;
+        match items(&waiting, "items").count() {
+            0 => {}
+            count => {
+                let line = format!("{count} waiting for you: `livos approvals`");
+                terminal.line(Style::Name, line)?;
+            }
+        }
     }
     let is_ready = ready == 200;
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) })

@@ -52,6 +52,15 @@ pub(crate) const COMPACTION_SECONDS: Key =
 pub(crate) const COMPACTION_SUMMARY: Key =
     Key { name: "compaction.summary_tokens", variable: "LIVOS_COMPACTION_SUMMARY_TOKENS" };
 
+pub(crate) const APPROVALS_POLICY: Key =
+    Key { name: "approvals.policy", variable: "LIVOS_APPROVALS_POLICY" };
+pub(crate) const APPROVALS_USERS: Key =
+    Key { name: "approvals.users", variable: "LIVOS_APPROVALS_USERS" };
+pub(crate) const APPROVALS_CHANNELS: Key =
+    Key { name: "approvals.channels", variable: "LIVOS_APPROVALS_CHANNELS" };
+pub(crate) const APPROVALS_EXPIRY: Key =
+    Key { name: "approvals.expiry_seconds", variable: "LIVOS_APPROVALS_EXPIRY_SECONDS" };
+
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
 pub(crate) const MAX_BODY_BYTES: Key =
@@ -96,6 +105,10 @@ pub(crate) const ALL: &[Key] = &[
     COMPACTION_MODEL,
     COMPACTION_SECONDS,
     COMPACTION_SUMMARY,
+    APPROVALS_POLICY,
+    APPROVALS_USERS,
+    APPROVALS_CHANNELS,
+    APPROVALS_EXPIRY,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

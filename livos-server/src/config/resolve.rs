@@ -6,6 +6,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use livos_core::APPROVAL_EXPIRY;
+use livos_core::ApprovalPolicies;
 use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::DEFAULT_LEASE;
@@ -15,6 +17,7 @@ use livos_core::ModelName;
 use toml::Value;
 
 use super::AgentSettings;
+use super::ApprovalSettings;
 use super::Config;
 use super::ConfigError;
 use super::ConfigProblem;
@@ -30,6 +33,8 @@ use super::key::Key;
 use super::key::Layer;
 use super::value;
 
+/// All it does is ask a person.
+const ASKING_TOOL: &str = livos_tools::ask_user::NAME;
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3200);
 const DEFAULT_LOG: &str = "info";
 const DEFAULT_SYSTEM_PROMPT: &str = include_str!("system_prompt.md");
@@ -80,6 +85,7 @@ pub(super) fn config(
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
         http: http(&mut typed),
+        approvals: approvals(&mut typed),
         home,
     };
     typed.refuse_open_door(&config);
@@ -152,6 +158,22 @@ fn compaction(typed: &mut Typed<'_>) -> CompactionPolicy {
     match typed.get(&key::COMPACTION_MODEL, value::text) {
         Some(model) => policy.with_model(model),
         None => policy,
+    }
+}
+
+fn approvals(typed: &mut Typed<'_>) -> ApprovalSettings {
+    let usual = APPROVAL_EXPIRY.as_secs();
+    let seconds = typed.number(&key::APPROVALS_EXPIRY, 10..=2_592_000, usual);
+    let users = typed.get(&key::APPROVALS_USERS, value::policies).unwrap_or_default();
+    let channels = typed.get(&key::APPROVALS_CHANNELS, value::policies).unwrap_or_default();
+    ApprovalSettings {
+        policies: ApprovalPolicies {
+            default: typed.get(&key::APPROVALS_POLICY, value::policy).unwrap_or_default(),
+            users: users.into_iter().map(|(user, policy)| (user.into(), policy)).collect(),
+            channels: channels.into_iter().map(|(name, policy)| (name.into(), policy)).collect(),
+            exempt: vec![ASKING_TOOL.into()],
+        },
+        expiry: Duration::from_secs(seconds),
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use hyper::Uri;
+use livos_core::ApprovalPolicy;
 use livos_core::Secret;
 use toml::Value;
 
@@ -92,6 +93,26 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, String> {
         _ => return Err(wrong()),
     };
     Ok(items.into_iter().filter(|item| !item.is_empty()).collect())
+}
+
+pub(super) fn policy(value: &Value) -> Result<ApprovalPolicy, String> {
+    let wrong = || {
+        let names = ApprovalPolicy::ALL.map(ApprovalPolicy::name).join(", ");
+        format!("must be one of {names}")
+    };
+    value.as_str().and_then(|name| ApprovalPolicy::of_name(name.trim())).ok_or_else(wrong)
+}
+
+/// A list of `NAME=POLICY`.
+pub(super) fn policies(value: &Value) -> Result<Vec<(String, ApprovalPolicy)>, String> {
+    let names = || ApprovalPolicy::ALL.map(ApprovalPolicy::name).join(", ");
+    let read = |item: &String| {
+        let (name, policy) = item.split_once('=')?;
+        let name = Some(name.trim()).filter(|name| !name.is_empty())?;
+        Some((name.to_owned(), ApprovalPolicy::of_name(policy.trim())?))
+    };
+    let wrong = |item: &String| format!("'{item}' must be NAME=POLICY with one of {}", names());
+    list(value)?.iter().map(|item| read(item).ok_or_else(|| wrong(item))).collect()
 }
 
 pub(super) fn listen(value: &Value) -> Result<SocketAddr, String> {

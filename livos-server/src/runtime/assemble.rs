@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use livos_core::AgentLoop;
+use livos_core::ApprovalManager;
+use livos_core::ApprovalStore;
 use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
@@ -32,6 +35,13 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
+    let secrets: Arc<[Secret]> = secrets.into();
+    let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
+        .policies(config.approvals.policies)
+        .expiry(config.approvals.expiry)
+        .clock(Arc::clone(&app.clock))
+        .secrets(Arc::clone(&secrets))
+        .build();
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)
@@ -40,12 +50,13 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
         .workspace(config.agent.workspace)
-        .clock(Arc::clone(&app.clock));
+        .clock(Arc::clone(&app.clock))
+        .approvals(approvals.clone());
     if let Some(limit) = config.agent.daily_limit {
         agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
     }
     let agent = agent.build();
-    let recorder = Recorder { agent: agent.clone(), secrets: secrets.into() };
+    let recorder = Recorder { agent: agent.clone(), secrets };
     let runs = Runs::start(RunsParts {
         agent,
         store: Arc::clone(&app.store),
@@ -58,7 +69,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });
-    if app.engine.set(Engine { runs, tools, providers, recorder }).is_err() {
+    if app.engine.set(Engine { runs, tools, providers, recorder, approvals }).is_err() {
         tracing::error!("the engine was made twice");
     }
 }
@@ -91,8 +102,12 @@ fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings) {
         ShellAccess::Off => Ok(()),
         ShellAccess::On => livos_tools::shell::register(tools, &root, ShellSettings::default()),
     };
-    let registered =
-        [livos_tools::files::register(tools, &root), livos_tools::time::register(tools), shell];
+    let registered = [
+        livos_tools::files::register(tools, &root),
+        livos_tools::time::register(tools),
+        livos_tools::ask_user::register(tools),
+        shell,
+    ];
     for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
     }

@@ -248,6 +248,42 @@ test('a conversation is made shorter for the model, and stays whole for people',
   assert.deepEqual(order.map((name) => name.split(' ')[0]), ['run', 'run', 'run', 'compaction-entry', 'run']);
 });
 
+test('a call that waits is a card, and runs once it is allowed', async () => {
+  const rule = await callApi('POST', '/api/approvals/rules', { action: 'ask', pattern: { tool: 'time' } });
+  try {
+    await enter();
+    await say(ASK_FOR_A_TOOL);
+    const card = page.locator('.approval');
+    await card.getByText('Allow time?').waitFor();
+    const inbox = page.locator('#inbox');
+    await inbox.waitFor();
+    assert.equal(await inbox.getAttribute('aria-label'), 'One request waits for you');
+    await card.getByRole('button', { name: 'Allow once' }).click();
+    await card.getByText('Approved by owner via console').waitFor();
+    await finished(1);
+    assert.equal(await page.locator('.tool[data-status="ok"]').count(), 1);
+    await inbox.waitFor({ state: 'hidden' });
+  } finally {
+    await callApi('DELETE', `/api/approvals/rules/${rule.id}`);
+  }
+});
+
+test('a question is answered with a choice, or in words', async () => {
+  await enter();
+  await say('call ask_user {"question": "Which colour?", "choices": ["red", "blue"]}');
+  const first = page.locator('.approval').first();
+  await first.getByText('Which colour?').waitFor();
+  await first.getByRole('button', { name: 'blue' }).click();
+  await first.getByText('Answered “blue” by owner via console').waitFor();
+  await finished(1);
+  await say('call ask_user {"question": "What is your name?"}');
+  const second = page.locator('.approval').nth(1);
+  await second.locator('textarea').fill('Ann');
+  await second.getByRole('button', { name: 'Answer' }).click();
+  await second.getByText('Answered “Ann” by owner via console').waitFor();
+  await finished(2);
+});
+
 test('what is written stays text', async () => {
   await enter();
   await say(ATTACK);
@@ -320,6 +356,16 @@ async function enter() {
   await page.fill('#key', server.key);
   await page.click('#login-button');
   await page.locator('#empty').waitFor();
+}
+
+async function callApi(method, path, body) {
+  const answer = await fetch(new URL(path, server.url), {
+    method,
+    headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
+  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
+  return answer.status === 204 ? undefined : answer.json();
 }
 
 async function say(text) {

@@ -1,5 +1,6 @@
 //! What must hold at the end, whatever died when.
 
+mod approvals;
 mod deliveries;
 mod journal;
 mod messages;
@@ -66,6 +67,7 @@ pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> Journals {
                 journal::check(&known, &journal, &mut found);
                 messages::check(&known, &journal, &mut found);
                 runs::check(&known, &journal, &mut found);
+                approvals::check(&journal, &mut found);
                 tools::check(&known, &journal, traces, &campaign.model, &mut found);
                 deliveries::check(&known, &journal, &campaign.sink, &mut found);
                 for what in found {

@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod approvals;
 mod archive;
 mod broken_store;
 mod callbacks;

@@ -172,3 +172,74 @@ fn a_run_survives_being_stored_at_any_step() {
     let stored = serde_json::to_string(&run).unwrap();
     assert_eq!(serde_json::from_str::<AgentRun>(&stored).unwrap(), run);
 }
+
+fn requested(call_id: &str, question: Option<&str>) -> (ApprovalId, EventKind) {
+    let id = ApprovalId::generate();
+    let request = serde_json::from_value(json!({
+        "approval_id": id,
+        "call_id": call_id,
+        "tool": "look",
+        "input": {},
+        "effect": "destructive",
+        "reason": "r",
+        "origin": Origin::default(),
+        "expires_at": "2026-01-01T00:00:00Z",
+        "fingerprint": call_id,
+        "arguments_fingerprint": "a",
+        "question": question.map(|text| json!({ "text": text })),
+    }));
+    (id, EventKind::ApprovalRequested(Arc::new(request.unwrap())))
+}
+
+fn decided(id: ApprovalId, call_id: &str, decision: ApprovalDecision) -> EventKind {
+    let resolution = json!({
+        "approval_id": id,
+        "call_id": call_id,
+        "decision": decision,
+        "scope": "once",
+        "by": "owner",
+        "via": "cli",
+    });
+    EventKind::ApprovalResolved(Arc::new(serde_json::from_value(resolution).unwrap()))
+}
+
+#[test]
+fn a_run_waits_while_every_call_does_and_knows_what_was_decided() {
+    let mut run = admitted();
+    run.apply(&answer(vec![tool_use("a", "look"), tool_use("b", "look")], StopReason::ToolUse));
+    let (first, asks_a) = requested("a", None);
+    run.apply(&asks_a);
+    assert!(matches!(run.next_step(None), Step::CallTools(_)), "the other call does not wait");
+    let (second, asks_b) = requested("b", None);
+    run.apply(&asks_b);
+    assert_eq!(run.next_step(None), Step::AwaitApproval(vec![first, second]));
+    run.apply(&decided(second, "b", ApprovalDecision::Expired));
+    run.apply(&decided(first, "a", ApprovalDecision::Approved));
+    let Step::CallTools(calls) = run.next_step(None) else { panic!("calls are due") };
+    let progress: Vec<_> = calls.iter().map(|pending| pending.progress).collect();
+    assert_eq!(progress, [CallProgress::Approved(first), CallProgress::Refused(second)]);
+    assert_eq!(run.open_approvals().count(), 0);
+    // What is approved is used up when the call begins.
+    run.apply(&started("a", "look"));
+    assert_eq!(run.pending_calls()[0].progress, CallProgress::Started);
+    run.apply(&decided(first, "a", ApprovalDecision::Denied));
+    assert_eq!(run.pending_calls()[0].progress, CallProgress::Started);
+}
+
+#[test]
+fn a_question_is_found_again_by_its_fingerprint() {
+    let mut run = admitted();
+    run.apply(&answer(vec![tool_use("a", "look")], StopReason::ToolUse));
+    run.apply(&started("a", "look"));
+    let (id, asks) = requested("a", Some("Which?"));
+    run.apply(&asks);
+    let EventKind::ApprovalRequested(request) = &asks else { unreachable!() };
+    assert_eq!(run.question(&request.fingerprint), Some(id));
+    assert_eq!(run.pending_calls()[0].progress, CallProgress::Started);
+    let copy: AgentRun = serde_json::from_value(serde_json::to_value(&run).unwrap()).unwrap();
+    assert_eq!(copy, run, "a run that waits can be written down");
+    run.apply(&decided(id, "a", ApprovalDecision::Approved));
+    assert_eq!(run.question(&request.fingerprint), Some(id), "also when it was answered");
+    run.apply(&finished("a", "look", ToolStatus::Ok, "x"));
+    assert_eq!(run.question(&request.fingerprint), None);
+}

@@ -174,6 +174,7 @@ pub(super) fn put_run(db: &Connection, run: &RunRecord) -> Result<(), StoreError
 fn state_name(state: RunState) -> &'static str {
     match state {
         RunState::Queued => "queued",
+        RunState::Waiting => "waiting",
         RunState::Running => "running",
         RunState::Completed => "completed",
         RunState::Failed => "failed",
