@@ -23,6 +23,7 @@ use crate::message::ToolInput;
 use crate::message::Usage;
 use crate::origin::Origin;
 use crate::origin::Trigger;
+use crate::profile::AgentProfile;
 use crate::provider::StopReason;
 use crate::tool::Effect;
 
@@ -97,6 +98,9 @@ pub enum EventKind {
         /// What it may spend instead of the agent's budget.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         budget: Option<Budget>,
+        /// The agent that it is instead of the one everybody gets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Arc<AgentProfile>>,
     },
     /// A process began (or took over) the run.
     RunStarted {

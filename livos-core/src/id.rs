@@ -151,6 +151,10 @@ name_id!(
     WorkerId
 );
 name_id!(
+    /// A named agent: small letters, digits and `-`.
+    AgentName
+);
+name_id!(
     /// Who a run acts for. One user is one identity in every channel.
     UserId
 );

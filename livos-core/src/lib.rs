@@ -99,6 +99,7 @@ mod id;
 mod message;
 mod origin;
 mod pause;
+mod profile;
 mod provider;
 pub mod replay;
 mod secret;
@@ -136,14 +137,15 @@ pub use self::event::{
 };
 pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
 pub use self::id::{
-    DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
-    UserId, WorkerId,
+    AgentName, DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId,
+    ToolName, UserId, WorkerId,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
     NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage,
 };
 pub use self::origin::{Origin, Trigger, Trust};
+pub use self::profile::{AgentProfile, Spawning};
 pub use self::provider::{
     AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
     Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,
@@ -155,12 +157,12 @@ pub use self::store::{
     Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
     ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,
     DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
-    Lease, LeaseToken, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page,
-    ParseCursorError, PendingInput, QueueMode, RenewRequest, Renewal, Reply, ReplyAddress,
-    RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch,
-    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
-    Settlement, Store, StoreError, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow,
-    UsageTotal, WorkSignal, WorkSignals,
+    Lane, Lease, LeaseToken, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page,
+    ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest, Renewal, Reply,
+    ReplyAddress, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor,
+    SessionPatch, SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting,
+    SettingChange, Settings, Settlement, Store, StoreError, UsageGroup, UsageLog, UsagePurpose,
+    UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals,
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
@@ -171,7 +173,7 @@ pub use self::text_tools::TextTools;
 #[doc(hidden)]
 pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
-    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
+    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Tool, ToolContext,
     ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
 };
 pub use self::worker::{

@@ -9,6 +9,7 @@
 mod admission;
 mod append;
 mod error;
+mod lane;
 mod lease;
 mod memory;
 mod outbox;
@@ -45,6 +46,8 @@ pub use self::admission::RunQueue;
 pub use self::append::Append;
 pub use self::append::NewEntry;
 pub use self::error::StoreError;
+pub use self::lane::Lane;
+pub use self::lane::Priority;
 pub use self::lease::Claim;
 pub use self::lease::ClaimRequest;
 pub use self::lease::Claimed;

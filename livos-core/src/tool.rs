@@ -27,6 +27,7 @@ pub use self::registry::RegisterToolError;
 pub use self::registry::ToolRegistry;
 pub use self::spec::Concurrency;
 pub use self::spec::Effect;
+pub use self::spec::Right;
 pub use self::spec::ToolSpec;
 
 pub(crate) use self::arguments::InvalidArguments;

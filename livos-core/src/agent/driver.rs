@@ -37,6 +37,7 @@ use crate::store::NewEntry;
 use crate::store::PendingInput;
 use crate::store::StoreError;
 use crate::tool::ToolContextParts;
+use crate::tool::ToolRegistry;
 
 /// Where a driver begins.
 pub(super) enum Start {
@@ -55,6 +56,8 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) context: Arc<ToolContextParts>,
     pub(super) model: ModelName,
+    /// The tools that this run sees.
+    pub(super) tools: ToolRegistry,
     pub(super) control: RunControl,
     pub(super) events: EventQueue,
     pub(super) run: AgentRun,
@@ -102,10 +105,15 @@ impl Driver {
         for event in admitted.unseen {
             events.push(event);
         }
+        let tools = match &admitted.profile {
+            Some(profile) => profile.narrow(&shared.tools),
+            None => shared.tools.clone(),
+        };
         let context = ToolContextParts {
             run_id: admitted.run_id,
             session_id: admitted.session_id,
             origin: admitted.origin,
+            profile: admitted.profile,
             workspace: shared.workspace.clone(),
             budget: admitted.budget,
             clock: Arc::clone(&shared.clock),
@@ -114,6 +122,7 @@ impl Driver {
             shared,
             context: Arc::new(context),
             model: admitted.model,
+            tools,
             control,
             events,
             run: admitted.run,
@@ -237,6 +246,12 @@ impl Driver {
     fn show(&self, position: Position, at: Timestamp, kind: EventKind) {
         let ToolContextParts { session_id, run_id, .. } = *self.context;
         self.events.push(AgentEvent { session_id, run_id, position, at, kind });
+    }
+
+    /// The standing instructions of this run.
+    pub(super) fn system_prompt(&self) -> Option<&Arc<str>> {
+        let own = self.context.profile.as_ref().and_then(|profile| profile.instructions.as_ref());
+        own.or(self.shared.system_prompt.as_ref())
     }
 
     /// Who is asked next: who answered last, or else the first.

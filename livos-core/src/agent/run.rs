@@ -92,6 +92,7 @@ impl Ending {
 ///     model: None,
 ///     parent_run_id: None,
 ///     budget: None,
+///     profile: None,
 /// });
 /// assert_eq!(run.next_step(None), Step::CallModel(1, ToolAccess::Offered));
 /// ```

@@ -82,6 +82,8 @@ pub enum WorkSignal {
     CancelRequested(RunId),
     /// An input waits for a run.
     InputArrived(RunId),
+    /// A run that was queued is over.
+    RunEnded(RunId),
     /// A reply may be delivered.
     DeliveryDue,
     /// Signals were lost: look at everything.

@@ -8,6 +8,7 @@
 
 mod backup;
 mod failure;
+mod lanes;
 mod outbox;
 mod queries;
 mod queue;

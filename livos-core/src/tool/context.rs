@@ -13,6 +13,8 @@ use crate::id::RunId;
 use crate::id::SessionId;
 use crate::id::ToolCallId;
 use crate::origin::Origin;
+use crate::profile::AgentProfile;
+use crate::profile::Spawning;
 
 /// What a tool call knows about the run it belongs to. It cannot be changed:
 /// calls of different runs never see each other's (defect D04 of the earlier system).
@@ -33,6 +35,8 @@ pub struct ToolContextParts {
     pub session_id: SessionId,
     /// Who asked, from where, and how far they are trusted.
     pub origin: Origin,
+    /// What the run is instead of the agent everybody gets.
+    pub profile: Option<Arc<AgentProfile>>,
     /// The directory that file tools are confined to, if the run has one.
     pub workspace: Option<Arc<Path>>,
     /// What the run may still spend.
@@ -70,6 +74,16 @@ impl ToolContext {
     /// Who asked, from where, and how far they are trusted.
     pub fn origin(&self) -> &Origin {
         &self.parts.origin
+    }
+
+    /// What the run is instead of the agent everybody gets.
+    pub fn profile(&self) -> Option<&AgentProfile> {
+        self.parts.profile.as_deref()
+    }
+
+    /// Whether the run may start other agents.
+    pub fn may_spawn(&self) -> bool {
+        self.profile().is_none_or(|profile| profile.spawning == Spawning::Allowed)
     }
 
     /// The directory that file tools are confined to, if the run has one.

@@ -125,7 +125,7 @@ impl Dispatcher {
                 self.driving.values().for_each(|orders| orders.look.notify_one());
             }
             // A run looks for inputs itself, at each turn.
-            WorkSignal::InputArrived(_) | WorkSignal::DeliveryDue => {}
+            WorkSignal::InputArrived(_) | WorkSignal::RunEnded(_) | WorkSignal::DeliveryDue => {}
         }
     }
 

@@ -68,6 +68,7 @@ impl Workspace {
     pub(crate) fn context_in(&self, workspace: Option<&Path>) -> ToolContext {
         let now = StoppedClock.now();
         let parts = ToolContextParts {
+            profile: None,
             run_id: RunId::generate(),
             session_id: SessionId::generate(),
             origin: Origin::default(),

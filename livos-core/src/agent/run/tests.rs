@@ -18,6 +18,7 @@ fn admitted() -> AgentRun {
         model: None,
         parent_run_id: None,
         budget: None,
+        profile: None,
     });
     run
 }

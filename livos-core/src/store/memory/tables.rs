@@ -116,7 +116,7 @@ impl Tables {
             self.write(done.session_id, vec![next.entry()]);
             self.queue.add(next, left.collect());
         }
-        signals.push(WorkSignal::RunReady);
+        signals.extend([WorkSignal::RunEnded(run_id), WorkSignal::RunReady]);
     }
 
     pub(super) fn admit(
@@ -135,7 +135,7 @@ impl Tables {
             return Ok((joined, vec![WorkSignal::InputArrived(target)]));
         }
         let mut signals = vec![WorkSignal::RunReady];
-        signals.extend(self.queue.interrupt(&run).map(WorkSignal::CancelRequested));
+        signals.extend(self.queue.interrupt(&run).into_iter().map(WorkSignal::CancelRequested));
         self.write(run.session_id, vec![run.entry()]);
         let seq = self.last_seq(run.session_id);
         self.queue.remember(&run, run.run_id, seq);
@@ -156,9 +156,9 @@ impl Tables {
         if !self.queue.holds(run_id) {
             return Err(missing());
         }
-        if self.queue.mark_cancelled(run_id) {
-            let signals = vec![WorkSignal::CancelRequested(run_id), WorkSignal::RunReady];
-            return Ok((Cancellation::Requested, signals));
+        if let Some(told) = self.queue.mark_cancelled(run_id) {
+            let told = told.into_iter().map(WorkSignal::CancelRequested);
+            return Ok((Cancellation::Requested, told.chain([WorkSignal::RunReady]).collect()));
         }
         let entry = NewEntry { run_id, at, kind: run.cancelled(at) };
         let (seq, signals) = self.append(Append::new(run.session_id, vec![entry]))?;

@@ -180,6 +180,7 @@ fn signal(message: &[u8]) -> Option<WorkSignal> {
         None if message == "due" => Some(WorkSignal::DeliveryDue),
         Some(("input", run)) => run.parse().ok().map(WorkSignal::InputArrived),
         Some(("cancel", run)) => run.parse().ok().map(WorkSignal::CancelRequested),
+        Some(("ended", run)) => run.parse().ok().map(WorkSignal::RunEnded),
         _ => None,
     }
 }
@@ -197,6 +198,7 @@ mod tests {
         assert_eq!(signal(format!("input:{run}").as_bytes()), Some(WorkSignal::InputArrived(run)));
         let cancel = Some(WorkSignal::CancelRequested(run));
         assert_eq!(signal(format!("cancel:{run}").as_bytes()), cancel);
+        assert_eq!(signal(format!("ended:{run}").as_bytes()), Some(WorkSignal::RunEnded(run)));
         for nothing in ["", "input:", "later:1", "input:x"] {
             assert_eq!(signal(nothing.as_bytes()), None, "{nothing}");
         }

@@ -139,7 +139,7 @@ fn a_store_of_a_later_version_is_left_alone() {
     drop(SqliteStore::open(&path).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = SqliteStore::open(&path).unwrap_err();
-    assert!(matches!(refused, StoreError::NewerFormat { found: 99, supported: 2 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerFormat { found: 99, .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -264,6 +264,7 @@ fn every_table_is_reached_by_an_index() {
     let mut db = Connection::open_in_memory().unwrap();
     schema::prepare(&mut db, Durability::Relaxed).unwrap();
     let sources = [
+        include_str!("lanes.rs"),
         include_str!("outbox.rs"),
         include_str!("queries.rs"),
         include_str!("queue.rs"),

@@ -3,7 +3,14 @@ local function delete_run(run)
   local state = call('HGET', at('run', run), 'state')
   if state then call('ZREM', at('runs', 'state', state), run) end
   call('ZREM', at('runs'), run)
-  call('ZREM', at('ready'), run)
+  withdraw(run)
+  leave_lane(run)
+  local parent = call('HGET', at('run', run), 'parent')
+  if parent then
+    call('SREM', at('children', parent), run)
+    call('ZREM', at('runs', 'parent', parent), run)
+  end
+  call('ZREM', at('runs', 'trigger', call('HGET', at('run', run), 'trigger') or ''), run)
   call('ZREM', at('leased'), run)
   call('UNLINK', at('run', run), at('queued', run), at('inputs', run), at('replies', run),
     at('deliveries', 'run', run))
@@ -29,5 +36,6 @@ local function perform()
   call('ZREM', at('sessions'), place)
   call('UNLINK', at('session', session), at('journal', session), at('said', session),
     at('live', session), at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session))
+  signal('ready')
   return { 'ok' }
 end
