@@ -180,6 +180,13 @@ impl ModelName {
     }
 }
 
+impl SessionId {
+    /// The session that a tool call started: the same however often the call is made.
+    pub(crate) fn derived(run: RunId, call: &ToolCallId) -> Self {
+        Self(Uuid::new_v5(&run.0, call.as_str().as_bytes()))
+    }
+}
+
 impl ToolCallId {
     const GENERATED: &str = "livos_";
 

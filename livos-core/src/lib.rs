@@ -104,6 +104,7 @@ mod provider;
 pub mod replay;
 mod secret;
 mod store;
+mod subagent;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text_tools;
@@ -168,6 +169,10 @@ pub use self::store::{
 pub use self::store::{Durability, SqliteStore, StoreCheck};
 #[cfg(feature = "redis")]
 pub use self::store::{RedisConfig, RedisStore};
+pub use self::subagent::{
+    AgentDefinition, AgentVersion, Child, Reporting, ResultSink, Said, Spawned, SubagentError,
+    SubagentLimits, SubagentManager, SubagentOutcome, SubagentTask,
+};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

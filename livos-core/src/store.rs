@@ -179,7 +179,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         patch: SessionPatch,
     ) -> Result<SessionRecord, StoreError>;
 
-    /// Deletes a session with its journal, runs, queue and replies. False when there was none.
+    /// Deletes a session with its journal, runs, queue and replies, and the sessions that it started.
+    /// False when there was none.
     ///
     /// Its idempotency keys stay until they are old, so that a source which repeats itself is not
     /// answered twice; so does what it used.

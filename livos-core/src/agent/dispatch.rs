@@ -113,8 +113,8 @@ impl Driver {
             };
             return refuse(format!("the arguments are not valid JSON: {problem}"));
         }
-        let Some(tool) = self.tools.find(call.name.as_str()) else {
-            let specs = self.tools.specs();
+        let Some(tool) = self.context.tools.find(call.name.as_str()) else {
+            let specs = self.context.tools.specs();
             let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
             return refuse(format!(
                 "there is no tool `{}`; the tools are: {}",

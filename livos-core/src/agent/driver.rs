@@ -37,7 +37,6 @@ use crate::store::NewEntry;
 use crate::store::PendingInput;
 use crate::store::StoreError;
 use crate::tool::ToolContextParts;
-use crate::tool::ToolRegistry;
 
 /// Where a driver begins.
 pub(super) enum Start {
@@ -56,8 +55,6 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) context: Arc<ToolContextParts>,
     pub(super) model: ModelName,
-    /// The tools that this run sees.
-    pub(super) tools: ToolRegistry,
     pub(super) control: RunControl,
     pub(super) events: EventQueue,
     pub(super) run: AgentRun,
@@ -114,6 +111,7 @@ impl Driver {
             session_id: admitted.session_id,
             origin: admitted.origin,
             profile: admitted.profile,
+            tools,
             workspace: shared.workspace.clone(),
             budget: admitted.budget,
             clock: Arc::clone(&shared.clock),
@@ -122,7 +120,6 @@ impl Driver {
             shared,
             context: Arc::new(context),
             model: admitted.model,
-            tools,
             control,
             events,
             run: admitted.run,

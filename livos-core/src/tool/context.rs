@@ -15,6 +15,7 @@ use crate::id::ToolCallId;
 use crate::origin::Origin;
 use crate::profile::AgentProfile;
 use crate::profile::Spawning;
+use crate::tool::ToolRegistry;
 
 /// What a tool call knows about the run it belongs to. It cannot be changed:
 /// calls of different runs never see each other's (defect D04 of the earlier system).
@@ -37,6 +38,8 @@ pub struct ToolContextParts {
     pub origin: Origin,
     /// What the run is instead of the agent everybody gets.
     pub profile: Option<Arc<AgentProfile>>,
+    /// The tools that the run sees.
+    pub tools: ToolRegistry,
     /// The directory that file tools are confined to, if the run has one.
     pub workspace: Option<Arc<Path>>,
     /// What the run may still spend.
@@ -84,6 +87,11 @@ impl ToolContext {
     /// Whether the run may start other agents.
     pub fn may_spawn(&self) -> bool {
         self.profile().is_none_or(|profile| profile.spawning == Spawning::Allowed)
+    }
+
+    /// The tools that the run sees.
+    pub fn tools(&self) -> &ToolRegistry {
+        &self.parts.tools
     }
 
     /// The directory that file tools are confined to, if the run has one.

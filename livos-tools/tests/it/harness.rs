@@ -69,6 +69,7 @@ impl Workspace {
         let now = StoppedClock.now();
         let parts = ToolContextParts {
             profile: None,
+            tools: livos_core::ToolRegistry::new(),
             run_id: RunId::generate(),
             session_id: SessionId::generate(),
             origin: Origin::default(),

@@ -166,6 +166,10 @@ impl Tables {
     }
 
     pub(super) fn delete_session(&mut self, id: SessionId) -> bool {
+        let children = self.sessions.values().filter(|session| session.parent == Some(id));
+        for child in children.map(|session| session.id).collect::<Vec<_>>() {
+            self.delete_session(child);
+        }
         self.journals.remove(&id);
         self.runs.retain(|_, run| run.session_id != id);
         self.queue.forget(id);

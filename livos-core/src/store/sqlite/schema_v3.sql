@@ -28,3 +28,8 @@ UPDATE runs SET trigger = coalesce(json_extract(record, '$.trigger'), 'message')
     parent = unhex(replace(json_extract(record, '$.parent_run_id'), '-', ''));
 CREATE INDEX runs_by_parent ON runs (parent, id) WHERE parent IS NOT NULL;
 CREATE INDEX runs_by_trigger ON runs (trigger, id);
+
+-- The session that started a session. It is deleted with it.
+ALTER TABLE sessions ADD COLUMN parent BLOB;
+CREATE INDEX sessions_by_parent ON sessions (parent, updated_at, id);
+DROP INDEX sessions_by_activity;

@@ -258,6 +258,9 @@ impl Tables<'_> {
     }
 
     pub(super) fn delete_session(&mut self, id: SessionId) -> Result<bool, StoreError> {
+        for child in sessions::children(self.db, id)? {
+            self.delete_session(child)?;
+        }
         self.remembered.open_runs.retain(|_, run| run.session_id != id);
         self.remembered.last_seqs.remove(&id);
         self.said.retain(|said| said.session_id != id);

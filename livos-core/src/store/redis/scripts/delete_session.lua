@@ -25,17 +25,25 @@ local function delete_delivery(id)
   call('UNLINK', at('delivery', id))
 end
 
-local function perform()
-  local session = plan.id
-  local place = call('HGET', at('session', session), 'place')
-  if not place then return { 'missing' } end
+local function delete(session)
+  local record = at('session', session)
+  local place = call('HGET', record, 'place')
+  if not place then return false end
+  for _, child in ipairs(call('ZRANGE', at('sessions', 'of', session), 0, -1)) do
+    delete(string.match(child, ':(.*)$'))
+  end
   for _, run in ipairs(call('ZRANGE', at('runs', 'session', session), 0, -1)) do delete_run(run) end
   for _, id in ipairs(call('ZRANGE', at('deliveries', 'session', session), 0, -1)) do
     delete_delivery(id)
   end
-  call('ZREM', at('sessions'), place)
-  call('UNLINK', at('session', session), at('journal', session), at('said', session),
-    at('live', session), at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session))
+  call('ZREM', list_with(call('HGET', record, 'parent')), place)
+  call('UNLINK', record, at('journal', session), at('said', session), at('live', session),
+    at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session))
+  return true
+end
+
+local function perform()
+  if not delete(plan.id) then return { 'missing' } end
   signal('ready')
   return { 'ok' }
 end

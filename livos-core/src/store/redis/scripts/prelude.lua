@@ -86,13 +86,19 @@ local function stop(run)
   end
 end
 
+-- The list of those sessions that another started, or that none did.
+local function list_with(parent)
+  return parent and at('sessions', 'of', parent) or at('sessions')
+end
+
 -- Writes a session down as it is said to be.
 local function put_session(session, fields)
   local record = at('session', session)
   local place = call('HGET', record, 'place')
-  if place then call('ZREM', at('sessions'), place) end
+  local list = list_with(fields.parent or call('HGET', record, 'parent'))
+  if place then call('ZREM', list, place) end
   for field, value in pairs(fields) do call('HSET', record, field, value) end
-  call('ZADD', at('sessions'), 0, fields.place)
+  call('ZADD', list, 0, fields.place)
 end
 
 -- Takes an entry into account in the record of its run.
