@@ -410,9 +410,8 @@ fn lost(lease: Lease) -> StoreError {
 
 /// Frees what an earlier process held: the file was locked by it, so it is dead.
 pub(super) fn free_all(db: &Connection) -> Result<(), StoreError> {
-    let ready =
-        "UPDATE queue SET state = 'ready', expires_at = NULL WHERE state IN ('held', 'parked')";
-    execute(db, ready, [])?;
+    execute(db, "UPDATE queue SET state = 'ready', expires_at = NULL WHERE state = 'held'", [])?;
+    execute(db, "UPDATE queue SET state = 'ready' WHERE state = 'parked'", [])?;
     execute(db, "UPDATE deliveries SET next_at = 0 WHERE state = 'in_flight'", [])?;
     Ok(())
 }
