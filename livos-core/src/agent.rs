@@ -17,6 +17,7 @@ mod interrupt;
 mod make_room;
 mod model_call;
 mod outcome;
+mod permission;
 mod queued;
 mod rehearsal;
 mod repetition;
@@ -47,6 +48,8 @@ pub use self::run::Step;
 pub use self::run::ToolAccess;
 pub use self::transcript::Transcript;
 
+pub(crate) use self::queued::Places;
+pub(crate) use self::rehearsal::RecordedPermission;
 pub(crate) use self::rehearsal::RecordedRoom;
 pub(crate) use self::rehearsal::Rehearsal;
 pub(crate) use self::rehearsal::Surroundings;
@@ -56,6 +59,7 @@ use self::driver::Driver;
 use self::driver::Start;
 use self::queued::Queued;
 use self::transcript_cache::TranscriptCache;
+use crate::approval::ApprovalManager;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::compaction::CompactionPolicy;
@@ -122,6 +126,8 @@ struct Shared {
     /// Who plays the surroundings, when a run is played again.
     rehearsal: Option<Arc<dyn Rehearsal>>,
     daily_limit: Option<DailyLimit>,
+    /// Who asks people; without it nobody is asked and every call is made.
+    approvals: Option<ApprovalManager>,
 }
 
 impl AgentLoop {
@@ -176,13 +182,14 @@ impl AgentLoop {
         &self,
         claim: &Claim,
         leases: Arc<dyn RunLeases>,
+        places: Arc<dyn Places>,
     ) -> Result<RunHandle, StoreError> {
         let (session_id, run_id) = (claim.session_id, claim.lease.run_id);
         let mut admitted = match claim.attempt {
             1 => admitted::take_up(&self.shared, session_id, run_id).await?,
             _ => admitted::resume(&self.shared, session_id, run_id).await?,
         };
-        admitted.queued = Some(Queued::new(claim.lease, leases));
+        admitted.queued = Some(Queued::new(claim.lease, leases, places));
         Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(Box::new(admitted))))
     }
 

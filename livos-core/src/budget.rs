@@ -1,6 +1,8 @@
 //! What a run may spend: turns, tokens, money and time; a tree, children draw from their parent.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::message::MicroUsd;
 use crate::message::Usage;
@@ -103,6 +106,38 @@ struct Node {
     turns: AtomicU64,
     tokens: AtomicU64,
     micro_usd: AtomicU64,
+    pauses: Pauses,
+}
+
+/// When the clock stands still, in microseconds.
+#[derive(Debug, Default)]
+struct Pauses {
+    /// How many wait now.
+    open: AtomicU32,
+    /// Since when the first of them does.
+    since: AtomicI64,
+    /// How long it stood still before.
+    total: AtomicI64,
+}
+
+/// As long as this lives, the time of a budget does not run.
+#[derive(Debug)]
+#[must_use = "time runs again when it is dropped"]
+pub struct PausedBudget {
+    meter: BudgetMeter,
+    clock: Arc<dyn Clock>,
+}
+
+impl Drop for PausedBudget {
+    fn drop(&mut self) {
+        let now = self.clock.now().as_unix_micros();
+        for node in self.meter.lineage() {
+            if node.pauses.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+                let stood = now - node.pauses.since.load(Ordering::Acquire);
+                node.pauses.total.fetch_add(stood.max(0), Ordering::AcqRel);
+            }
+        }
+    }
 }
 
 impl BudgetMeter {
@@ -124,7 +159,19 @@ impl BudgetMeter {
             turns: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
             micro_usd: AtomicU64::new(0),
+            pauses: Pauses::default(),
         }))
+    }
+
+    /// Stops the time of this meter and of all further up, while a person is waited for.
+    pub fn pause(&self, clock: Arc<dyn Clock>) -> PausedBudget {
+        let now = clock.now().as_unix_micros();
+        for node in self.lineage() {
+            if node.pauses.open.fetch_add(1, Ordering::AcqRel) == 0 {
+                node.pauses.since.store(now, Ordering::Release);
+            }
+        }
+        PausedBudget { meter: self.clone(), clock }
     }
 
     /// Counts one model call about to be made. A child's calls are not its parent's turns.
@@ -178,6 +225,17 @@ impl BudgetMeter {
     }
 }
 
+impl Pauses {
+    /// What time it is for whom the pauses did not happen.
+    fn as_counted(&self, now: Timestamp) -> Timestamp {
+        let now = match self.open.load(Ordering::Acquire) {
+            0 => now.as_unix_micros(),
+            _ => self.since.load(Ordering::Acquire),
+        };
+        Timestamp::from_unix_micros(now.saturating_sub(self.total.load(Ordering::Acquire)))
+    }
+}
+
 impl Node {
     fn reached(&self, now: Timestamp) -> Option<BudgetLimit> {
         let cost_reached =
@@ -196,6 +254,6 @@ impl Node {
     }
 
     fn time_left(&self, now: Timestamp) -> Duration {
-        self.limit.wall_clock.saturating_sub(now.since(self.started_at))
+        self.limit.wall_clock.saturating_sub(self.pauses.as_counted(now).since(self.started_at))
     }
 }

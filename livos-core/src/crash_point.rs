@@ -30,6 +30,10 @@ pub enum CrashPoint {
     Streaming,
     /// The answer is written down, and none of its tool calls is.
     Answered,
+    /// A person is asked, and nobody has decided.
+    ApprovalRequested,
+    /// A decision is written down, and nothing was done about it.
+    ApprovalDecided,
     /// A tool call is written down, and not made.
     ToolStarted,
     /// A tool call was made, and its result is not written down.
@@ -46,12 +50,14 @@ pub enum CrashPoint {
 
 impl CrashPoint {
     /// Every one, in the order that a run passes them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Admitted,
         Self::Claimed,
         Self::TurnStarted,
         Self::Streaming,
         Self::Answered,
+        Self::ApprovalRequested,
+        Self::ApprovalDecided,
         Self::ToolStarted,
         Self::ToolReturned,
         Self::Finishing,
@@ -68,6 +74,8 @@ impl CrashPoint {
             Self::TurnStarted => "turn_started",
             Self::Streaming => "streaming",
             Self::Answered => "answered",
+            Self::ApprovalRequested => "approval_requested",
+            Self::ApprovalDecided => "approval_decided",
             Self::ToolStarted => "tool_started",
             Self::ToolReturned => "tool_returned",
             Self::Finishing => "finishing",

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::approval::ApprovalRequest;
+use crate::approval::ApprovalResolution;
 use crate::budget::Budget;
 use crate::clock::Timestamp;
 use crate::id::ModelName;
@@ -26,6 +28,7 @@ use crate::origin::Trigger;
 use crate::profile::AgentProfile;
 use crate::provider::StopReason;
 use crate::tool::Effect;
+use crate::tool::Spent;
 
 pub use self::compaction::CompactedView;
 pub use self::compaction::CompactionCall;
@@ -195,7 +198,40 @@ pub enum EventKind {
         /// Whether something was left out of the content.
         #[serde(default)]
         truncated: bool,
+        /// What others spent for the call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spent: Option<Spent>,
     },
+    /// A call started another agent; what it does is in its own session.
+    SubagentStarted {
+        /// The call.
+        call_id: ToolCallId,
+        /// Its session.
+        child_session_id: SessionId,
+        /// Its run.
+        child_run_id: RunId,
+        /// What it shall do.
+        task: String,
+    },
+    /// An agent is done that a call waited for.
+    SubagentFinished {
+        /// The call.
+        call_id: ToolCallId,
+        /// Its session.
+        child_session_id: SessionId,
+        /// Its run.
+        child_run_id: RunId,
+        /// How it ended.
+        status: RunStatus,
+        /// What it said last.
+        text: String,
+        /// What it used.
+        usage: Usage,
+    },
+    /// A person is asked; what waits for the answer does nothing until it comes.
+    ApprovalRequested(Arc<ApprovalRequest>),
+    /// A person, or time, decided. Written by whoever decided, so it may come between any other entries.
+    ApprovalResolved(Arc<ApprovalResolution>),
     /// A model call failed and will be repeated.
     ProviderRetry {
         /// Who failed.
@@ -297,6 +333,10 @@ impl EventKind {
             Self::ToolStarted { .. } => "tool_started",
             Self::ToolProgress { .. } => "tool_progress",
             Self::ToolFinished { .. } => "tool_finished",
+            Self::SubagentStarted { .. } => "subagent_started",
+            Self::SubagentFinished { .. } => "subagent_finished",
+            Self::ApprovalRequested(_) => "approval_requested",
+            Self::ApprovalResolved(_) => "approval_resolved",
             Self::ProviderRetry { .. } => "provider_retry",
             Self::ProviderSwitched { .. } => "provider_switched",
             Self::Compacted { .. } => "compacted",

@@ -83,6 +83,22 @@ uuid_id!(
     "delivery id"
 );
 
+uuid_id!(
+    /// One question to a person: whether a call may be made, or what to answer.
+    ApprovalId,
+    "approval id"
+);
+uuid_id!(
+    /// One rule that a person made about tool calls.
+    RuleId,
+    "rule id"
+);
+uuid_id!(
+    /// One entry of the audit.
+    AuditId,
+    "audit id"
+);
+
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -58,6 +58,8 @@
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
 //! - **Durable runs**: admit a [`NewRun`] to a [`RunQueue`]; a [`Worker`] drives it and a [`DeliveryWorker`]
 //!   takes the reply to a [`ReplySink`].
+//! - **People**: an [`ApprovalManager`] asks them before calls are made, as [`ApprovalPolicies`] say, and takes
+//!   their answers; a tool asks with [`ToolContext::ask`].
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
@@ -86,6 +88,7 @@
 )]
 
 mod agent;
+mod approval;
 mod budget;
 mod cancel;
 mod clock;
@@ -116,7 +119,14 @@ pub use self::agent::{
     CompactionRequest, EndRecord, Ending, PendingCall, RunControl, RunHandle, RunOutcome,
     RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
 };
-pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
+pub use self::approval::{
+    APPROVAL_EXPIRY, Answer, Answerer, ApprovalDecision, ApprovalError, ApprovalManager,
+    ApprovalManagerBuilder, ApprovalPolicies, ApprovalPolicy, ApprovalRequest, ApprovalResolution,
+    ApprovalRule, ApprovalScope, ApprovalSurface, Approve, ArgumentsFingerprint, AskError,
+    CallFingerprint, CallInQuestion, MAX_RULES, PatternError, Question, QuestionReply, RuleAction,
+    RulePattern, RuleScope, Verdict, verdict,
+};
+pub use self::budget::{Budget, BudgetLimit, BudgetMeter, PausedBudget};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, SystemClock, Timestamp};
 pub use self::compaction::{CompactionPolicy, SummaryError};
@@ -138,8 +148,8 @@ pub use self::event::{
 };
 pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
 pub use self::id::{
-    AgentName, DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId,
-    ToolName, UserId, WorkerId,
+    AgentName, ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId,
+    SessionId, ToolCallId, ToolName, UserId, WorkerId,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
@@ -155,15 +165,16 @@ pub use self::provider::{
 };
 pub use self::secret::Secret;
 pub use self::store::{
-    Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
+    Admission, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore, AuditAction,
+    AuditEntry, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
     ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,
     DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
-    Lane, Lease, LeaseToken, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page,
-    ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest, Renewal, Reply,
-    ReplyAddress, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor,
-    SessionPatch, SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting,
-    SettingChange, Settings, Settlement, Store, StoreError, UsageGroup, UsageLog, UsagePurpose,
-    UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals,
+    Lane, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun,
+    Outbox, Page, ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest, Renewal,
+    Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue,
+    RunRecord, RunState, RunStore, SessionCursor, SessionPatch, SessionQuery, SessionRecord,
+    SessionStore, SessionTransfer, Setting, SettingChange, Settings, Settlement, Store, StoreError,
+    UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals,
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
@@ -178,9 +189,10 @@ pub use self::text_tools::TextTools;
 #[doc(hidden)]
 pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
-    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Tool, ToolContext,
-    ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Spent, Tool,
+    ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
 };
 pub use self::worker::{
-    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, RunObserver, TakeOver, Worker, WorkerSettings,
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, RunObserver, TakeOver, Worker,
+    WorkerSettings,
 };

@@ -63,6 +63,8 @@ pub use self::difference::Difference;
 pub use self::recording::Recording;
 pub use self::recording::RecordingError;
 
+pub(crate) use self::secrets::redact;
+
 use self::clock::RecordedClock;
 use self::journal::RecordedJournal;
 use self::model::RecordedModel;

@@ -3,11 +3,12 @@
 //! The [`Journal`] is the only truth; [`RunRecord`]s are projections of it
 //! that a store keeps up to date in the same transaction. Around it stand what a
 //! durable run needs: the queue ([`RunQueue`], [`RunLeases`]), the replies owed
-//! ([`Outbox`]), what was used ([`UsageLog`]) and [`Settings`]. Backends run the
+//! ([`Outbox`]), what waits for people ([`ApprovalStore`]), what was used ([`UsageLog`]) and [`Settings`]. Backends run the
 //! suite in [`testing`](crate::testing) to prove that they behave alike.
 
 mod admission;
 mod append;
+mod approvals;
 mod error;
 mod lane;
 mod lease;
@@ -45,6 +46,15 @@ pub use self::admission::ReplyAddress;
 pub use self::admission::RunQueue;
 pub use self::append::Append;
 pub use self::append::NewEntry;
+pub use self::approvals::ApprovalFilter;
+pub use self::approvals::ApprovalRecord;
+pub use self::approvals::ApprovalState;
+pub use self::approvals::ApprovalStore;
+pub use self::approvals::AuditAction;
+pub use self::approvals::AuditEntry;
+pub use self::approvals::MAX_AUDIT;
+pub use self::approvals::ResolveApproval;
+pub use self::approvals::ResolvedApproval;
 pub use self::error::StoreError;
 pub use self::lane::Lane;
 pub use self::lane::Priority;
@@ -235,6 +245,7 @@ pub trait Store:
     + RunLeases
     + WorkSignals
     + Outbox
+    + ApprovalStore
     + UsageLog
     + Settings
 {
@@ -249,6 +260,7 @@ impl<S> Store for S where
         + RunLeases
         + WorkSignals
         + Outbox
+        + ApprovalStore
         + UsageLog
         + Settings
 {

@@ -16,11 +16,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::dispatcher::Dispatcher;
 use crate::agent::AgentLoop;
+use crate::agent::Places;
 use crate::event::AgentEvent;
 use crate::id::RunId;
 use crate::id::WorkerId;
@@ -30,6 +32,9 @@ use crate::store::Store;
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(15);
 /// How many runs one worker drives at a time unless it is told otherwise.
 pub const DEFAULT_CONCURRENT_RUNS: usize = 64;
+
+/// How many runs of a worker may wait for people without taking a place.
+pub const MAX_ASIDE: usize = 1_000;
 
 /// Sees what the runs of a worker do.
 ///
@@ -51,7 +56,8 @@ pub trait RunObserver: fmt::Debug + Send + Sync + 'static {
 pub struct WorkerSettings {
     /// Its name in leases; unique among the processes that share the store.
     pub id: WorkerId,
-    /// How many runs it drives at a time, at least 1.
+    /// How many runs it drives at a time, at least 1. Those that only wait for a person do not count, up to
+    /// [`MAX_ASIDE`].
     pub max_concurrent_runs: usize,
     /// How long a lease lasts; it is renewed after a third of this. At most
     /// [`MAX_LEASE`](crate::MAX_LEASE).
@@ -119,6 +125,10 @@ struct Shared {
     observer: Arc<dyn RunObserver>,
     settings: WorkerSettings,
     driving: AtomicUsize,
+    /// How many of them only wait for people.
+    aside: AtomicUsize,
+    /// Told when one steps aside.
+    place_free: Notify,
     /// No run is claimed after this.
     stopping: CancellationToken,
     /// Runs are left where they are, and their leases given back.
@@ -141,6 +151,8 @@ impl Worker {
             observer,
             settings,
             driving: AtomicUsize::new(0),
+            aside: AtomicUsize::new(0),
+            place_free: Notify::new(),
             stopping: CancellationToken::new(),
             leaving: CancellationToken::new(),
         });
@@ -166,6 +178,17 @@ impl Worker {
             self.shared.leaving.cancel();
             join(&mut tasks).await;
         }
+    }
+}
+
+impl Places for Shared {
+    fn step_aside(&self) {
+        self.aside.fetch_add(1, Ordering::AcqRel);
+        self.place_free.notify_one();
+    }
+
+    fn step_back(&self) {
+        self.aside.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -224,6 +224,7 @@ impl Memory {
         let budget = BudgetMeter::new(limit, shared.clock.now());
         (0..run.turns()).for_each(|_| budget.charge_turn());
         budget.charge_tokens(run.usage(), run.cost());
+        budget.charge_tokens(run.delegated().usage, run.delegated().cost_micro_usd);
         Ok(Admitted {
             run_id,
             session_id,

@@ -7,6 +7,7 @@ use super::AgentLoop;
 use super::DailyLimit;
 use super::Shared;
 use super::TranscriptCache;
+use crate::approval::ApprovalManager;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -65,6 +66,7 @@ impl AgentLoopBuilder {
             fixed_parts: FixedParts::default(),
             rehearsal: None,
             daily_limit: None,
+            approvals: None,
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -139,6 +141,14 @@ impl AgentLoopBuilder {
     /// it ends as exhausted, with the kind `daily_limit`. Calls without a known price do not count.
     pub fn daily_limit(mut self, log: Arc<dyn UsageLog>, limit: MicroUsd) -> Self {
         self.shared.daily_limit = Some(DailyLimit::new(log, limit));
+        self
+    }
+
+    /// Asks people before calls are made, as the manager's policies say, and lets tools ask them. Its store must be
+    /// the agent's journal. Without a manager every call is made and nobody is asked: whoever gives tools to an
+    /// agent in their own program has decided what it may do.
+    pub fn approvals(mut self, approvals: ApprovalManager) -> Self {
+        self.shared.approvals = Some(approvals);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::CallProgress;
@@ -19,21 +21,28 @@ use super::driver::JournalFailed;
 use super::driver::millis;
 use super::interrupt::Interruption;
 use super::interrupt::interruptible;
+use super::permission::Permission;
+use crate::approval::Asker;
+use crate::approval::PersonsTime;
 use crate::cancel::CancelSignal;
 use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::event::Position;
 use crate::event::ToolStatus;
+use crate::id::ApprovalId;
 use crate::message::ContentBlock;
 use crate::message::ToolCall;
 use crate::message::ToolInput;
 use crate::tool::CallFailure;
+use crate::tool::Line;
 use crate::tool::PreparedCall;
 use crate::tool::ProgressSink;
 use crate::tool::Registered;
+use crate::tool::Spent;
 use crate::tool::ToolContext;
 use crate::tool::ToolError;
+use crate::tool::Word;
 
 /// How a call ended.
 struct Finished {
@@ -41,6 +50,7 @@ struct Finished {
     status: ToolStatus,
     content: Vec<ContentBlock>,
     truncated: bool,
+    spent: Option<Spent>,
     duration: Duration,
     /// The run cannot go on after this.
     fatal: Option<String>,
@@ -52,12 +62,15 @@ struct Execution {
     tool: Arc<Registered>,
     work: PreparedCall,
     cancel: CancelSignal,
+    /// What it waited for people, which is not its own time; none if it can ask nobody.
+    persons_time: Option<Arc<PersonsTime>>,
 }
 
-/// A call that may be made: its tool exists and its arguments are an object.
-struct Runnable {
-    call: ToolCall,
-    tool: Arc<Registered>,
+/// A call that can be made: its tool exists and its arguments are an object.
+pub(super) struct Runnable {
+    pub(super) call: ToolCall,
+    pub(super) progress: CallProgress,
+    pub(super) tool: Arc<Registered>,
 }
 
 impl Driver {
@@ -74,8 +87,14 @@ impl Driver {
             }
         }
         let concurrent = runnable.iter().all(|ready| ready.tool.spec.runs_concurrently());
-        let width = if concurrent { runnable.len() } else { 1 };
-        let mut waiting = runnable.into_iter().peekable();
+        let is_guarded = self.shared.approvals.is_some() || self.shared.rehearsal.is_some();
+        let ready = match is_guarded {
+            false => runnable,
+            // Runs that nobody guards shall not carry what only these need.
+            true => Box::pin(self.ready(runnable, concurrent)).await?,
+        };
+        let width = if concurrent { ready.len() } else { 1 };
+        let mut waiting = ready.into_iter().peekable();
         while waiting.peek().is_some() && !self.control.cancel_signal().is_cancelled() {
             let batch: Vec<Runnable> = waiting.by_ref().take(width.max(1)).collect();
             self.run_batch(batch).await?;
@@ -86,8 +105,37 @@ impl Driver {
         Ok(())
     }
 
+    /// The calls that can be made now: all that are permitted, or, where order matters, those before the
+    /// first that waits for a person. When there is none, waits until a person decided.
+    async fn ready(
+        &mut self,
+        calls: Vec<Runnable>,
+        concurrent: bool,
+    ) -> Result<Vec<Runnable>, JournalFailed> {
+        let decided = self.permit(calls).await?;
+        let mut awaited = Vec::new();
+        let mut ready = Vec::new();
+        for (call, permission) in decided {
+            match permission {
+                Permission::Granted if concurrent || awaited.is_empty() => ready.push(call),
+                Permission::Granted => {}
+                Permission::Awaited => awaited.push(call.call.call_id),
+            }
+        }
+        if ready.is_empty() && !awaited.is_empty() {
+            let open = self.run.open_approvals();
+            let open = open.filter(|request| awaited.contains(&request.call_id));
+            let ids: Vec<ApprovalId> = open.map(|request| request.approval_id).collect();
+            self.await_decision(&ids).await;
+        }
+        Ok(ready)
+    }
+
     /// Ends all calls without result as cancelled.
     pub(super) async fn abandon_calls(&mut self) -> Result<(), JournalFailed> {
+        if self.run.open_approvals().next().is_some() {
+            Box::pin(self.abandon_approvals(|_| true)).await;
+        }
         for pending in self.run.pending_calls().to_vec() {
             let reason = "the run was stopped".to_owned();
             self.settle(pending.call, ToolStatus::Cancelled, reason).await?;
@@ -131,7 +179,7 @@ impl Driver {
                     .to_owned(),
             ));
         }
-        Ok(Runnable { call: call.clone(), tool })
+        Ok(Runnable { call: call.clone(), progress: pending.progress, tool })
     }
 
     /// Runs calls beside each other and writes down each as it ends.
@@ -139,9 +187,19 @@ impl Driver {
         let cancel = self.control.cancel_signal().child();
         let mut prepared = Vec::with_capacity(batch.len());
         let mut starting = Vec::with_capacity(batch.len());
-        for Runnable { call, tool } in batch {
+        // Calls that have nothing to say shall not carry what only those need that have.
+        let may_speak = self.shared.approvals.is_some()
+            || batch.iter().any(|ready| ready.tool.spec.requires.is_some());
+        let (line, mut words) = may_speak.then(Line::open).unzip();
+        for Runnable { call, tool, .. } in batch {
             let cancel = cancel.child();
-            let context = self.tool_context(&call, cancel.clone());
+            let mut context = self.tool_context(&call, cancel.clone());
+            let asker = self.shared.approvals.clone().zip(line.clone());
+            let asker = asker.map(|(manager, line)| Asker::new(manager, line));
+            let persons_time = asker.as_ref().map(|asker| Arc::clone(asker.time()));
+            if let Some(line) = &line {
+                context = context.speaking(line.clone(), asker);
+            }
             // Arguments are read before the start is written down: a refused call never began.
             match prepare(&call, &tool, context) {
                 Err(problem) => self.settle(call, ToolStatus::Error, problem).await?,
@@ -152,7 +210,7 @@ impl Driver {
                         input: call.input.clone(),
                         effect: tool.spec.effect,
                     });
-                    prepared.push(Execution { call, tool, work, cancel });
+                    prepared.push(Execution { call, tool, work, cancel, persons_time });
                 }
             }
         }
@@ -179,11 +237,53 @@ impl Driver {
                 .instrument(span)
             })
             .collect();
-        while let Some(finished) = running.next().await {
-            CrashPoint::ToolReturned.pass();
-            self.finished(finished).await?;
+        match &mut words {
+            None => {
+                while let Some(finished) = running.next().await {
+                    CrashPoint::ToolReturned.pass();
+                    self.finished(finished).await?;
+                }
+            }
+            Some(words) => Box::pin(self.finish_speaking(&mut running, words)).await?,
         }
         Ok(())
+    }
+
+    /// Writes down each call as it ends, and what calls say meanwhile.
+    async fn finish_speaking(
+        &mut self,
+        running: &mut FuturesUnordered<impl Future<Output = Finished>>,
+        words: &mut mpsc::Receiver<Word>,
+    ) -> Result<(), JournalFailed> {
+        let mut _aside = None;
+        loop {
+            tokio::select! {
+                biased;
+                finished = running.next() => {
+                    let Some(finished) = finished else { return Ok(()) };
+                    CrashPoint::ToolReturned.pass();
+                    let call_id = finished.call.call_id.clone();
+                    self.waiting_calls.remove(&call_id);
+                    self.finished(finished).await?;
+                    // Nobody waits any more for what it asked.
+                    self.abandon_approvals(|request| request.call_id == call_id).await;
+                }
+                Some(word) = words.recv() => self.hear(word).await?,
+            }
+            let open = self.run.open_approvals().filter(|request| request.question.is_some());
+            let only_waits = open.count() + self.waiting_calls.len() >= running.len();
+            _aside = match (&self.queued, only_waits) {
+                (Some(queued), true) => Some(queued.step_aside()),
+                _ => None,
+            };
+        }
+    }
+
+    /// Why a call cannot be made whose arguments were not read yet, if it cannot.
+    pub(super) fn unfit(&self, ready: &Runnable) -> Option<String> {
+        let context = self.tool_context(&ready.call, CancelSignal::new());
+        // Nothing happens until a prepared call is polled, and this one is dropped.
+        prepare(&ready.call, &ready.tool, context).err()
     }
 
     fn tool_context(&self, call: &ToolCall, cancel: CancelSignal) -> ToolContext {
@@ -205,7 +305,10 @@ impl Driver {
     }
 
     async fn finished(&mut self, finished: Finished) -> Result<(), JournalFailed> {
-        let Finished { call, status, content, truncated, duration, fatal } = finished;
+        let Finished { call, status, content, truncated, spent, duration, fatal } = finished;
+        if let Some(Spent { usage, cost_micro_usd }) = spent {
+            self.context.budget.charge_tokens(usage, cost_micro_usd);
+        }
         tracing::debug!(tool = %call.name, ?status, "tool call finished");
         self.record(EventKind::ToolFinished {
             call_id: call.call_id,
@@ -214,6 +317,7 @@ impl Driver {
             content: content.into(),
             duration_ms: millis(duration),
             truncated,
+            spent,
         })
         .await?;
         if let Some(reason) = fatal {
@@ -223,16 +327,23 @@ impl Driver {
     }
 
     /// Gives a call a result without making it.
-    async fn settle(
+    pub(super) async fn settle(
         &mut self,
         call: ToolCall,
         status: ToolStatus,
         reason: String,
     ) -> Result<(), JournalFailed> {
         let content = vec![ContentBlock::text(reason)];
-        let duration = Duration::ZERO;
-        self.finished(Finished { call, status, content, truncated: false, duration, fatal: None })
-            .await
+        self.finished(Finished {
+            call,
+            status,
+            content,
+            truncated: false,
+            spent: None,
+            duration: Duration::ZERO,
+            fatal: None,
+        })
+        .await
     }
 }
 
@@ -255,10 +366,14 @@ fn prepare(
 
 /// Makes one call, within its deadline, and survives its panic.
 async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished {
-    let Execution { call, tool, work, cancel } = execution;
+    let Execution { call, tool, work, cancel, persons_time } = execution;
     let work = pin!(AssertUnwindSafe(work).catch_unwind());
     let deadline = time_left.map_or(tool.spec.timeout, |left| left.min(tool.spec.timeout));
-    let (status, output, fatal) = match interruptible(&cancel, Some(deadline), work).await {
+    let ended = match persons_time {
+        None => interruptible(&cancel, Some(deadline), work).await,
+        Some(time) => within_own_time(&cancel, deadline, &time, work).await,
+    };
+    let (status, output, fatal) = match ended {
         Ok(Ok(Ok(output))) => (ToolStatus::Ok, output, None),
         Ok(Ok(Err(CallFailure::Tool(ToolError::Model(text))))) => {
             (ToolStatus::Error, text.into(), None)
@@ -281,9 +396,32 @@ async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished 
             (ToolStatus::TimedOut, text.into(), None)
         }
     };
+    let spent = output.spent;
     let (content, was_cut) = limit_text(output.content, tool.spec.output_limit);
     let truncated = output.truncated || was_cut;
-    Finished { call, status, content, truncated, duration: Duration::ZERO, fatal }
+    Finished { call, status, content, truncated, spent, duration: Duration::ZERO, fatal }
+}
+
+/// Waits no longer for `work` than `deadline`, and as long besides as it waits for people.
+async fn within_own_time<T>(
+    cancel: &CancelSignal,
+    deadline: Duration,
+    persons: &PersonsTime,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, Interruption> {
+    let (mut left, mut counted) = (deadline, Duration::ZERO);
+    loop {
+        match interruptible(cancel, Some(left), work.as_mut()).await {
+            Err(Interruption::TimeUp) => {}
+            ended => return ended,
+        }
+        let waited = persons.total();
+        left = waited.saturating_sub(counted);
+        counted = waited;
+        if left.is_zero() {
+            return Err(Interruption::TimeUp);
+        }
+    }
 }
 
 /// Keeps the text of a result within its limit, and says how much is missing.

@@ -1,5 +1,6 @@
 //! Drives a run: does what [`AgentRun`] decides, and writes down what happens.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -32,6 +33,7 @@ use crate::id::ModelName;
 use crate::id::ProviderId;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::id::ToolCallId;
 use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::PendingInput;
@@ -63,8 +65,10 @@ pub(super) struct Driver {
     /// A wait was broken off because the time allowed is over.
     pub(super) time_is_up: bool,
     pub(super) accounts: Accounts,
+    /// Calls that do nothing but wait for other runs.
+    pub(super) waiting_calls: HashSet<ToolCallId>,
     /// What a run has that came out of a queue.
-    queued: Option<Queued>,
+    pub(super) queued: Option<Queued>,
     admitted_at: Timestamp,
     last_seq: u64,
     /// Whether the session's entries up to `last_seq` are all in the transcript.
@@ -127,6 +131,7 @@ impl Driver {
             gauge: None,
             time_is_up: false,
             accounts: Accounts::default(),
+            waiting_calls: HashSet::new(),
             queued: admitted.queued,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,
@@ -173,6 +178,8 @@ impl Driver {
                     self.call_model(turn, access).await?;
                 }
                 Step::CallTools(calls) => self.call_tools(calls).await?,
+                // Rare and long; the future of a run shall not carry it along.
+                Step::AwaitApproval(ids) => Box::pin(self.await_decision(&ids)).await,
                 Step::Finish(ending) => {
                     let late = self.control.close_steering();
                     let is_complete = ending.status == RunStatus::Completed;
@@ -226,6 +233,19 @@ impl Driver {
         Ok(())
     }
 
+    /// Takes in an entry that somebody else wrote, and shows it.
+    pub(super) fn witness(&mut self, event: AgentEvent) {
+        self.run.apply(&event.kind);
+        self.transcript.apply(event.run_id, &event.kind);
+        if let Some(seq) = event.seq() {
+            // Entries of others may lie between; then the transcript is read anew for the next run.
+            if seq == self.last_seq + 1 {
+                self.last_seq = seq;
+            }
+        }
+        self.events.push(event);
+    }
+
     /// Waits until a reader has seen what is about to be done, and can still stop it.
     pub(super) async fn announced(&self) {
         self.events.drained().await;
@@ -268,6 +288,9 @@ impl Driver {
 
     async fn finish(mut self, ending: Ending) -> RunOutcome {
         self.control.close_steering();
+        if self.run.open_approvals().next().is_some() {
+            Box::pin(self.abandon_approvals(|_| true)).await;
+        }
         let outcome = self.outcome(ending, EndRecord::Written);
         let kind = EventKind::RunFinished {
             status: outcome.status,
@@ -378,6 +401,7 @@ fn pass(kind: &EventKind) {
     match kind {
         EventKind::TurnStarted { .. } => CrashPoint::TurnStarted.pass(),
         EventKind::AssistantMessage { .. } => CrashPoint::Answered.pass(),
+        EventKind::ApprovalRequested(_) => CrashPoint::ApprovalRequested.pass(),
         EventKind::ToolStarted { .. } => CrashPoint::ToolStarted.pass(),
         EventKind::RunFinished { .. } => CrashPoint::Finished.pass(),
         _ => {}

@@ -1,5 +1,6 @@
 //! What a run has that came out of a queue: a lease, and inputs that may come.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::pause::Pauses;
@@ -10,16 +11,42 @@ use crate::store::PendingInput;
 use crate::store::RunLeases;
 use crate::store::StoreError;
 
+/// The places of a worker, of which every run that is driven takes one.
+pub(crate) trait Places: fmt::Debug + Send + Sync {
+    /// A run does nothing but wait for a person: another one may be driven beside it.
+    fn step_aside(&self);
+
+    /// It goes on, whether or not there is a place.
+    fn step_back(&self);
+}
+
+/// As long as this lives, its run takes no place.
+#[derive(Debug)]
+pub(super) struct Aside(Arc<dyn Places>);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.0.step_back();
+    }
+}
+
 /// A run's place in the queue.
 #[derive(Debug)]
 pub(super) struct Queued {
     lease: Lease,
     leases: Arc<dyn RunLeases>,
+    places: Arc<dyn Places>,
 }
 
 impl Queued {
-    pub(super) fn new(lease: Lease, leases: Arc<dyn RunLeases>) -> Self {
-        Self { lease, leases }
+    pub(super) fn new(lease: Lease, leases: Arc<dyn RunLeases>, places: Arc<dyn Places>) -> Self {
+        Self { lease, leases, places }
+    }
+
+    /// Gives the place up while the run waits for a person.
+    pub(super) fn step_aside(&self) -> Aside {
+        self.places.step_aside();
+        Aside(Arc::clone(&self.places))
     }
 
     /// Writes entries down under the lease. While the store does not take them it tries again:

@@ -3,16 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use super::AgentLoop;
 use super::Shared;
 use super::TranscriptCache;
+use crate::approval::ApprovalRequest;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::context::FixedParts;
 use crate::context::LearnedWindows;
+use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::event::RunError;
+use crate::id::ApprovalId;
 use crate::id::ModelName;
+use crate::id::ToolCallId;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
@@ -33,6 +39,24 @@ pub(crate) trait Rehearsal: fmt::Debug + Send + Sync {
     /// How room was made for the conversation here. It hangs on what other runs taught about windows,
     /// and on whose tokenizer counted, so it is not decided again.
     fn room(&self) -> RecordedRoom;
+
+    /// What was decided about a call before it began. It hangs on policies, rules and people, so it is not
+    /// decided again.
+    fn permission(&self, call_id: &ToolCallId) -> RecordedPermission;
+
+    /// Waits until some of these requests were decided and acted on.
+    fn decided<'a>(&'a self, ids: &'a [ApprovalId]) -> BoxFuture<'a, Vec<AgentEvent>>;
+}
+
+/// What was decided about a call before it began.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RecordedPermission {
+    /// It could be made, or something else became of it.
+    Granted,
+    /// A person was asked.
+    Asked(Arc<ApprovalRequest>),
+    /// It was denied, with this reason.
+    Denied(String),
 }
 
 /// How room was made for a conversation.
@@ -80,6 +104,8 @@ impl AgentLoop {
                 fixed_parts: FixedParts::default(),
                 // What all runs spent in a day is not in the recording of one.
                 daily_limit: None,
+                // What people decided is in the recording.
+                approvals: None,
                 rehearsal: Some(other.rehearsal),
             }),
         }

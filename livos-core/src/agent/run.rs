@@ -1,13 +1,21 @@
 //! The decisions of a run, without any IO.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::Serialize;
 
 use super::repetition::Repetition;
+use crate::approval::ApprovalDecision;
+use crate::approval::ApprovalRequest;
+use crate::approval::ApprovalResolution;
+use crate::approval::CallFingerprint;
 use crate::budget::BudgetLimit;
 use crate::event::EventKind;
 use crate::event::RunError;
 use crate::event::RunStatus;
+use crate::event::ToolStatus;
+use crate::id::ApprovalId;
 use crate::id::ModelName;
 use crate::id::ProviderId;
 use crate::id::ToolCallId;
@@ -16,6 +24,7 @@ use crate::message::MicroUsd;
 use crate::message::ToolCall;
 use crate::message::Usage;
 use crate::provider::StopReason;
+use crate::tool::Spent;
 
 /// What a run wants next.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +33,8 @@ pub enum Step {
     CallModel(u32, ToolAccess),
     /// Run these calls: the ones of the last answer that have no result yet, in order.
     CallTools(Vec<PendingCall>),
+    /// Wait until one of these requests is decided: every call that has no result yet waits for a person.
+    AwaitApproval(Vec<ApprovalId>),
     /// Nothing more to do.
     Finish(Ending),
 }
@@ -100,6 +111,9 @@ impl Ending {
 pub struct AgentRun {
     phase: Phase,
     pending: Vec<PendingCall>,
+    /// What people were asked about these calls.
+    #[serde(default)]
+    approvals: Vec<CallApproval>,
     repetition: Repetition,
     /// What the limit was that withheld the tools, once one did.
     summing_up: Option<BudgetLimit>,
@@ -108,6 +122,8 @@ pub struct AgentRun {
     tool_calls: u32,
     usage: Usage,
     cost: Option<MicroUsd>,
+    /// What others spent for its calls.
+    delegated: Spent,
     text: String,
     answered_by: Option<(ProviderId, ModelName)>,
 }
@@ -119,6 +135,13 @@ enum Phase {
     ToolsDue,
     Done(Ending),
     Finished,
+}
+
+/// What a person was asked about a call, and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct CallApproval {
+    request: Arc<ApprovalRequest>,
+    resolution: Option<Arc<ApprovalResolution>>,
 }
 
 /// A tool call that has no result yet.
@@ -135,6 +158,12 @@ pub struct PendingCall {
 pub enum CallProgress {
     /// Not begun.
     Waiting,
+    /// Not begun: a person is asked whether it may be.
+    AwaitingApproval(ApprovalId),
+    /// Not begun: a person said that it may be, once.
+    Approved(ApprovalId),
+    /// Not begun, and not to be: a person, or time, decided against it.
+    Refused(ApprovalId),
     /// Begun; whether it took effect is unknown until it is finished.
     Started,
     /// The answer was cut at the output limit inside it, so that nobody knows whether it is whole.
@@ -152,7 +181,10 @@ impl AgentRun {
         match &self.phase {
             Phase::Done(ending) => Step::Finish(ending.clone()),
             Phase::Finished => Step::Finish(Ending::completed()),
-            Phase::ToolsDue => Step::CallTools(self.pending.clone()),
+            Phase::ToolsDue => match self.awaited() {
+                Some(ids) => Step::AwaitApproval(ids),
+                None => Step::CallTools(self.pending.clone()),
+            },
             Phase::ModelDue => match (self.summing_up, reached) {
                 (Some(limit), _) => Step::Finish(Ending::exhausted(limit)),
                 (None, Some(limit)) => {
@@ -204,9 +236,19 @@ impl AgentRun {
                     pending.progress = CallProgress::Started;
                 }
             }
-            EventKind::ToolFinished { call_id, status, content, .. } => {
+            EventKind::ToolFinished { call_id, status, content, spent, .. } => {
+                if let Some(spent) = spent {
+                    self.delegated.usage += spent.usage;
+                    self.delegated.cost_micro_usd =
+                        match (self.delegated.cost_micro_usd, spent.cost_micro_usd) {
+                            (Some(sum), Some(cost)) => Some(sum + cost),
+                            (sum, cost) => sum.or(cost),
+                        };
+                }
                 self.tool_finished(call_id, *status, content);
             }
+            EventKind::ApprovalRequested(request) => self.asked(request),
+            EventKind::ApprovalResolved(resolution) => self.decided(resolution),
             EventKind::RunFinished { .. } => self.phase = Phase::Finished,
             _ => {}
         }
@@ -243,6 +285,11 @@ impl AgentRun {
         self.cost
     }
 
+    /// What others spent for its calls: no part of its own usage, but of its budget.
+    pub fn delegated(&self) -> Spent {
+        self.delegated
+    }
+
     /// The last text of the assistant.
     pub fn text(&self) -> &str {
         &self.text
@@ -258,9 +305,73 @@ impl AgentRun {
         &self.pending
     }
 
+    /// What was asked of people and is not decided.
+    pub fn open_approvals(&self) -> impl Iterator<Item = &Arc<ApprovalRequest>> {
+        let open = self.approvals.iter().filter(|approval| approval.resolution.is_none());
+        open.map(|approval| &approval.request)
+    }
+
+    /// What was asked with this id, and how it was decided.
+    pub(super) fn approval(
+        &self,
+        id: ApprovalId,
+    ) -> Option<(&Arc<ApprovalRequest>, Option<&Arc<ApprovalResolution>>)> {
+        let found = self.approvals.iter().find(|approval| approval.request.approval_id == id)?;
+        Some((&found.request, found.resolution.as_ref()))
+    }
+
+    /// The question of this fingerprint, if it was asked already.
+    pub(super) fn question(&self, fingerprint: &CallFingerprint) -> Option<ApprovalId> {
+        let mut asked = self.approvals.iter().map(|approval| &approval.request);
+        let found = asked
+            .find(|request| request.question.is_some() && request.fingerprint == *fingerprint)?;
+        Some(found.approval_id)
+    }
+
     /// Whether the journal says that the run is over.
     pub fn is_finished(&self) -> bool {
         self.phase == Phase::Finished
+    }
+
+    /// The requests to wait for, if nothing else is to be done.
+    fn awaited(&self) -> Option<Vec<ApprovalId>> {
+        let awaited = self.pending.iter().map(|pending| match pending.progress {
+            CallProgress::AwaitingApproval(id) => Some(id),
+            CallProgress::Waiting
+            | CallProgress::Approved(_)
+            | CallProgress::Refused(_)
+            | CallProgress::Started
+            | CallProgress::Cut => None,
+        });
+        awaited.collect()
+    }
+
+    fn asked(&mut self, request: &Arc<ApprovalRequest>) {
+        self.approvals.push(CallApproval { request: Arc::clone(request), resolution: None });
+        if request.question.is_none()
+            && let Some(pending) = self.pending_mut(&request.call_id)
+        {
+            pending.progress = CallProgress::AwaitingApproval(request.approval_id);
+        }
+    }
+
+    fn decided(&mut self, resolution: &Arc<ApprovalResolution>) {
+        let id = resolution.approval_id;
+        let mut asked = self.approvals.iter_mut();
+        let Some(approval) = asked.find(|approval| approval.request.approval_id == id) else {
+            return;
+        };
+        approval.resolution = Some(Arc::clone(resolution));
+        if let Some(pending) = self.pending_mut(&resolution.call_id)
+            && pending.progress == CallProgress::AwaitingApproval(id)
+        {
+            pending.progress = match resolution.decision {
+                ApprovalDecision::Approved => CallProgress::Approved(id),
+                ApprovalDecision::Denied
+                | ApprovalDecision::Expired
+                | ApprovalDecision::Abandoned => CallProgress::Refused(id),
+            };
+        }
     }
 
     fn answered(&mut self, message: &Message, stop_reason: &StopReason) {
@@ -294,7 +405,7 @@ impl AgentRun {
     fn tool_finished(
         &mut self,
         call_id: &ToolCallId,
-        status: crate::event::ToolStatus,
+        status: ToolStatus,
         content: &[crate::message::ContentBlock],
     ) {
         let Some(index) = self.pending.iter().position(|pending| pending.call.call_id == *call_id)
@@ -302,11 +413,22 @@ impl AgentRun {
             return;
         };
         let PendingCall { call, progress } = self.pending.remove(index);
-        let circling = match progress {
-            CallProgress::Started => {
+        // What is still open stays until it is decided.
+        self.approvals.retain(|approval| {
+            approval.resolution.is_none() || approval.request.call_id != *call_id
+        });
+        let circling = match (status, progress) {
+            (ToolStatus::Denied, _) | (_, CallProgress::Started) => {
                 self.repetition.finished(&call.name, &call.input, status, content)
             }
-            CallProgress::Waiting | CallProgress::Cut => self.repetition.refused(&call.name),
+            (
+                _,
+                CallProgress::Waiting
+                | CallProgress::AwaitingApproval(_)
+                | CallProgress::Approved(_)
+                | CallProgress::Refused(_)
+                | CallProgress::Cut,
+            ) => self.repetition.refused(&call.name),
         };
         if let Some(reason) = circling {
             self.end(Ending::failed("no_progress", reason));

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Recording;
+use crate::agent::RecordedPermission;
 use crate::agent::RecordedRoom;
+use crate::approval::ApprovalDecision;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
@@ -175,6 +177,44 @@ impl Script {
         matches!(before, Some(EventKind::TurnStarted { .. }))
     }
 
+    /// What was decided about a call that is about to begin here.
+    pub(super) fn permission(&self, place: usize, call_id: &ToolCallId) -> RecordedPermission {
+        let rest = self.entries.get(place..).unwrap_or_default().iter();
+        let mut decided = rest.filter_map(|entry| match &entry.kind {
+            EventKind::ApprovalRequested(request)
+                if request.call_id == *call_id && request.question.is_none() =>
+            {
+                Some(RecordedPermission::Asked(Arc::clone(request)))
+            }
+            EventKind::ToolStarted { call_id: started, .. } if started == call_id => {
+                Some(RecordedPermission::Granted)
+            }
+            EventKind::ToolFinished { call_id: ended, status, content, .. } if ended == call_id => {
+                Some(match status {
+                    ToolStatus::Denied => RecordedPermission::Denied(
+                        content.iter().filter_map(|block| block.as_text()).collect(),
+                    ),
+                    _ => RecordedPermission::Granted,
+                })
+            }
+            _ => None,
+        });
+        decided.next().unwrap_or(RecordedPermission::Granted)
+    }
+
+    /// The calls that begin, or are refused, in one go here.
+    pub(super) fn acted_on(&self, place: usize) -> Vec<ToolCallId> {
+        let rest = self.entries.get(place..).unwrap_or_default().iter();
+        rest.map_while(|entry| match &entry.kind {
+            EventKind::ToolStarted { call_id, .. }
+            | EventKind::ToolFinished { call_id, status: ToolStatus::Denied, .. } => {
+                Some(call_id.clone())
+            }
+            _ => None,
+        })
+        .collect()
+    }
+
     /// The refusal of a call that was never begun, if that comes next for it.
     pub(super) fn refusal(&self, place: usize, call_id: &ToolCallId) -> Option<String> {
         let mut rest = self.entries.get(place..)?.iter();
@@ -210,18 +250,18 @@ impl Script {
     fn end_of(&self, place: usize, call_id: &ToolCallId) -> RecordedEnd {
         let rest = self.entries.get(place..).unwrap_or_default().iter();
         let mut ends = rest.filter_map(|entry| match &entry.kind {
-            EventKind::ToolFinished { call_id: ended, status, content, truncated, .. }
-                if ended == call_id =>
-            {
-                Some((*status, content.to_vec(), *truncated))
+            EventKind::ToolFinished {
+                call_id: ended, status, content, truncated, spent, ..
+            } if ended == call_id => {
+                let (content, truncated, spent) = (content.to_vec(), *truncated, *spent);
+                Some((*status, ToolOutput { content, truncated, spent }))
             }
             _ => None,
         });
-        let Some((status, content, truncated)) = ends.next() else {
+        let Some((status, output)) = ends.next() else {
             let output = ToolOutput::text("the recording has no result of this call");
             return RecordedEnd { status: ToolStatus::Unknown, output, fatal: None };
         };
-        let output = ToolOutput { content, truncated };
         let fatal = self.failure.as_ref().filter(|failure| {
             let text: String = output.content.iter().filter_map(|block| block.as_text()).collect();
             failure.kind == "tool_failed" && failure.message == text && status == ToolStatus::Error
@@ -295,6 +335,9 @@ fn cancelled_at(entries: &[AgentEvent]) -> Option<usize> {
                 !was_begun(call_id)
             }
             EventKind::InputJoined { .. } => true,
+            EventKind::ApprovalResolved(resolution) => {
+                resolution.decision == ApprovalDecision::Abandoned
+            }
             _ => false,
         };
         if !follows {

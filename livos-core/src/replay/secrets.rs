@@ -28,7 +28,7 @@ const PREFIXES: [&str; 13] = [
 const SHORTEST_KEY: usize = 16;
 
 /// Takes secrets out of every text and every key.
-pub(super) fn redact(value: &mut Value, secrets: &[Secret]) {
+pub(crate) fn redact(value: &mut Value, secrets: &[Secret]) {
     let secrets: Vec<&str> =
         secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST).collect();
     redact_value(value, &secrets);

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::Difference;
@@ -17,6 +19,7 @@ use super::script::Turn;
 use super::shown::ShownTurn;
 use super::shown::fingerprint;
 use super::shown::shown_in;
+use crate::agent::RecordedPermission;
 use crate::agent::RecordedRoom;
 use crate::agent::Rehearsal;
 use crate::agent::RunControl;
@@ -25,6 +28,7 @@ use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::event::RunStatus;
+use crate::id::ApprovalId;
 use crate::id::ToolCallId;
 use crate::message::Message;
 use crate::provider::ChatChunk;
@@ -96,6 +100,7 @@ impl Stage {
 
     pub(super) fn begin_attempt(&self) {
         let mut progress = self.progress();
+        self.pass_over(&mut progress);
         progress.attempt = Attempt::Due;
         progress.running.clear();
         progress.control = None;
@@ -220,9 +225,35 @@ impl Stage {
         }
     }
 
+    /// The decisions about these that the run acted on next.
+    fn decided_now(&self, ids: &[ApprovalId]) -> Vec<AgentEvent> {
+        let progress = self.progress();
+        let acted_on = self.script.acted_on(progress.place);
+        let decided = progress.written.iter().filter(|event| match &event.kind {
+            EventKind::ApprovalResolved(resolution) => {
+                ids.contains(&resolution.approval_id) && acted_on.contains(&resolution.call_id)
+            }
+            _ => false,
+        });
+        decided.cloned().collect()
+    }
+
+    /// Passes over what people, time, and calls that ask wrote: none of that is the loop's.
+    fn pass_over(&self, progress: &mut Progress) {
+        while let Some(entry) = self.script.entry(progress.place)
+            && is_from_outside(&entry.kind)
+            && !self.script.is_cancelled_at(progress.place)
+        {
+            progress.written.push(entry.clone());
+            progress.place += 1;
+        }
+    }
+
     /// Does what somebody outside did at this place.
     fn act(&self) {
         let mut progress = self.progress();
+        self.pass_over(&mut progress);
+        let progress = &mut *progress;
         let place = progress.place;
         let Some(control) = progress.control.clone() else { return };
         let said = self.script.joins_at(place);
@@ -234,6 +265,13 @@ impl Stage {
         }
         if self.script.is_cancelled_at(place) {
             control.cancel();
+            // What was abandoned because of it.
+            while let Some(entry) = self.script.entry(progress.place)
+                && is_from_outside(&entry.kind)
+            {
+                progress.written.push(entry.clone());
+                progress.place += 1;
+            }
         }
     }
 
@@ -332,6 +370,34 @@ impl Stage {
 impl Rehearsal for Stage {
     fn room(&self) -> RecordedRoom {
         self.made_room()
+    }
+
+    fn permission(&self, call_id: &ToolCallId) -> RecordedPermission {
+        self.script.permission(self.progress().place, call_id)
+    }
+
+    fn decided<'a>(&'a self, ids: &'a [ApprovalId]) -> BoxFuture<'a, Vec<AgentEvent>> {
+        async move {
+            loop {
+                let moved = self.moved.notified();
+                let decided = self.decided_now(ids);
+                if !decided.is_empty() {
+                    return decided;
+                }
+                moved.await;
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Whether an entry was written by somebody else than the loop, or because a tool said so.
+fn is_from_outside(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::ApprovalResolved(_) => true,
+        EventKind::ApprovalRequested(request) => request.question.is_some(),
+        EventKind::SubagentStarted { .. } | EventKind::SubagentFinished { .. } => true,
+        _ => false,
     }
 }
 

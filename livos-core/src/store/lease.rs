@@ -84,6 +84,8 @@ pub enum WorkSignal {
     InputArrived(RunId),
     /// A run that was queued is over.
     RunEnded(RunId),
+    /// A person, or time, decided about something that a run waits for.
+    ApprovalResolved(RunId),
     /// A reply may be delivered.
     DeliveryDue,
     /// Signals were lost: look at everything.

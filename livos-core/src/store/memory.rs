@@ -1,5 +1,6 @@
 //! The reference implementation: everything in this process, gone with it.
 
+mod approvals;
 mod deliveries;
 mod queue;
 mod tables;

@@ -14,12 +14,15 @@
 //! | `ready`, `leased` | the runs that may be claimed, by age; those that are driven, by the end of their lease |
 //! | `keys`, `keys:ages` | idempotency keys |
 //! | `delivery:ID`, `deliveries…`, `due`, `flying` | replies owed |
+//! | `approval:ID`, `approvals…`, `approvals:open:RUN` | what people are asked; what a run waits for |
+//! | `approval-rules`, `approval-audit` | the rules; what was decided, sorted text |
 //! | `usage`, `spent`, `spent:hours` | model calls in order of time; what they cost by the hour |
 //! | `live:ID` | what was shown of a session since its newest entry |
 //! | `settings`, `counters`, `format` | values; the newest place and token; the version of all this |
 //! | `done:OPERATION` | the answer of an operation, for a few seconds |
 
 mod answer;
+mod approvals;
 mod breaker;
 mod config;
 mod connection;

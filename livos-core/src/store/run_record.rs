@@ -25,6 +25,8 @@ pub enum RunState {
     Queued,
     /// Somebody works on it.
     Running,
+    /// It waits for a person.
+    Waiting,
     /// The model said it is done.
     Completed,
     /// It could not go on.
@@ -38,7 +40,7 @@ pub enum RunState {
 impl RunState {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::Running)
+        !matches!(self, Self::Queued | Self::Running | Self::Waiting)
     }
 }
 
@@ -131,6 +133,9 @@ impl RunRecord {
                 self.state = RunState::Running;
                 self.model = Some(model.clone());
             }
+            EventKind::ApprovalRequested(_) => self.state = RunState::Waiting,
+            // The store knows whether it waits for another one.
+            EventKind::ApprovalResolved(_) => self.state = RunState::Running,
             EventKind::TurnStarted { turn } => self.turns = *turn,
             EventKind::AssistantMessage { usage, cost_micro_usd, model, .. } => {
                 self.usage += *usage;
@@ -172,11 +177,20 @@ impl RunRecord {
         }
     }
 
+    /// Corrects the state after an entry: a run goes on when the last of its open approvals is decided.
+    pub(super) fn waits_for(&mut self, open_approvals: usize) {
+        if self.state == RunState::Running && open_approvals > 0 {
+            self.state = RunState::Waiting;
+        }
+    }
+
     /// Whether an entry of this kind changes the record, so that stores may skip the others.
     pub fn is_changed_by(kind: &EventKind) -> bool {
         matches!(
             kind,
             EventKind::RunStarted { .. }
+                | EventKind::ApprovalRequested(_)
+                | EventKind::ApprovalResolved(_)
                 | EventKind::TurnStarted { .. }
                 | EventKind::AssistantMessage { .. }
                 | EventKind::Compacted { call: Some(_), .. }

@@ -6,6 +6,7 @@
 //! second process out: two writers on one write-ahead log can corrupt it in the
 //! SQLite this is built with (fixed in 3.51.3).
 
+mod approvals;
 mod backup;
 mod failure;
 mod lanes;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 
+use self::approvals::KnownRules;
 use self::failure::store_error;
 use self::reader::Reader;
 use self::writer::Writer;
@@ -66,6 +68,7 @@ pub struct SqliteStore {
     writer: Writer,
     reader: Reader,
     signals: Arc<Signals>,
+    rules: Arc<KnownRules>,
     // Held as long as the store lives; the operating system lets go of it when the process dies.
     _lock: File,
 }
@@ -98,6 +101,7 @@ impl SqliteStore {
             writer: Writer::start(connection, Arc::clone(&signals))?,
             reader: Reader::start(open_to_read(&location)?)?,
             signals,
+            rules: Arc::default(),
             location,
             _lock: lock,
         })

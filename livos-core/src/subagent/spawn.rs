@@ -7,7 +7,9 @@ use super::SubagentManager;
 use super::named::within;
 use super::named::within_budget;
 use super::result_sink::result_address;
+use super::wait::record;
 use crate::budget::Budget;
+use crate::event::EventKind;
 use crate::id::AgentName;
 use crate::id::ModelName;
 use crate::id::RunId;
@@ -217,8 +219,18 @@ impl SubagentManager {
             Reporting::ToCaller => None,
             Reporting::ToSession => Some(result_address(caller.session_id())),
         };
+        let task = run.input.text();
         let run_id = match self.store.admit(run).await? {
-            Admission::Admitted { .. } => admitted,
+            Admission::Admitted { .. } => {
+                let started = EventKind::SubagentStarted {
+                    call_id: caller.call_id().clone(),
+                    child_session_id: session_id,
+                    child_run_id: admitted,
+                    task,
+                };
+                record(caller, started).await?;
+                admitted
+            }
             Admission::Known { run_id, .. } | Admission::Joined { run_id, .. } => run_id,
         };
         Ok(Spawned { session_id, run_id, budget: terms.budget })

@@ -2,16 +2,42 @@
 
 use futures::StreamExt;
 
+use super::Spawned;
 use super::SubagentError;
 use super::SubagentManager;
 use super::SubagentOutcome;
+use crate::event::EventKind;
 use crate::id::RunId;
 use crate::store::CancelRequest;
 use crate::store::RunRecord;
 use crate::store::StoreError;
 use crate::store::WorkSignal;
+use crate::tool::ToolContext;
+use crate::tool::Word;
 
 impl SubagentManager {
+    /// Waits, for a tool call, until an agent that it started ended. Meanwhile the caller's run takes
+    /// no place among those that a worker drives, so that the agent gets one.
+    ///
+    /// Cancel safe: the agent goes on. Take what it spent from the caller's budget, by
+    /// [`ToolOutput::spending`](crate::ToolOutput::spending).
+    ///
+    /// # Errors
+    /// As [`outcome`](Self::outcome).
+    pub async fn wait_for(
+        &self,
+        caller: &ToolContext,
+        child: &Spawned,
+    ) -> Result<SubagentOutcome, SubagentError> {
+        let call_id = caller.call_id();
+        tell(caller, Word::Waits(call_id.clone())).await;
+        let outcome = self.outcome(child.run_id).await;
+        tell(caller, Word::GoesOn(call_id.clone())).await;
+        let outcome = outcome?;
+        record(caller, outcome.event(call_id)).await?;
+        Ok(outcome)
+    }
+
     /// Waits until a run ended, in whichever process.
     ///
     /// Cancel safe: the run goes on, and can be waited for again.
@@ -51,4 +77,20 @@ impl SubagentManager {
         let run = self.store.run(run_id).await?;
         run.ok_or_else(|| StoreError::not_found("run", &run_id))
     }
+}
+
+/// Tells the loop something that it may not want to know any more: then the run ends anyway.
+async fn tell(caller: &ToolContext, word: Word) {
+    if let Some(line) = caller.line()
+        && line.say(word).await.is_err()
+    {
+        tracing::debug!(run_id = %caller.run_id(), "the run ends before its call does");
+    }
+}
+
+/// Writes something into the caller's journal, where it has a loop that listens.
+pub(super) async fn record(caller: &ToolContext, kind: EventKind) -> Result<(), SubagentError> {
+    let Some(line) = caller.line() else { return Ok(()) };
+    let hung_up = |_| StoreError::unavailable("the run ends");
+    Ok(line.record(kind).await.map_err(hung_up)?)
 }

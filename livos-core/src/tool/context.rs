@@ -5,6 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::approval::AskError;
+use crate::approval::Asker;
+use crate::approval::Question;
+use crate::approval::QuestionReply;
 use crate::budget::BudgetMeter;
 use crate::cancel::CancelSignal;
 use crate::clock::Clock;
@@ -15,6 +19,7 @@ use crate::id::ToolCallId;
 use crate::origin::Origin;
 use crate::profile::AgentProfile;
 use crate::profile::Spawning;
+use crate::tool::Line;
 use crate::tool::ToolRegistry;
 
 /// What a tool call knows about the run it belongs to. It cannot be changed:
@@ -25,6 +30,8 @@ pub struct ToolContext {
     call_id: ToolCallId,
     cancel: CancelSignal,
     progress: ProgressSink,
+    line: Option<Line>,
+    asker: Option<Asker>,
 }
 
 /// The part of a [`ToolContext`] that all calls of a run share.
@@ -56,7 +63,40 @@ impl ToolContext {
         cancel: CancelSignal,
         progress: ProgressSink,
     ) -> Self {
-        Self { parts, call_id, cancel, progress }
+        Self { parts, call_id, cancel, progress, line: None, asker: None }
+    }
+
+    /// Lets the call speak to the loop, and through it to people.
+    pub(crate) fn speaking(mut self, line: Line, asker: Option<Asker>) -> Self {
+        self.line = Some(line);
+        self.asker = asker;
+        self
+    }
+
+    /// The way to the loop, if it listens.
+    pub(crate) fn line(&self) -> Option<&Line> {
+        self.line.as_ref()
+    }
+
+    /// Asks a person, and waits for the answer: hours, if need be.
+    ///
+    /// The question is in the inbox of the agent's [`ApprovalManager`](crate::ApprovalManager). Waiting counts
+    /// neither against the tool's deadline nor against the run's time. The question outlives the process: when
+    /// the run goes on elsewhere, the call is made again, asks the same, and gets the answer that was given
+    /// meanwhile. So a tool that asks must be [`ReadOnly`](crate::Effect::ReadOnly) or
+    /// [`Idempotent`](crate::Effect::Idempotent), and ask the same questions in the same order.
+    ///
+    /// # Errors
+    /// When there is nobody to ask, the question is none, or it could not be kept.
+    pub async fn ask(&self, question: Question) -> Result<QuestionReply, AskError> {
+        let Some(asker) = &self.asker else { return Err(AskError::Nobody) };
+        let _standing = self.parts.budget.pause(Arc::clone(&self.parts.clock));
+        asker.ask(&self.call_id, question).await
+    }
+
+    /// Whether [`ask`](Self::ask) reaches anybody.
+    pub fn can_ask(&self) -> bool {
+        self.asker.is_some()
     }
 
     /// The run.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -10,6 +11,7 @@ use futures::stream::BoxStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::MAX_ASIDE;
 use super::Shared;
 use super::TakeOver;
 use super::drive::drive;
@@ -47,6 +49,7 @@ enum Happening {
     Stopping,
     Signal(Option<WorkSignal>),
     Ended(Option<(RunId, LeaseToken)>),
+    PlaceFree,
     Time,
 }
 
@@ -75,6 +78,7 @@ impl Dispatcher {
                 Happening::Signal(Some(signal)) => self.obey(signal),
                 Happening::Signal(None) => self.signals = futures::stream::pending().boxed(),
                 Happening::Ended(ended) => self.ended(ended),
+                Happening::PlaceFree => {}
                 Happening::Time => self.look = Look::Now,
             }
         }
@@ -104,12 +108,15 @@ impl Dispatcher {
             () = self.shared.stopping.cancelled() => Happening::Stopping,
             signal = self.signals.next() => Happening::Signal(signal),
             Some(ended) = self.drives.join_next() => Happening::Ended(ended.ok()),
+            // The next look claims; what there is to claim is known by then.
+            () = self.shared.place_free.notified() => Happening::PlaceFree,
             () = time => Happening::Time,
         }
     }
 
     fn has_place(&self) -> bool {
-        self.drives.len() < self.shared.settings.max_concurrent_runs.max(1)
+        let aside = self.shared.aside.load(Ordering::Acquire).min(MAX_ASIDE);
+        self.drives.len().saturating_sub(aside) < self.shared.settings.max_concurrent_runs.max(1)
     }
 
     fn obey(&mut self, signal: WorkSignal) {
@@ -124,8 +131,11 @@ impl Dispatcher {
                 self.look = Look::Now;
                 self.driving.values().for_each(|orders| orders.look.notify_one());
             }
-            // A run looks for inputs itself, at each turn.
-            WorkSignal::InputArrived(_) | WorkSignal::RunEnded(_) | WorkSignal::DeliveryDue => {}
+            // A run looks for inputs itself, at each turn, and for decisions while it waits for them.
+            WorkSignal::InputArrived(_)
+            | WorkSignal::ApprovalResolved(_)
+            | WorkSignal::RunEnded(_)
+            | WorkSignal::DeliveryDue => {}
         }
     }
 

@@ -14,6 +14,7 @@ use super::heartbeat::LeaseEnd;
 use super::heartbeat::keep_alive;
 use super::orders::Orders;
 use crate::agent::EndRecord;
+use crate::agent::Places;
 use crate::agent::RunHandle;
 use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
@@ -78,7 +79,7 @@ async fn give_back(shared: &Shared, claim: &Claim) {
 }
 
 /// Drives the run until its end is written down.
-async fn work(shared: &Shared, claim: &Claim, orders: &Orders) {
+async fn work(shared: &Arc<Shared>, claim: &Claim, orders: &Orders) {
     let mut pauses = Pauses::long();
     loop {
         match attempt(shared, claim, orders).await {
@@ -96,9 +97,10 @@ async fn work(shared: &Shared, claim: &Claim, orders: &Orders) {
     }
 }
 
-async fn attempt(shared: &Shared, claim: &Claim, orders: &Orders) -> Result<(), BrokenOff> {
+async fn attempt(shared: &Arc<Shared>, claim: &Claim, orders: &Orders) -> Result<(), BrokenOff> {
     let leases = Arc::clone(&shared.store) as Arc<dyn RunLeases>;
-    let mut run = shared.agent.drive(claim, leases).await.map_err(BrokenOff::Store)?;
+    let places = Arc::clone(shared) as Arc<dyn Places>;
+    let mut run = shared.agent.drive(claim, leases, places).await.map_err(BrokenOff::Store)?;
     let control = run.control();
     let show = show_all(shared, &mut run);
     let obey = async {

@@ -87,6 +87,7 @@ fn events(happenings: &[Happening]) -> Vec<EventKind> {
             content: vec![ContentBlock::text("seen")].into(),
             duration_ms: 0,
             truncated: false,
+            spent: None,
         },
         Happening::RunOver => EventKind::RunFinished {
             status: RunStatus::Completed,

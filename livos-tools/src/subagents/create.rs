@@ -5,6 +5,7 @@ use std::time::Duration;
 use livos_core::Effect;
 use livos_core::Reporting;
 use livos_core::Right;
+use livos_core::Spawned;
 use livos_core::SubagentManager;
 use livos_core::SubagentTask;
 use livos_core::Tool;
@@ -65,19 +66,18 @@ impl SessionsCreate {
     /// Waits for the agent, and stops it when nobody can wait any longer.
     async fn wait_for(
         &self,
-        run: livos_core::RunId,
+        child: &Spawned,
         context: &ToolContext,
     ) -> Result<ToolOutput, ToolError> {
         let patience = context.time_left().unwrap_or(TIMEOUT).min(TIMEOUT).saturating_sub(MARGIN);
-        match tokio::time::timeout(patience, self.manager.outcome(run)).await {
+        match tokio::time::timeout(patience, self.manager.wait_for(context, child)).await {
             Ok(Ok(outcome)) => {
-                // A child's spending is its parent's too.
-                context.budget().charge_tokens(outcome.usage, outcome.cost);
-                Ok(told::outcome(&outcome).into())
+                let output = ToolOutput::text(told::outcome(&outcome));
+                Ok(output.spending(outcome.spent()))
             }
             Ok(Err(error)) => Err(told::failed(error)),
             Err(_) => {
-                self.manager.cancel(run).await.map_err(told::failed)?;
+                self.manager.cancel(child.run_id).await.map_err(told::failed)?;
                 Err(ToolError::model("the agent took too long and was stopped"))
             }
         }
@@ -119,7 +119,7 @@ impl Tool for SessionsCreate {
         task.model = args.model.map(Into::into);
         let spawned = self.manager.spawn(context, task).await.map_err(told::failed)?;
         match args.result {
-            ResultMode::Wait => self.wait_for(spawned.run_id, context).await,
+            ResultMode::Wait => self.wait_for(&spawned, context).await,
             ResultMode::Later => Ok(format!(
                 "The agent works in session {}. Its result comes as a message; go on meanwhile.",
                 spawned.session_id

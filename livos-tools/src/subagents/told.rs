@@ -25,6 +25,7 @@ pub(super) fn state(state: RunState) -> &'static str {
     match state {
         RunState::Queued => "queued",
         RunState::Running => "running",
+        RunState::Waiting => "waiting",
         RunState::Completed => "completed",
         RunState::Failed => "failed",
         RunState::Cancelled => "cancelled",

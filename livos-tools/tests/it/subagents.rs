@@ -146,6 +146,10 @@ struct Bench {
 
 impl Bench {
     fn start() -> Self {
+        Self::driving(livos_core::DEFAULT_CONCURRENT_RUNS)
+    }
+
+    fn driving(runs: usize) -> Self {
         let store = Arc::new(MemoryStore::new());
         let model = Obedient::new();
         let manager = SubagentManager::new(Arc::clone(&store) as Arc<dyn Store>);
@@ -158,7 +162,7 @@ impl Bench {
             .journal(Arc::clone(&store) as Arc<dyn Journal>)
             .build();
         let shared = Arc::clone(&store) as Arc<dyn Store>;
-        let settings = WorkerSettings::default();
+        let settings = WorkerSettings::default().with_max_concurrent_runs(runs);
         let worker = Worker::start(agent, Arc::clone(&shared), Arc::new(Nobody), settings);
         let sink: Arc<dyn ReplySink> = Arc::new(ResultSink::new(Arc::clone(&shared)));
         let clock = Arc::new(SystemClock);
@@ -231,6 +235,10 @@ async fn a_parent_gets_what_its_agents_say() {
         "RESULTS I was told: one [agent_list,sessions_history,sessions_list,time] as the parent \
          | I was told: two [time] as a clerk"
     );
+    let entries = bench.store.read(run.session_id, 0, 100).await.unwrap();
+    let names: Vec<_> = entries.iter().map(|entry| entry.kind.name()).collect();
+    assert_eq!(names.iter().filter(|name| **name == "subagent_started").count(), 2, "{names:?}");
+    assert_eq!(names.iter().filter(|name| **name == "subagent_finished").count(), 2, "{names:?}");
     let children = bench.manager.children(run.session_id).await.unwrap();
     let mut titles: Vec<_> = children.iter().filter_map(|child| child.title.as_deref()).collect();
     titles.sort_unstable();
@@ -390,5 +398,14 @@ async fn what_agents_spend_is_their_parents_too() {
     let answers =
         entries.iter().filter(|entry| matches!(entry.kind, EventKind::AssistantMessage { .. }));
     assert_eq!(answers.count(), 2, "one that asks, and one that sums up");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_an_agent_leaves_it_the_place() {
+    let bench = Bench::driving(1);
+    let parents = [(); 3].map(|()| create(&json!({ "task": "x" })));
+    let runs = futures::future::join_all(parents.iter().map(|call| bench.ask(call))).await;
+    assert!(runs.iter().all(|run| run.state == RunState::Completed), "{runs:?}");
     bench.stop().await;
 }

@@ -58,6 +58,7 @@ fn finished(call_id: &str, name: &str, status: ToolStatus, text: &str) -> EventK
         content: vec![ContentBlock::text(text)].into(),
         duration_ms: 1,
         truncated: false,
+        spent: None,
     }
 }
 

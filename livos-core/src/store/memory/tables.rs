@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
+use super::approvals::Approvals;
 use super::deliveries::Deliveries;
 use super::queue::Queue;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
+use crate::event::EventKind;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::store::Admission;
@@ -35,6 +37,7 @@ pub(super) struct Tables {
     pub(super) runs: BTreeMap<RunId, RunRecord>,
     pub(super) queue: Queue,
     pub(super) deliveries: Deliveries,
+    pub(super) approvals: Approvals,
     pub(super) usage: Vec<UsageRow>,
     pub(super) settings: BTreeMap<String, Setting>,
 }
@@ -70,7 +73,7 @@ impl Tables {
     }
 
     /// Adds entries, and tells which queued runs ended with them.
-    fn write(&mut self, session_id: SessionId, entries: Vec<NewEntry>) -> Vec<Ended> {
+    pub(super) fn write(&mut self, session_id: SessionId, entries: Vec<NewEntry>) -> Vec<Ended> {
         let mut ended = Vec::new();
         let first = self.last_seq(session_id) + 1;
         for event in events(session_id, first, entries) {
@@ -88,12 +91,16 @@ impl Tables {
     }
 
     fn project(&mut self, event: &AgentEvent) {
+        self.approvals.project(event);
         if let Some(run) = RunRecord::admitted(event) {
             self.runs.insert(run.id, run);
         } else if RunRecord::is_changed_by(&event.kind)
             && let Some(run) = self.runs.get_mut(&event.run_id)
         {
             run.apply(event.at, &event.kind);
+            if matches!(event.kind, EventKind::RunStarted { .. } | EventKind::ApprovalResolved(_)) {
+                run.waits_for(self.approvals.open(event.run_id));
+            }
         }
     }
 
@@ -174,6 +181,7 @@ impl Tables {
         self.runs.retain(|_, run| run.session_id != id);
         self.queue.forget(id);
         self.deliveries.forget(id);
+        self.approvals.forget(id);
         self.sessions.remove(&id).is_some()
     }
 

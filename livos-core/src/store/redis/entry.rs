@@ -12,12 +12,15 @@ use super::fields::sortable;
 use super::fields::to_text;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
+use crate::event::EventKind;
 use crate::event::Position;
+use crate::id::ApprovalId;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::message::Usage;
 use crate::origin::Origin;
 use crate::origin::Trigger;
+use crate::store::ApprovalRecord;
 use crate::store::NewEntry;
 use crate::store::NewRun;
 use crate::store::Reply;
@@ -44,12 +47,29 @@ pub(super) struct EntryPlan {
     body: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<Change>,
+    /// What people are asked with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asks: Option<RequestPlan>,
     /// The words of the message, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<String>,
     /// What is owed to those who asked, if it ends a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<String>,
+}
+
+/// A request as it is kept.
+#[derive(Debug, Serialize)]
+struct RequestPlan {
+    id: ApprovalId,
+    record: String,
+}
+
+impl RequestPlan {
+    fn of(event: &AgentEvent) -> Result<Option<Self>, StoreError> {
+        let Some(record) = ApprovalRecord::requested(event) else { return Ok(None) };
+        Ok(Some(Self { id: record.id(), record: to_text(&record)? }))
+    }
 }
 
 /// What an entry changes in the record of its run.
@@ -90,6 +110,10 @@ impl EntryPlan {
             kind: Some(to_text(kind)?),
             body: None,
             change: Change::of(session, entry)?,
+            asks: match kind {
+                EventKind::ApprovalRequested(_) => RequestPlan::of(&as_event(session, entry))?,
+                _ => None,
+            },
             said: kind.said().map(|text| first_words(&text)),
             reply: Reply::of(kind).as_ref().map(to_text).transpose()?,
         })
@@ -97,7 +121,7 @@ impl EntryPlan {
 
     /// The same as a mere copy, of which no run learns.
     pub(super) fn copied(self) -> Self {
-        Self { change: None, reply: None, ..self }
+        Self { change: None, asks: None, reply: None, ..self }
     }
 }
 
@@ -121,14 +145,8 @@ pub(super) fn heading(title: &str) -> String {
 
 impl Change {
     fn of(session: SessionId, entry: &NewEntry) -> Result<Option<Self>, StoreError> {
-        let NewEntry { run_id, at, kind } = entry;
-        let event = AgentEvent {
-            session_id: session,
-            run_id: *run_id,
-            position: Position::After(0),
-            at: *at,
-            kind: kind.clone(),
-        };
+        let NewEntry { at, kind, .. } = entry;
+        let event = as_event(session, entry);
         if let Some(record) = RunRecord::admitted(&event) {
             return Self::admitting(&record).map(Some);
         }
@@ -172,6 +190,12 @@ impl Change {
         set.extend(record.cost_micro_usd.map(|cost| ("cost", cost.0.to_string())));
         Ok(Self { admits: true, set, add: BTreeMap::new() })
     }
+}
+
+/// An entry whose number does not matter.
+fn as_event(session_id: SessionId, entry: &NewEntry) -> AgentEvent {
+    let NewEntry { run_id, at, kind } = entry.clone();
+    AgentEvent { session_id, run_id, position: Position::After(0), at, kind }
 }
 
 fn untouched(event: &AgentEvent) -> RunRecord {

@@ -179,6 +179,7 @@ fn signal(message: &[u8]) -> Option<WorkSignal> {
         None if message == "ready" => Some(WorkSignal::RunReady),
         None if message == "due" => Some(WorkSignal::DeliveryDue),
         Some(("input", run)) => run.parse().ok().map(WorkSignal::InputArrived),
+        Some(("approval", run)) => run.parse().ok().map(WorkSignal::ApprovalResolved),
         Some(("cancel", run)) => run.parse().ok().map(WorkSignal::CancelRequested),
         Some(("ended", run)) => run.parse().ok().map(WorkSignal::RunEnded),
         _ => None,
@@ -199,6 +200,8 @@ mod tests {
         let cancel = Some(WorkSignal::CancelRequested(run));
         assert_eq!(signal(format!("cancel:{run}").as_bytes()), cancel);
         assert_eq!(signal(format!("ended:{run}").as_bytes()), Some(WorkSignal::RunEnded(run)));
+        let decided = Some(WorkSignal::ApprovalResolved(run));
+        assert_eq!(signal(format!("approval:{run}").as_bytes()), decided);
         for nothing in ["", "input:", "later:1", "input:x"] {
             assert_eq!(signal(nothing.as_bytes()), None, "{nothing}");
         }

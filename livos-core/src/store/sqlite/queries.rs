@@ -192,6 +192,7 @@ fn trigger_name(trigger: Trigger) -> Result<String, StoreError> {
 fn state_name(state: RunState) -> &'static str {
     match state {
         RunState::Queued => "queued",
+        RunState::Waiting => "waiting",
         RunState::Running => "running",
         RunState::Completed => "completed",
         RunState::Failed => "failed",

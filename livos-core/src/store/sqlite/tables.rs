@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
+use super::approvals;
 use super::failure::repeated;
 use super::failure::store_error;
 use super::lanes;
@@ -16,10 +17,12 @@ use super::statement::to_text;
 use super::usage;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
+use crate::event::EventKind;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::store::Admission;
 use crate::store::Append;
+use crate::store::ApprovalRecord;
 use crate::store::CancelRequest;
 use crate::store::Cancellation;
 use crate::store::DeliveryRecord;
@@ -115,7 +118,7 @@ impl Tables<'_> {
         self.db.execute_batch("COMMIT").map_err(store_error)
     }
 
-    fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
+    pub(super) fn last_seq(&self, session_id: SessionId) -> Result<u64, StoreError> {
         match self.remembered.last_seqs.get(&session_id) {
             Some(seq) => Ok(*seq),
             None => queries::last_seq(self.db, session_id),
@@ -165,13 +168,20 @@ impl Tables<'_> {
         Ok(first)
     }
 
-    fn write_one(&mut self, session_id: SessionId, entry: NewEntry) -> Result<u64, StoreError> {
+    pub(super) fn write_one(
+        &mut self,
+        session_id: SessionId,
+        entry: NewEntry,
+    ) -> Result<u64, StoreError> {
         let text = EntryText::of(&entry)?;
         self.write(session_id, vec![entry], vec![text])
     }
 
     /// Keeps the record of the entry's run up to date.
     fn project(&mut self, event: &AgentEvent) -> Result<(), StoreError> {
+        if let Some(record) = ApprovalRecord::requested(event) {
+            approvals::put(self.db, &record)?;
+        }
         if let Some(run) = RunRecord::admitted(event) {
             queries::put_run(self.db, &run)?;
             self.remembered.open_runs.insert(run.id, run);
@@ -186,6 +196,12 @@ impl Tables<'_> {
         };
         if let Some(mut run) = known {
             run.apply(event.at, &event.kind);
+            if matches!(event.kind, EventKind::RunStarted { .. } | EventKind::ApprovalResolved(_)) {
+                run.waits_for(approvals::open(self.db, run.id)?);
+            }
+            if run.state.is_final() {
+                approvals::abandon(self.db, run.id, event.at)?;
+            }
             queries::put_run(self.db, &run)?;
             if !run.state.is_final() {
                 self.remembered.open_runs.insert(run.id, run);

@@ -4,7 +4,7 @@ local function perform()
   local attempts = queued(run, 'attempts')
   if not attempts then
     local state = call('HGET', at('run', run), 'state')
-    if state and state ~= 'queued' and state ~= 'running' then return { 'ok', 'over' } end
+    if state and state ~= 'queued' and state ~= 'running' and state ~= 'waiting' then return { 'ok', 'over' } end
     return { 'missing' }
   end
   if attempts ~= '0' then

@@ -13,7 +13,7 @@ local function delete_run(run)
   call('ZREM', at('runs', 'trigger', call('HGET', at('run', run), 'trigger') or ''), run)
   call('ZREM', at('leased'), run)
   call('UNLINK', at('run', run), at('queued', run), at('inputs', run), at('replies', run),
-    at('deliveries', 'run', run))
+    at('deliveries', 'run', run), at('approvals', 'run', run), at('approvals', 'open', run))
 end
 
 local function delete_delivery(id)
@@ -23,6 +23,13 @@ local function delete_delivery(id)
   call('ZREM', at('due'), id)
   call('ZREM', at('flying'), id)
   call('UNLINK', at('delivery', id))
+end
+
+local function delete_approval(id)
+  local state = call('HGET', at('approval', id), 'state')
+  if state then call('ZREM', at('approvals', 'state', state), id) end
+  call('ZREM', at('approvals'), id)
+  call('UNLINK', at('approval', id))
 end
 
 local function delete(session)
@@ -36,9 +43,13 @@ local function delete(session)
   for _, id in ipairs(call('ZRANGE', at('deliveries', 'session', session), 0, -1)) do
     delete_delivery(id)
   end
+  for _, id in ipairs(call('ZRANGE', at('approvals', 'session', session), 0, -1)) do
+    delete_approval(id)
+  end
   call('ZREM', list_with(call('HGET', record, 'parent')), place)
   call('UNLINK', record, at('journal', session), at('said', session), at('live', session),
-    at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session))
+    at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session),
+    at('approvals', 'session', session))
   return true
 end
 

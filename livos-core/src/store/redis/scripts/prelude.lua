@@ -101,6 +101,51 @@ local function put_session(session, fields)
   call('ZADD', list, 0, fields.place)
 end
 
+-- Whether an optional part of the plan is there: JSON's null is a value of its own here.
+local function given(part)
+  return part ~= nil and part ~= cjson.null
+end
+
+-- Takes what people are asked into account.
+local function put_approval(session, run, asks)
+  call('HSET', at('approval', asks.id), 'state', 'pending', 'record', asks.record)
+  call('SADD', at('approvals', 'open', run), asks.id)
+  call('ZADD', at('approvals'), 0, asks.id)
+  call('ZADD', at('approvals', 'session', session), 0, asks.id)
+  call('ZADD', at('approvals', 'run', run), 0, asks.id)
+  call('ZADD', at('approvals', 'state', 'pending'), 0, asks.id)
+end
+
+local function move_approval(id, run, from, to)
+  call('HSET', at('approval', id), 'state', to)
+  call('SREM', at('approvals', 'open', run), id)
+  call('ZREM', at('approvals', 'state', from), id)
+  call('ZADD', at('approvals', 'state', to), 0, id)
+end
+
+-- Decides what is open when its run ends.
+local function abandon_approvals(run, time)
+  for _, id in ipairs(call('SMEMBERS', at('approvals', 'open', run))) do
+    move_approval(id, run, 'pending', 'abandoned')
+    call('HSET', at('approval', id), 'abandoned', time)
+  end
+end
+
+-- Adds a rule, if there is room for it.
+local function add_rule(rule)
+  local rules = at('approval-rules')
+  if call('HLEN', rules) >= rule.limit then return false end
+  call('HSET', rules, rule.id, rule.text)
+  return true
+end
+
+-- Keeps an entry of the audit; the oldest go.
+local function note(audit)
+  local all = at('approval-audit')
+  call('ZADD', all, 0, audit.text)
+  call('ZREMRANGEBYRANK', all, 0, -audit.limit - 1)
+end
+
 -- Takes an entry into account in the record of its run.
 local function project(session, run, change)
   if not change then return end
@@ -116,6 +161,11 @@ local function project(session, run, change)
     return
   end
   local set = change.set or {}
+  -- A run goes on when the last of its open approvals is decided.
+  if set.state == 'running' and call('SCARD', at('approvals', 'open', run)) > 0 then
+    set.state = 'waiting'
+  end
+  if set.finished then abandon_approvals(run, set.finished) end
   if set.state and set.state ~= state then
     if state then call('ZREM', at('runs', 'state', state), run) end
     call('ZADD', at('runs', 'state', set.state), 0, run)
@@ -139,6 +189,7 @@ local function write(session, entries)
     local seq = first + index - 1
     local kind = entry.kind or ARGV[2 + entry.body]
     call('XADD', at('journal', session), seq .. '-0', 'r', entry.run, 't', entry.at, 'k', kind)
+    if entry.asks then put_approval(session, entry.run, entry.asks) end
     project(session, entry.run, entry.change)
     if entry.said then remember_words(session, seq, entry.said) end
     if entry.reply and call('EXISTS', at('queued', entry.run)) == 1 then
