@@ -60,6 +60,9 @@
 //!   takes the reply to a [`ReplySink`].
 //! - **People**: an [`ApprovalManager`] asks them before calls are made, as [`ApprovalPolicies`] say, and takes
 //!   their answers; a tool asks with [`ToolContext::ask`].
+//! - **Agents and tasks**: a [`SubagentManager`] lets runs start others and keeps named agents
+//!   ([`AgentDefinition`], [`AgentProfile`]); a [`TaskManager`] takes in work for the background; [`Lane`] and
+//!   [`Priority`] say how many go at a time and who goes first.
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
@@ -108,6 +111,7 @@ pub mod replay;
 mod secret;
 mod store;
 mod subagent;
+mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text_tools;
@@ -184,6 +188,7 @@ pub use self::subagent::{
     AgentDefinition, AgentVersion, Child, Reporting, ResultSink, Said, Spawned, SubagentError,
     SubagentLimits, SubagentManager, SubagentOutcome, SubagentTask,
 };
+pub use self::task::{NewTask, StartedTask, TaskError, TaskFilter, TaskManager, TaskProgress};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
@@ -193,6 +198,6 @@ pub use self::tool::{
     ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
 };
 pub use self::worker::{
-    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, RunObserver, TakeOver, Worker,
-    WorkerSettings,
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, Overloaded, ResourceGate, RunObserver,
+    TakeOver, Worker, WorkerSettings,
 };
