@@ -44,7 +44,6 @@ pub use self::rule::RuleScope;
 pub(crate) use self::asking::Asked;
 pub(crate) use self::asking::Asker;
 pub(crate) use self::asking::PersonsTime;
-pub(crate) use self::asking::Word;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;

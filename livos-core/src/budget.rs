@@ -197,6 +197,24 @@ impl BudgetMeter {
         self.lineage().map(|meter| meter.time_left(now)).min()
     }
 
+    /// What is left, here or further up, whichever is less. Turns are this meter's own.
+    pub fn left(&self, now: Timestamp) -> Budget {
+        let own = &self.0;
+        let spent = u32::try_from(own.turns.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        let tokens =
+            |node: &Node| node.limit.tokens.saturating_sub(node.tokens.load(Ordering::Relaxed));
+        let cost = |node: &Node| {
+            let spent = node.micro_usd.load(Ordering::Relaxed);
+            node.limit.cost.map(|cap| MicroUsd(cap.0.saturating_sub(spent)))
+        };
+        Budget {
+            turns: own.limit.turns.saturating_sub(spent),
+            tokens: self.lineage().map(tokens).min().unwrap_or_default(),
+            wall_clock: self.time_left(now).unwrap_or_default(),
+            cost: self.lineage().filter_map(cost).min(),
+        }
+    }
+
     /// The limits of this meter.
     pub fn limit(&self) -> Budget {
         self.0.limit

@@ -25,8 +25,10 @@ use crate::message::ToolInput;
 use crate::message::Usage;
 use crate::origin::Origin;
 use crate::origin::Trigger;
+use crate::profile::AgentProfile;
 use crate::provider::StopReason;
 use crate::tool::Effect;
+use crate::tool::Spent;
 
 pub use self::compaction::CompactedView;
 pub use self::compaction::CompactionCall;
@@ -99,6 +101,9 @@ pub enum EventKind {
         /// What it may spend instead of the agent's budget.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         budget: Option<Budget>,
+        /// The agent that it is instead of the one everybody gets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<Arc<AgentProfile>>,
     },
     /// A process began (or took over) the run.
     RunStarted {
@@ -193,6 +198,35 @@ pub enum EventKind {
         /// Whether something was left out of the content.
         #[serde(default)]
         truncated: bool,
+        /// What others spent for the call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spent: Option<Spent>,
+    },
+    /// A call started another agent; what it does is in its own session.
+    SubagentStarted {
+        /// The call.
+        call_id: ToolCallId,
+        /// Its session.
+        child_session_id: SessionId,
+        /// Its run.
+        child_run_id: RunId,
+        /// What it shall do.
+        task: String,
+    },
+    /// An agent is done that a call waited for.
+    SubagentFinished {
+        /// The call.
+        call_id: ToolCallId,
+        /// Its session.
+        child_session_id: SessionId,
+        /// Its run.
+        child_run_id: RunId,
+        /// How it ended.
+        status: RunStatus,
+        /// What it said last.
+        text: String,
+        /// What it used.
+        usage: Usage,
     },
     /// A person is asked; what waits for the answer does nothing until it comes.
     ApprovalRequested(Arc<ApprovalRequest>),
@@ -299,6 +333,8 @@ impl EventKind {
             Self::ToolStarted { .. } => "tool_started",
             Self::ToolProgress { .. } => "tool_progress",
             Self::ToolFinished { .. } => "tool_finished",
+            Self::SubagentStarted { .. } => "subagent_started",
+            Self::SubagentFinished { .. } => "subagent_finished",
             Self::ApprovalRequested(_) => "approval_requested",
             Self::ApprovalResolved(_) => "approval_resolved",
             Self::ProviderRetry { .. } => "provider_retry",

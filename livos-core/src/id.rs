@@ -167,6 +167,10 @@ name_id!(
     WorkerId
 );
 name_id!(
+    /// A named agent: small letters, digits and `-`.
+    AgentName
+);
+name_id!(
     /// Who a run acts for. One user is one identity in every channel.
     UserId
 );
@@ -189,6 +193,13 @@ impl ModelName {
     /// ```
     pub fn provider_and_model(&self) -> Option<(&str, &str)> {
         self.0.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
+    }
+}
+
+impl SessionId {
+    /// The session that a tool call started: the same however often the call is made.
+    pub(crate) fn derived(run: RunId, call: &ToolCallId) -> Self {
+        Self(Uuid::new_v5(&run.0, call.as_str().as_bytes()))
     }
 }
 

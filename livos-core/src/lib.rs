@@ -60,6 +60,9 @@
 //!   takes the reply to a [`ReplySink`].
 //! - **People**: an [`ApprovalManager`] asks them before calls are made, as [`ApprovalPolicies`] say, and takes
 //!   their answers; a tool asks with [`ToolContext::ask`].
+//! - **Agents and tasks**: a [`SubagentManager`] lets runs start others and keeps named agents
+//!   ([`AgentDefinition`], [`AgentProfile`]); a [`TaskManager`] takes in work for the background; [`Lane`] and
+//!   [`Priority`] say how many go at a time and who goes first.
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
@@ -102,10 +105,13 @@ mod id;
 mod message;
 mod origin;
 mod pause;
+mod profile;
 mod provider;
 pub mod replay;
 mod secret;
 mod store;
+mod subagent;
+mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text_tools;
@@ -127,19 +133,22 @@ pub use self::crash_point::arm as arm_crash_point;
 pub use self::delivery::{ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS, Repetition, ReplySink, SinkAnswer};
 pub use self::event::{AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind, Position, RunError, RunStatus, ToolStatus};
 pub use self::feed::{AtEnd, EventFeed, follow, LocalFeed, Shown, Watch};
-pub use self::id::{ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId, SessionId, ToolCallId, ToolName, UserId, WorkerId};
+pub use self::id::{AgentName, ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId, SessionId, ToolCallId, ToolName, UserId, WorkerId};
 pub use self::message::{ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd, NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage};
 pub use self::origin::{Origin, Trigger, Trust};
+pub use self::profile::{AgentProfile, Spawning};
 pub use self::provider::{AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState, Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth, ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers, ToolChoice, ToolSupport};
 pub use self::secret::Secret;
-pub use self::store::{Admission, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore, AuditAction, AuditEntry, CallStatus, Cancellation, CancelRequest, Claim, Claimed, ClaimedDelivery, ClaimRequest, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState, DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page, ParseCursorError, PendingInput, QueueMode, Renewal, RenewRequest, Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch, SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings, Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals};
+pub use self::store::{Admission, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore, AuditAction, AuditEntry, CallStatus, Cancellation, CancelRequest, Claim, Claimed, ClaimedDelivery, ClaimRequest, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState, DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION, Lane, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page, ParseCursorError, PendingInput, Priority, QueueMode, Renewal, RenewRequest, Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch, SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings, Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals};
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
 #[cfg(feature = "redis")]
 pub use self::store::{RedisConfig, RedisStore};
+pub use self::subagent::{AgentDefinition, AgentVersion, Child, Reporting, ResultSink, Said, Spawned, SubagentError, SubagentLimits, SubagentManager, SubagentOutcome, SubagentTask};
+pub use self::task::{NewTask, StartedTask, TaskError, TaskFilter, TaskManager, TaskProgress};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use self::text_tools::fuzz_text_tools;
-pub use self::tool::{Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec};
-pub use self::worker::{DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, RunObserver, TakeOver, Worker, WorkerSettings};
+pub use self::tool::{Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Spent, Tool, ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec};
+pub use self::worker::{DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, Overloaded, ResourceGate, RunObserver, TakeOver, Worker, WorkerSettings};

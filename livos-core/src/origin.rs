@@ -23,6 +23,8 @@ pub enum Trigger {
     Webhook,
     /// A run asked for help.
     Subagent,
+    /// Somebody wants something done in the background.
+    Task,
 }
 
 /// How far the words of an origin are trusted. Ordered: less trust is less.

@@ -11,6 +11,7 @@ mod append;
 mod approvals;
 mod error;
 mod health;
+mod lane;
 mod lease;
 mod memory;
 mod outbox;
@@ -57,6 +58,8 @@ pub use self::approvals::ResolveApproval;
 pub use self::approvals::ResolvedApproval;
 pub use self::error::StoreError;
 pub use self::health::StoreHealth;
+pub use self::lane::Lane;
+pub use self::lane::Priority;
 pub use self::lease::Claim;
 pub use self::lease::ClaimRequest;
 pub use self::lease::Claimed;
@@ -188,7 +191,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         patch: SessionPatch,
     ) -> Result<SessionRecord, StoreError>;
 
-    /// Deletes a session with its journal, runs, queue and replies. False when there was none.
+    /// Deletes a session with its journal, runs, queue and replies, and the sessions that it started.
+    /// False when there was none.
     ///
     /// Its idempotency keys stay until they are old, so that a source which repeats itself is not
     /// answered twice; so does what it used.

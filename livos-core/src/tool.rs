@@ -8,6 +8,7 @@ mod arguments;
 mod context;
 mod erased;
 mod error;
+mod line;
 mod output;
 mod registry;
 mod spec;
@@ -22,11 +23,13 @@ pub use self::context::ProgressSink;
 pub use self::context::ToolContext;
 pub use self::context::ToolContextParts;
 pub use self::error::ToolError;
+pub use self::output::Spent;
 pub use self::output::ToolOutput;
 pub use self::registry::RegisterToolError;
 pub use self::registry::ToolRegistry;
 pub use self::spec::Concurrency;
 pub use self::spec::Effect;
+pub use self::spec::Right;
 pub use self::spec::ToolSpec;
 
 pub(crate) use self::arguments::ArgumentSchema;
@@ -35,6 +38,8 @@ pub(crate) use self::erased::CallFailure;
 pub(crate) use self::erased::ErasedTool;
 pub(crate) use self::erased::PreparedCall;
 pub(crate) use self::erased::RecordedEnd;
+pub(crate) use self::line::Line;
+pub(crate) use self::line::Word;
 pub(crate) use self::registry::Registered;
 
 /// A tool with typed arguments.

@@ -6,6 +6,7 @@
 
 mod dispatcher;
 mod drive;
+mod gate;
 mod heartbeat;
 mod orders;
 
@@ -19,6 +20,9 @@ use tokio::sync::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+pub use self::gate::Overloaded;
+pub use self::gate::ResourceGate;
 
 use self::dispatcher::Dispatcher;
 use crate::agent::AgentLoop;
@@ -64,6 +68,8 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// What becomes of leases that were given before it started.
     pub take_over: TakeOver,
+    /// Whether the machine can take one more.
+    pub gate: Option<Arc<dyn ResourceGate>>,
 }
 
 /// When a worker takes over what others have a lease for.
@@ -83,6 +89,7 @@ impl Default for WorkerSettings {
             max_concurrent_runs: DEFAULT_CONCURRENT_RUNS,
             lease: DEFAULT_LEASE,
             take_over: TakeOver::default(),
+            gate: None,
         }
     }
 }
@@ -99,6 +106,13 @@ impl WorkerSettings {
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// Lets runs begin only while the machine can take them.
+    #[must_use]
+    pub fn with_gate(mut self, gate: Arc<dyn ResourceGate>) -> Self {
+        self.gate = Some(gate);
         self
     }
 

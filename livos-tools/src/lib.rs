@@ -19,6 +19,8 @@
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
 //! - module [`ask_user`] has `ask_user`
 //! - module [`shell`] has `shell`
+//! - module [`subagents`] has `sessions_create`, `sessions_list`, `sessions_send`, `sessions_history`,
+//!   `agent_create`, `agent_list`
 //! - module [`time`] has `time`
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
@@ -36,6 +38,7 @@ pub mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod shell;
+pub mod subagents;
 pub mod time;
 mod workspace_root;
 

@@ -17,6 +17,7 @@ use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::origin::Origin;
+use crate::profile::AgentProfile;
 use crate::store::Append;
 use crate::store::Journal;
 use crate::store::NewEntry;
@@ -34,6 +35,7 @@ pub(super) struct Admitted {
     pub(super) last_seq: u64,
     pub(super) model: ModelName,
     pub(super) origin: Origin,
+    pub(super) profile: Option<Arc<AgentProfile>>,
     pub(super) budget: BudgetMeter,
     pub(super) transcript: Transcript,
     pub(super) run: AgentRun,
@@ -57,6 +59,7 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         model: request.model.clone(),
         parent_run_id: request.parent.as_ref().map(|(run_id, _)| *run_id),
         budget: request.budget,
+        profile: request.profile.clone(),
     };
     let entry = NewEntry { run_id, at: admitted_at, kind: kind.clone() };
     let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
@@ -71,6 +74,7 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         last_seq: seq,
         model: request.model.unwrap_or_else(|| shared.model.clone()),
         origin: request.origin,
+        profile: request.profile,
         budget: meter(limit, request.parent.map(|(_, meter)| meter), admitted_at),
         transcript,
         run,
@@ -156,6 +160,7 @@ struct Admission {
     at: Timestamp,
     origin: Origin,
     budget: Option<Budget>,
+    profile: Option<Arc<AgentProfile>>,
 }
 
 impl Memory {
@@ -188,11 +193,16 @@ impl Memory {
         }
         self.run.apply(&entry.kind);
         match &entry.kind {
-            EventKind::RunAdmitted { origin, model, budget, .. } => {
+            EventKind::RunAdmitted { origin, model, budget, profile, .. } => {
                 self.model.clone_from(model);
                 let seq = entry.seq().unwrap_or_default();
-                let (origin, budget) = (origin.clone(), *budget);
-                self.admission = Some(Admission { seq, at: entry.at, origin, budget });
+                self.admission = Some(Admission {
+                    seq,
+                    at: entry.at,
+                    origin: origin.clone(),
+                    budget: *budget,
+                    profile: profile.clone(),
+                });
             }
             EventKind::RunStarted { model, .. } => self.model = Some(model.clone()),
             _ => {}
@@ -214,6 +224,7 @@ impl Memory {
         let budget = BudgetMeter::new(limit, shared.clock.now());
         (0..run.turns()).for_each(|_| budget.charge_turn());
         budget.charge_tokens(run.usage(), run.cost());
+        budget.charge_tokens(run.delegated().usage, run.delegated().cost_micro_usd);
         Ok(Admitted {
             run_id,
             session_id,
@@ -222,6 +233,7 @@ impl Memory {
             last_seq,
             model: model.unwrap_or_else(|| shared.model.clone()),
             origin: admission.origin,
+            profile: admission.profile,
             budget,
             transcript,
             run,

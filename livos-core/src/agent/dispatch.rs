@@ -24,7 +24,6 @@ use super::interrupt::interruptible;
 use super::permission::Permission;
 use crate::approval::Asker;
 use crate::approval::PersonsTime;
-use crate::approval::Word;
 use crate::cancel::CancelSignal;
 use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
@@ -36,11 +35,14 @@ use crate::message::ContentBlock;
 use crate::message::ToolCall;
 use crate::message::ToolInput;
 use crate::tool::CallFailure;
+use crate::tool::Line;
 use crate::tool::PreparedCall;
 use crate::tool::ProgressSink;
 use crate::tool::Registered;
+use crate::tool::Spent;
 use crate::tool::ToolContext;
 use crate::tool::ToolError;
+use crate::tool::Word;
 
 /// How a call ended.
 struct Finished {
@@ -48,6 +50,7 @@ struct Finished {
     status: ToolStatus,
     content: Vec<ContentBlock>,
     truncated: bool,
+    spent: Option<Spent>,
     duration: Duration,
     /// The run cannot go on after this.
     fatal: Option<String>,
@@ -158,8 +161,8 @@ impl Driver {
             };
             return refuse(format!("the arguments are not valid JSON: {problem}"));
         }
-        let Some(tool) = self.shared.tools.find(call.name.as_str()) else {
-            let specs = self.shared.tools.specs();
+        let Some(tool) = self.context.tools.find(call.name.as_str()) else {
+            let specs = self.context.tools.specs();
             let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
             return refuse(format!(
                 "there is no tool `{}`; the tools are: {}",
@@ -184,15 +187,18 @@ impl Driver {
         let cancel = self.control.cancel_signal().child();
         let mut prepared = Vec::with_capacity(batch.len());
         let mut starting = Vec::with_capacity(batch.len());
-        let asker = self.shared.approvals.clone().map(Asker::new);
-        let (asker, mut words) = asker.unzip();
+        // Calls that have nothing to say shall not carry what only those need that have.
+        let may_speak = self.shared.approvals.is_some()
+            || batch.iter().any(|ready| ready.tool.spec.requires.is_some());
+        let (line, mut words) = may_speak.then(Line::open).unzip();
         for Runnable { call, tool, .. } in batch {
             let cancel = cancel.child();
             let mut context = self.tool_context(&call, cancel.clone());
-            let asker = asker.as_ref().map(Asker::of_call);
+            let asker = self.shared.approvals.clone().zip(line.clone());
+            let asker = asker.map(|(manager, line)| Asker::new(manager, line));
             let persons_time = asker.as_ref().map(|asker| Arc::clone(asker.time()));
-            if let Some(asker) = asker {
-                context = context.with_asker(asker);
+            if let Some(line) = &line {
+                context = context.speaking(line.clone(), asker);
             }
             // Arguments are read before the start is written down: a refused call never began.
             match prepare(&call, &tool, context) {
@@ -238,13 +244,13 @@ impl Driver {
                     self.finished(finished).await?;
                 }
             }
-            Some(words) => Box::pin(self.finish_asking(&mut running, words)).await?,
+            Some(words) => Box::pin(self.finish_speaking(&mut running, words)).await?,
         }
         Ok(())
     }
 
-    /// Writes down each call as it ends, and what calls ask meanwhile.
-    async fn finish_asking(
+    /// Writes down each call as it ends, and what calls say meanwhile.
+    async fn finish_speaking(
         &mut self,
         running: &mut FuturesUnordered<impl Future<Output = Finished>>,
         words: &mut mpsc::Receiver<Word>,
@@ -257,6 +263,7 @@ impl Driver {
                     let Some(finished) = finished else { return Ok(()) };
                     CrashPoint::ToolReturned.pass();
                     let call_id = finished.call.call_id.clone();
+                    self.waiting_calls.remove(&call_id);
                     self.finished(finished).await?;
                     // Nobody waits any more for what it asked.
                     self.abandon_approvals(|request| request.call_id == call_id).await;
@@ -264,8 +271,8 @@ impl Driver {
                 Some(word) = words.recv() => self.hear(word).await?,
             }
             let open = self.run.open_approvals().filter(|request| request.question.is_some());
-            let only_asks = open.count() >= running.len();
-            _aside = match (&self.queued, only_asks) {
+            let only_waits = open.count() + self.waiting_calls.len() >= running.len();
+            _aside = match (&self.queued, only_waits) {
                 (Some(queued), true) => Some(queued.step_aside()),
                 _ => None,
             };
@@ -298,7 +305,10 @@ impl Driver {
     }
 
     async fn finished(&mut self, finished: Finished) -> Result<(), JournalFailed> {
-        let Finished { call, status, content, truncated, duration, fatal } = finished;
+        let Finished { call, status, content, truncated, spent, duration, fatal } = finished;
+        if let Some(Spent { usage, cost_micro_usd }) = spent {
+            self.context.budget.charge_tokens(usage, cost_micro_usd);
+        }
         tracing::debug!(tool = %call.name, ?status, "tool call finished");
         self.record(EventKind::ToolFinished {
             call_id: call.call_id,
@@ -307,6 +317,7 @@ impl Driver {
             content: content.into(),
             duration_ms: millis(duration),
             truncated,
+            spent,
         })
         .await?;
         if let Some(reason) = fatal {
@@ -323,9 +334,16 @@ impl Driver {
         reason: String,
     ) -> Result<(), JournalFailed> {
         let content = vec![ContentBlock::text(reason)];
-        let duration = Duration::ZERO;
-        self.finished(Finished { call, status, content, truncated: false, duration, fatal: None })
-            .await
+        self.finished(Finished {
+            call,
+            status,
+            content,
+            truncated: false,
+            spent: None,
+            duration: Duration::ZERO,
+            fatal: None,
+        })
+        .await
     }
 }
 
@@ -378,9 +396,10 @@ async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished 
             (ToolStatus::TimedOut, text.into(), None)
         }
     };
+    let spent = output.spent;
     let (content, was_cut) = limit_text(output.content, tool.spec.output_limit);
     let truncated = output.truncated || was_cut;
-    Finished { call, status, content, truncated, duration: Duration::ZERO, fatal }
+    Finished { call, status, content, truncated, spent, duration: Duration::ZERO, fatal }
 }
 
 /// Waits no longer for `work` than `deadline`, and as long besides as it waits for people.

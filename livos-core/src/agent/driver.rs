@@ -1,5 +1,6 @@
 //! Drives a run: does what [`AgentRun`] decides, and writes down what happens.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -32,6 +33,7 @@ use crate::id::ModelName;
 use crate::id::ProviderId;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::id::ToolCallId;
 use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::PendingInput;
@@ -63,6 +65,8 @@ pub(super) struct Driver {
     /// A wait was broken off because the time allowed is over.
     pub(super) time_is_up: bool,
     pub(super) accounts: Accounts,
+    /// Calls that do nothing but wait for other runs.
+    pub(super) waiting_calls: HashSet<ToolCallId>,
     /// What a run has that came out of a queue.
     pub(super) queued: Option<Queued>,
     admitted_at: Timestamp,
@@ -102,10 +106,16 @@ impl Driver {
         for event in admitted.unseen {
             events.push(event);
         }
+        let tools = match &admitted.profile {
+            Some(profile) => profile.narrow(&shared.tools),
+            None => shared.tools.clone(),
+        };
         let context = ToolContextParts {
             run_id: admitted.run_id,
             session_id: admitted.session_id,
             origin: admitted.origin,
+            profile: admitted.profile,
+            tools,
             workspace: shared.workspace.clone(),
             budget: admitted.budget,
             clock: Arc::clone(&shared.clock),
@@ -121,6 +131,7 @@ impl Driver {
             gauge: None,
             time_is_up: false,
             accounts: Accounts::default(),
+            waiting_calls: HashSet::new(),
             queued: admitted.queued,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,
@@ -252,6 +263,12 @@ impl Driver {
     fn show(&self, position: Position, at: Timestamp, kind: EventKind) {
         let ToolContextParts { session_id, run_id, .. } = *self.context;
         self.events.push(AgentEvent { session_id, run_id, position, at, kind });
+    }
+
+    /// The standing instructions of this run.
+    pub(super) fn system_prompt(&self) -> Option<&Arc<str>> {
+        let own = self.context.profile.as_ref().and_then(|profile| profile.instructions.as_ref());
+        own.or(self.shared.system_prompt.as_ref())
     }
 
     /// Who is asked next: who answered last, or else the first.

@@ -59,11 +59,10 @@ impl Shared {
         &self,
         counter: &dyn TokenCounter,
         model: &ModelName,
-        tools: &Arc<[ToolSpec]>,
+        (system, tools): (Option<&str>, &Arc<[ToolSpec]>),
     ) -> ContextReport {
         let capabilities = self.provider.capabilities(model);
         let window = self.windows.window(model, capabilities.context_window);
-        let system = self.system_prompt.as_deref();
         let (system_tokens, tool_tokens) = self.fixed_parts.tokens(counter, system, tools);
         let output_reserve = self.max_output_tokens.map_or_else(
             || {
@@ -160,8 +159,9 @@ impl Driver {
         let last = self.gauge.take().filter(|gauge| Arc::ptr_eq(&gauge.tools, tools));
         last.unwrap_or_else(|| {
             let counter = self.shared.counter(&self.model);
+            let fixed = (self.system_prompt().map(|prompt| &**prompt), tools);
             Gauge {
-                report: self.shared.context_report(&*counter, &self.model, tools),
+                report: self.shared.context_report(&*counter, &self.model, fixed),
                 counter,
                 tools: Arc::clone(tools),
                 provider: asked_provider(&self.model),

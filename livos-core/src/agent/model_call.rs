@@ -55,7 +55,7 @@ impl Driver {
         turn: u32,
         access: ToolAccess,
     ) -> Result<(), JournalFailed> {
-        let tools = self.shared.tools.specs();
+        let tools = self.context.tools.specs();
         if self.make_room(&tools, self.time_for(access)).await? == MadeRoom::GivenUp {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl Driver {
         let conversation = self.transcript.conversation().clone();
         let mut request = ChatRequest::of(self.model.clone(), conversation);
         request.preferred_provider = self.run.answered_by().map(|(provider, _)| provider.clone());
-        request.system.clone_from(&self.shared.system_prompt);
+        request.system = self.system_prompt().cloned();
         request.tools = Arc::clone(tools);
         request.thinking = self.shared.thinking;
         request.max_output_tokens = self.shared.max_output_tokens;

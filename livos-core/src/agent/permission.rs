@@ -18,7 +18,6 @@ use crate::approval::Asked;
 use crate::approval::CallFingerprint;
 use crate::approval::CallInQuestion;
 use crate::approval::Verdict;
-use crate::approval::Word;
 use crate::approval::verdict;
 use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
@@ -30,6 +29,7 @@ use crate::message::ToolInput;
 use crate::pause::Pauses;
 use crate::store::ApprovalRecord;
 use crate::tool::Effect;
+use crate::tool::Word;
 
 /// What may become of a call now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,6 +244,18 @@ impl Driver {
             Word::Decided(record) => {
                 decided_events(&[*record]).into_iter().for_each(|event| self.witness(event));
             }
+            Word::Fact { kind, written } => {
+                self.record(*kind).await?;
+                // A call that was stopped meanwhile does not wait for it.
+                written.send(()).ok();
+            }
+            // Whether the run has anything else to do is decided after each word.
+            Word::Waits(call_id) => {
+                self.waiting_calls.insert(call_id);
+            }
+            Word::GoesOn(call_id) => {
+                self.waiting_calls.remove(&call_id);
+            }
             Word::Question { call_id, question, opened } => {
                 let Some(manager) = self.shared.approvals.clone() else { return Ok(()) };
                 let pending = self.run.pending_calls().iter();
@@ -252,7 +264,7 @@ impl Driver {
                 else {
                     return Ok(());
                 };
-                let effect = self.shared.tools.find(call.name.as_str());
+                let effect = self.context.tools.find(call.name.as_str());
                 let arguments = match &call.input {
                     ToolInput::Object(arguments) => Value::Object(Map::clone(arguments)),
                     ToolInput::Malformed(_) => Value::Null,

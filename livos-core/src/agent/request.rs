@@ -1,5 +1,7 @@
 //! What a run is asked to do.
 
+use std::sync::Arc;
+
 use crate::budget::Budget;
 use crate::budget::BudgetMeter;
 use crate::id::ModelName;
@@ -8,6 +10,7 @@ use crate::id::SessionId;
 use crate::message::Message;
 use crate::origin::Origin;
 use crate::origin::Trigger;
+use crate::profile::AgentProfile;
 
 /// What a run is asked to do, by whom, and within which limits.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub struct RunRequest {
     pub parent: Option<(RunId, BudgetMeter)>,
     /// What it may spend instead of the agent's budget.
     pub budget: Option<Budget>,
+    /// What it is instead of the agent.
+    pub profile: Option<Arc<AgentProfile>>,
 }
 
 impl RunRequest {
@@ -43,6 +48,7 @@ impl RunRequest {
             origin: Origin::default(),
             parent: None,
             budget: None,
+            profile: None,
         }
     }
 
@@ -79,6 +85,12 @@ impl RunRequest {
     /// Says which run asks; what this one spends is charged there too.
     pub fn for_parent(mut self, run_id: RunId, budget: BudgetMeter) -> Self {
         self.parent = Some((run_id, budget));
+        self
+    }
+
+    /// Makes the run another agent: with other instructions, fewer tools, fewer rights.
+    pub fn with_profile(mut self, profile: AgentProfile) -> Self {
+        self.profile = Some(Arc::new(profile));
         self
     }
 

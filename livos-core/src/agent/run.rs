@@ -24,6 +24,7 @@ use crate::message::MicroUsd;
 use crate::message::ToolCall;
 use crate::message::Usage;
 use crate::provider::StopReason;
+use crate::tool::Spent;
 
 /// What a run wants next.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +103,7 @@ impl Ending {
 ///     model: None,
 ///     parent_run_id: None,
 ///     budget: None,
+///     profile: None,
 /// });
 /// assert_eq!(run.next_step(None), Step::CallModel(1, ToolAccess::Offered));
 /// ```
@@ -120,6 +122,8 @@ pub struct AgentRun {
     tool_calls: u32,
     usage: Usage,
     cost: Option<MicroUsd>,
+    /// What others spent for its calls.
+    delegated: Spent,
     text: String,
     answered_by: Option<(ProviderId, ModelName)>,
 }
@@ -232,7 +236,15 @@ impl AgentRun {
                     pending.progress = CallProgress::Started;
                 }
             }
-            EventKind::ToolFinished { call_id, status, content, .. } => {
+            EventKind::ToolFinished { call_id, status, content, spent, .. } => {
+                if let Some(spent) = spent {
+                    self.delegated.usage += spent.usage;
+                    self.delegated.cost_micro_usd =
+                        match (self.delegated.cost_micro_usd, spent.cost_micro_usd) {
+                            (Some(sum), Some(cost)) => Some(sum + cost),
+                            (sum, cost) => sum.or(cost),
+                        };
+                }
                 self.tool_finished(call_id, *status, content);
             }
             EventKind::ApprovalRequested(request) => self.asked(request),
@@ -271,6 +283,11 @@ impl AgentRun {
     /// What they cost, where prices are known.
     pub fn cost(&self) -> Option<MicroUsd> {
         self.cost
+    }
+
+    /// What others spent for its calls: no part of its own usage, but of its budget.
+    pub fn delegated(&self) -> Spent {
+        self.delegated
     }
 
     /// The last text of the assistant.

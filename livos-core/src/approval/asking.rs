@@ -7,7 +7,6 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -16,7 +15,6 @@ use super::ApprovalManager;
 use super::AskError;
 use super::Question;
 use super::QuestionReply;
-use crate::id::ApprovalId;
 use crate::id::RunId;
 use crate::id::ToolCallId;
 use crate::id::ToolName;
@@ -24,9 +22,8 @@ use crate::origin::Origin;
 use crate::store::ApprovalRecord;
 use crate::store::StoreError;
 use crate::tool::Effect;
-
-/// How many questions of a batch of calls may be on their way to the loop.
-const BACKLOG: usize = 16;
+use crate::tool::Line;
+use crate::tool::Word;
 
 /// What a request is made of.
 pub(crate) struct Asked<'a> {
@@ -40,33 +37,18 @@ pub(crate) struct Asked<'a> {
     pub(crate) question: Option<Question>,
 }
 
-/// What a call says to the loop.
-#[derive(Debug)]
-pub(crate) enum Word {
-    /// It has a question; the loop writes it down and gives its id.
-    Question { call_id: ToolCallId, question: Question, opened: oneshot::Sender<ApprovalId> },
-    /// Its question was decided.
-    Decided(Box<ApprovalRecord>),
-}
-
-/// The way of one call to the loop.
+/// The way of one call to people, through the loop.
 #[derive(Debug, Clone)]
 pub(crate) struct Asker {
     manager: ApprovalManager,
-    words: mpsc::Sender<Word>,
+    line: Line,
     time: Arc<PersonsTime>,
 }
 
 impl Asker {
-    /// For the calls of one batch; what they say comes out of the other end.
-    pub(crate) fn new(manager: ApprovalManager) -> (Self, mpsc::Receiver<Word>) {
-        let (words, heard) = mpsc::channel(BACKLOG);
-        (Self { manager, words, time: Arc::default() }, heard)
-    }
-
-    /// For one call of the batch.
-    pub(crate) fn of_call(&self) -> Self {
-        Self { time: Arc::default(), ..self.clone() }
+    /// For one call.
+    pub(crate) fn new(manager: ApprovalManager, line: Line) -> Self {
+        Self { manager, line, time: Arc::default() }
     }
 
     pub(crate) fn time(&self) -> &Arc<PersonsTime> {
@@ -84,12 +66,12 @@ impl Asker {
         let _waiting = self.time.begin();
         let (opened, id) = oneshot::channel();
         let word = Word::Question { call_id: call_id.clone(), question, opened };
-        self.words.send(word).await.map_err(|_| run_ends())?;
+        self.line.say(word).await.map_err(|_| run_ends())?;
         let id = id.await.map_err(|_| run_ends())?;
         let decided = self.manager.decided(&[id]).await.into_iter().next();
         let record = decided.ok_or_else(run_ends)?;
         let reply = reply(&record);
-        self.words.send(Word::Decided(Box::new(record))).await.map_err(|_| run_ends())?;
+        self.line.say(Word::Decided(Box::new(record))).await.map_err(|_| run_ends())?;
         Ok(reply)
     }
 }

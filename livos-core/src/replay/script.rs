@@ -250,18 +250,18 @@ impl Script {
     fn end_of(&self, place: usize, call_id: &ToolCallId) -> RecordedEnd {
         let rest = self.entries.get(place..).unwrap_or_default().iter();
         let mut ends = rest.filter_map(|entry| match &entry.kind {
-            EventKind::ToolFinished { call_id: ended, status, content, truncated, .. }
-                if ended == call_id =>
-            {
-                Some((*status, content.to_vec(), *truncated))
+            EventKind::ToolFinished {
+                call_id: ended, status, content, truncated, spent, ..
+            } if ended == call_id => {
+                let (content, truncated, spent) = (content.to_vec(), *truncated, *spent);
+                Some((*status, ToolOutput { content, truncated, spent }))
             }
             _ => None,
         });
-        let Some((status, content, truncated)) = ends.next() else {
+        let Some((status, output)) = ends.next() else {
             let output = ToolOutput::text("the recording has no result of this call");
             return RecordedEnd { status: ToolStatus::Unknown, output, fatal: None };
         };
-        let output = ToolOutput { content, truncated };
         let fatal = self.failure.as_ref().filter(|failure| {
             let text: String = output.content.iter().filter_map(|block| block.as_text()).collect();
             failure.kind == "tool_failed" && failure.message == text && status == ToolStatus::Error

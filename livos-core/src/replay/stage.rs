@@ -396,6 +396,7 @@ fn is_from_outside(kind: &EventKind) -> bool {
     match kind {
         EventKind::ApprovalResolved(_) => true,
         EventKind::ApprovalRequested(request) => request.question.is_some(),
+        EventKind::SubagentStarted { .. } | EventKind::SubagentFinished { .. } => true,
         _ => false,
     }
 }

@@ -17,7 +17,10 @@ use crate::id::SessionId;
 use crate::message::Message;
 use crate::origin::Origin;
 use crate::origin::Trigger;
+use crate::profile::AgentProfile;
+use crate::store::Lane;
 use crate::store::NewEntry;
+use crate::store::Priority;
 use crate::store::StoreError;
 
 /// How long an idempotency key is remembered at least: longer than any source repeats itself.
@@ -116,9 +119,18 @@ pub struct NewRun {
     /// What it may spend instead of the agent's budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// The agent that it is to be, instead of the one everybody gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Arc<AgentProfile>>,
     /// What happens if the session has work.
     #[serde(default)]
     pub mode: QueueMode,
+    /// How urgent it is.
+    #[serde(default)]
+    pub priority: Priority,
+    /// The lane that it keeps to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
     /// The name of the message at its source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
@@ -140,7 +152,10 @@ impl NewRun {
             model: None,
             parent_run_id: None,
             budget: None,
+            profile: None,
             mode: QueueMode::default(),
+            priority: Priority::default(),
+            lane: None,
             key: None,
             reply_to: None,
         }
@@ -168,6 +183,7 @@ impl NewRun {
                 model: self.model.clone(),
                 parent_run_id: self.parent_run_id,
                 budget: self.budget,
+                profile: self.profile.clone(),
             },
         }
     }

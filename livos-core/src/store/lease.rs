@@ -82,6 +82,8 @@ pub enum WorkSignal {
     CancelRequested(RunId),
     /// An input waits for a run.
     InputArrived(RunId),
+    /// A run that was queued is over.
+    RunEnded(RunId),
     /// A person, or time, decided about something that a run waits for.
     ApprovalResolved(RunId),
     /// A reply may be delivered.

@@ -137,7 +137,8 @@ impl SessionStore for MemoryStore {
             .sessions
             .values()
             .filter(|session| {
-                query.after.is_none_or(|place| SessionCursor::from(*session) < place)
+                session.parent == query.parent
+                    && query.after.is_none_or(|place| SessionCursor::from(*session) < place)
                     && words.as_ref().is_none_or(|words| tables.mentions(session, words))
             })
             .collect();

@@ -18,4 +18,11 @@ impl<T> Page<T> {
         items.truncate(limit);
         Self { items, has_more }
     }
+
+    /// The first items of those that were found, of which there are more if so said or if some are cut.
+    pub(crate) fn cut_at(mut items: Vec<T>, limit: usize, has_more: bool) -> Self {
+        let has_more = has_more || items.len() > limit;
+        items.truncate(limit);
+        Self { items, has_more }
+    }
 }

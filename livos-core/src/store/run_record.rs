@@ -8,6 +8,7 @@ use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::event::RunError;
 use crate::event::RunStatus;
+use crate::id::AgentName;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
@@ -70,6 +71,9 @@ pub struct RunRecord {
     /// The run that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_run_id: Option<RunId>,
+    /// The named agent it is, if it has a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
     /// The model asked last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
@@ -98,7 +102,8 @@ pub struct RunRecord {
 impl RunRecord {
     /// The record a run begins with; none if this is not its admission.
     pub fn admitted(event: &AgentEvent) -> Option<Self> {
-        let EventKind::RunAdmitted { trigger, origin, parent_run_id, .. } = &event.kind else {
+        let EventKind::RunAdmitted { trigger, origin, parent_run_id, profile, .. } = &event.kind
+        else {
             return None;
         };
         Some(Self {
@@ -108,6 +113,7 @@ impl RunRecord {
             trigger: *trigger,
             origin: origin.clone(),
             parent_run_id: *parent_run_id,
+            agent: profile.as_ref().and_then(|profile| profile.agent.clone()),
             model: None,
             admitted_at: event.at,
             finished_at: None,
@@ -201,6 +207,10 @@ pub struct RunFilter {
     pub session_id: Option<SessionId>,
     /// Only those that stand here.
     pub state: Option<RunState>,
+    /// Only those that this run asked for.
+    pub parent: Option<RunId>,
+    /// Only those that were admitted by this.
+    pub trigger: Option<Trigger>,
     /// Only those admitted before this one.
     pub before: Option<RunId>,
 }
@@ -210,6 +220,8 @@ impl RunFilter {
     pub fn accepts(&self, run: &RunRecord) -> bool {
         self.session_id.is_none_or(|id| id == run.session_id)
             && self.state.is_none_or(|state| state == run.state)
+            && self.parent.is_none_or(|parent| run.parent_run_id == Some(parent))
+            && self.trigger.is_none_or(|trigger| trigger == run.trigger)
             && self.before.is_none_or(|id| run.id < id)
     }
 }

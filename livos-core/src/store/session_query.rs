@@ -24,6 +24,8 @@ pub struct SessionQuery {
     /// Only those in whose title, or in one of whose messages from people and the assistant,
     /// each of these words begins a word. Letter case does not matter; other characters only separate.
     pub text: Option<String>,
+    /// Those that this session started; without, those that no session started.
+    pub parent: Option<SessionId>,
     /// Only those that follow this place of the list.
     pub after: Option<SessionCursor>,
 }

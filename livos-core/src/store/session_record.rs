@@ -16,6 +16,9 @@ pub struct SessionRecord {
     pub title: Option<String>,
     /// The model its runs ask unless a message says otherwise.
     pub model: Option<ModelName>,
+    /// The session that started it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<SessionId>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its journal or title last changed.
@@ -25,7 +28,7 @@ pub struct SessionRecord {
 impl SessionRecord {
     /// A session without title or model.
     pub fn new(id: SessionId, created_at: Timestamp) -> Self {
-        Self { id, title: None, model: None, created_at, updated_at: created_at }
+        Self { id, title: None, model: None, parent: None, created_at, updated_at: created_at }
     }
 
     /// Takes what it lacks from the session it is made of.

@@ -9,6 +9,7 @@
 mod approvals;
 mod backup;
 mod failure;
+mod lanes;
 mod outbox;
 mod queries;
 mod queue;

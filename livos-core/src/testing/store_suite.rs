@@ -11,6 +11,7 @@ macro_rules! ensure {
 mod admission;
 mod approvals;
 mod journal;
+mod lanes;
 mod leases;
 mod ledger;
 mod outbox;
@@ -70,6 +71,7 @@ pub async fn check_store(empty: impl AsyncFn() -> Arc<dyn Store>) -> Result<(), 
     admission::check(&empty).await?;
     steering::check(&empty).await?;
     leases::check(&empty).await?;
+    lanes::check(&empty).await?;
     outbox::check(&empty).await?;
     approvals::check(&empty).await?;
     ledger::check(&empty).await
@@ -96,6 +98,7 @@ fn admission_entry(run_id: RunId, text: &str) -> NewEntry {
             model: None,
             parent_run_id: None,
             budget: None,
+            profile: None,
         },
     }
 }

@@ -17,6 +17,10 @@ use crate::id::RunId;
 use crate::id::SessionId;
 use crate::id::ToolCallId;
 use crate::origin::Origin;
+use crate::profile::AgentProfile;
+use crate::profile::Spawning;
+use crate::tool::Line;
+use crate::tool::ToolRegistry;
 
 /// What a tool call knows about the run it belongs to. It cannot be changed:
 /// calls of different runs never see each other's (defect D04 of the earlier system).
@@ -26,6 +30,7 @@ pub struct ToolContext {
     call_id: ToolCallId,
     cancel: CancelSignal,
     progress: ProgressSink,
+    line: Option<Line>,
     asker: Option<Asker>,
 }
 
@@ -38,6 +43,10 @@ pub struct ToolContextParts {
     pub session_id: SessionId,
     /// Who asked, from where, and how far they are trusted.
     pub origin: Origin,
+    /// What the run is instead of the agent everybody gets.
+    pub profile: Option<Arc<AgentProfile>>,
+    /// The tools that the run sees.
+    pub tools: ToolRegistry,
     /// The directory that file tools are confined to, if the run has one.
     pub workspace: Option<Arc<Path>>,
     /// What the run may still spend.
@@ -54,13 +63,19 @@ impl ToolContext {
         cancel: CancelSignal,
         progress: ProgressSink,
     ) -> Self {
-        Self { parts, call_id, cancel, progress, asker: None }
+        Self { parts, call_id, cancel, progress, line: None, asker: None }
     }
 
-    /// Lets the call ask people.
-    pub(crate) fn with_asker(mut self, asker: Asker) -> Self {
-        self.asker = Some(asker);
+    /// Lets the call speak to the loop, and through it to people.
+    pub(crate) fn speaking(mut self, line: Line, asker: Option<Asker>) -> Self {
+        self.line = Some(line);
+        self.asker = asker;
         self
+    }
+
+    /// The way to the loop, if it listens.
+    pub(crate) fn line(&self) -> Option<&Line> {
+        self.line.as_ref()
     }
 
     /// Asks a person, and waits for the answer: hours, if need be.
@@ -103,6 +118,21 @@ impl ToolContext {
     /// Who asked, from where, and how far they are trusted.
     pub fn origin(&self) -> &Origin {
         &self.parts.origin
+    }
+
+    /// What the run is instead of the agent everybody gets.
+    pub fn profile(&self) -> Option<&AgentProfile> {
+        self.parts.profile.as_deref()
+    }
+
+    /// Whether the run may start other agents.
+    pub fn may_spawn(&self) -> bool {
+        self.profile().is_none_or(|profile| profile.spawning == Spawning::Allowed)
+    }
+
+    /// The tools that the run sees.
+    pub fn tools(&self) -> &ToolRegistry {
+        &self.parts.tools
     }
 
     /// The directory that file tools are confined to, if the run has one.

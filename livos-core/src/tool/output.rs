@@ -1,9 +1,12 @@
 //! What a tool gives back.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use super::ToolError;
 use crate::message::ContentBlock;
+use crate::message::MicroUsd;
+use crate::message::Usage;
 
 /// What a tool gives back when it worked.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,12 +16,24 @@ pub struct ToolOutput {
     pub content: Vec<ContentBlock>,
     /// Whether the tool itself left something out (it then says so in the text).
     pub truncated: bool,
+    /// What model calls that the tool had made for it used. It is taken from the run's budget.
+    pub spent: Option<Spent>,
+}
+
+/// What model calls used that others made for a run: its agents, say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Spent {
+    /// The tokens.
+    pub usage: Usage,
+    /// What they cost, where prices are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_micro_usd: Option<MicroUsd>,
 }
 
 impl ToolOutput {
     /// Plain text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { content: vec![ContentBlock::text(text)], truncated: false }
+        Self::blocks(vec![ContentBlock::text(text)])
     }
 
     /// A value as JSON text.
@@ -33,7 +48,13 @@ impl ToolOutput {
 
     /// Blocks of any kind.
     pub fn blocks(content: Vec<ContentBlock>) -> Self {
-        Self { content, truncated: false }
+        Self { content, ..Self::default() }
+    }
+
+    /// Says what others spent for the call.
+    pub fn spending(mut self, spent: Spent) -> Self {
+        self.spent = Some(spent);
+        self
     }
 
     /// Marks that something was left out.

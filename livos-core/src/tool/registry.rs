@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::DynamicTool;
 use super::InvalidArguments;
+use super::Right;
 use super::Tool;
 use super::ToolContext;
 use super::ToolSpec;
@@ -49,7 +50,23 @@ use crate::id::ToolName;
 #[derive(Clone, Default)]
 pub struct ToolRegistry {
     shared: Arc<RwLock<Shared>>,
-    scope: Option<Arc<[ToolName]>>,
+    scope: Option<Arc<Scope>>,
+}
+
+/// What a view shows.
+#[derive(Clone, Default)]
+struct Scope {
+    /// Only these, if only some.
+    names: Option<Arc<[ToolName]>>,
+    /// Nothing that requires this.
+    withheld: Option<Right>,
+}
+
+impl Scope {
+    fn shows(&self, spec: &ToolSpec) -> bool {
+        let lacks_right = spec.requires.is_some() && spec.requires == self.withheld;
+        !lacks_right && self.names.as_ref().is_none_or(|names| names.contains(&spec.name))
+    }
 }
 
 #[derive(Default)]
@@ -137,8 +154,21 @@ impl ToolRegistry {
     /// A view of the same registry that shows only these names, now and later.
     /// Scoping a scope leaves what both allow.
     pub fn scoped<N: Into<ToolName>>(&self, names: impl IntoIterator<Item = N>) -> Self {
-        let allowed = names.into_iter().map(Into::into).filter(|name| self.shows(name)).collect();
-        Self { shared: Arc::clone(&self.shared), scope: Some(allowed) }
+        let before = self.scope.as_deref().cloned().unwrap_or_default();
+        let allowed =
+            |name: &ToolName| before.names.as_ref().is_none_or(|names| names.contains(name));
+        let names = names.into_iter().map(Into::into).filter(allowed).collect();
+        self.view(Scope { names: Some(names), ..before })
+    }
+
+    /// A view of the same registry without the tools that require a right.
+    pub fn without(&self, right: Right) -> Self {
+        let before = self.scope.as_deref().cloned().unwrap_or_default();
+        self.view(Scope { withheld: Some(right), ..before })
+    }
+
+    fn view(&self, scope: Scope) -> Self {
+        Self { shared: Arc::clone(&self.shared), scope: Some(Arc::new(scope)) }
     }
 
     /// What a model is told about the tools in view, sorted by name.
@@ -146,7 +176,7 @@ impl ToolRegistry {
         let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
         match &self.scope {
             None => Arc::clone(&shared.specs),
-            Some(_) => shared.specs.iter().filter(|spec| self.shows(&spec.name)).cloned().collect(),
+            Some(_) => shared.specs.iter().filter(|spec| self.shows(spec)).cloned().collect(),
         }
     }
 
@@ -157,12 +187,12 @@ impl ToolRegistry {
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Registered>> {
         let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
-        let (name, tool) = shared.tools.get_key_value(name)?;
-        self.shows(name).then(|| Arc::clone(tool))
+        let tool = shared.tools.get(name)?;
+        self.shows(&tool.spec).then(|| Arc::clone(tool))
     }
 
-    fn shows(&self, name: &ToolName) -> bool {
-        self.scope.as_ref().is_none_or(|allowed| allowed.contains(name))
+    fn shows(&self, spec: &ToolSpec) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.shows(spec))
     }
 
     /// Adds a tool of any kind under the spec that it shall be known by.

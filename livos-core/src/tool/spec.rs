@@ -41,6 +41,15 @@ pub enum Concurrency {
     Safe,
 }
 
+/// A right that not every run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Right {
+    /// To start other agents.
+    Spawn,
+}
+
 /// What a model and the executor know about a tool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -55,6 +64,9 @@ pub struct ToolSpec {
     pub effect: Effect,
     /// Whether it may run beside others.
     pub concurrency: Concurrency,
+    /// The right that a run needs to see and call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires: Option<Right>,
     /// How long one call may take.
     pub timeout: Duration,
     /// How many bytes of text a result may bring into the conversation.
@@ -80,6 +92,7 @@ impl ToolSpec {
             input_schema: input_schema.into(),
             effect,
             concurrency: Concurrency::ByEffect,
+            requires: None,
             timeout: Self::DEFAULT_TIMEOUT,
             output_limit: Self::DEFAULT_OUTPUT_LIMIT,
         }
@@ -94,6 +107,12 @@ impl ToolSpec {
     /// Sets how many bytes of text a result may have.
     pub fn with_output_limit(mut self, bytes: usize) -> Self {
         self.output_limit = bytes;
+        self
+    }
+
+    /// Hides the tool from runs that lack a right.
+    pub fn requiring(mut self, right: Right) -> Self {
+        self.requires = Some(right);
         self
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Dispatcher {
     pauses: Pauses,
     /// Whether leases of others count as expired.
     takes_over: bool,
+    /// Whether the machine could take no more when it was asked last.
+    overloaded: bool,
 }
 
 enum Happening {
@@ -66,6 +68,7 @@ impl Dispatcher {
             look: Look::Now,
             pauses: Pauses::short(),
             takes_over,
+            overloaded: false,
         }
     }
 
@@ -134,6 +137,7 @@ impl Dispatcher {
             // A run looks for inputs itself, at each turn, and for decisions while it waits for them.
             WorkSignal::InputArrived(_)
             | WorkSignal::ApprovalResolved(_)
+            | WorkSignal::RunEnded(_)
             | WorkSignal::DeliveryDue => {}
         }
     }
@@ -148,6 +152,9 @@ impl Dispatcher {
     async fn claim_what_there_is(&mut self) {
         while self.look == Look::Now && self.has_place() {
             self.reap();
+            if self.is_overloaded() {
+                return;
+            }
             // A lease is counted from before it was asked for, so that it never seems to last too long.
             let asked_at = Instant::now();
             match self.shared.store.claim(self.request()).await {
@@ -161,6 +168,27 @@ impl Dispatcher {
                     tracing::warn!(error = %error, "no run could be claimed; trying again");
                     self.look = Look::At(Instant::now() + self.pauses.next());
                 }
+            }
+        }
+    }
+
+    /// Whether the machine can take no more; then it is looked again later.
+    fn is_overloaded(&mut self) -> bool {
+        let answer = self.shared.settings.gate.as_ref().map_or(Ok(()), |gate| gate.admits());
+        let was_overloaded = std::mem::replace(&mut self.overloaded, answer.is_err());
+        match answer {
+            Ok(()) => {
+                if was_overloaded {
+                    tracing::info!("runs begin again");
+                }
+                false
+            }
+            Err(overloaded) => {
+                if !was_overloaded {
+                    tracing::warn!(reason = overloaded.reason, "no more runs begin for now");
+                }
+                self.look = Look::At(Instant::now() + overloaded.ask_again_after);
+                true
             }
         }
     }

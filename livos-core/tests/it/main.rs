@@ -17,6 +17,7 @@ mod redis_store;
 mod registry;
 mod replay;
 mod stores;
+mod tasks;
 mod transcript;
 mod worker;
 mod worker_chaos;

@@ -58,6 +58,7 @@ fn events(happenings: &[Happening]) -> Vec<EventKind> {
             model: None,
             parent_run_id: None,
             budget: None,
+            profile: None,
         },
         Happening::Started => started(),
         Happening::Joined => EventKind::InputJoined { message: Arc::new(Message::user("and")) },
@@ -86,6 +87,7 @@ fn events(happenings: &[Happening]) -> Vec<EventKind> {
             content: vec![ContentBlock::text("seen")].into(),
             duration_ms: 0,
             truncated: false,
+            spent: None,
         },
         Happening::RunOver => EventKind::RunFinished {
             status: RunStatus::Completed,

@@ -40,7 +40,7 @@ const STATES: [(&str, RunState); 7] = [
 
 /// One trigger's work in a session.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Run {
+pub(super) struct Run {
     /// Its id.
     #[schemars(with = "String", extend("format" = "uuid"))]
     id: RunId,
@@ -48,7 +48,7 @@ struct Run {
     session_id: String,
     /// Where it stands: `queued`, `running`, `waiting` (for a person), `completed`, `failed`, `cancelled` or `exhausted`.
     status: &'static str,
-    /// What admitted it: `message`, `api`, `schedule`, `webhook` or `subagent`.
+    /// What admitted it: `message`, `api`, `schedule`, `webhook`, `subagent` or `task`.
     #[schemars(with = "String")]
     trigger: Value,
     /// Who asked, from where, and how far they are trusted.
@@ -57,6 +57,9 @@ struct Run {
     /// The run that asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_run_id: Option<String>,
+    /// The named agent it is, if it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
     /// The model asked last.
     model: Option<String>,
     /// When it was accepted, RFC 3339.
@@ -99,6 +102,7 @@ impl From<RunRecord> for Run {
             trigger: json!(run.trigger),
             origin: json!(run.origin),
             parent_run_id: run.parent_run_id.map(|id| id.to_string()),
+            agent: run.agent.map(|agent| agent.to_string()),
             model: run.model.map(|model| model.to_string()),
             admitted_at: run.admitted_at.to_string(),
             finished_at: run.finished_at.map(|at| at.to_string()),
@@ -117,6 +121,8 @@ pub(super) async fn list(call: Call) -> Answer {
     let filter = RunFilter {
         session_id: query.value("session", "the id of a session"),
         state: state(&mut query),
+        parent: query.value("parent", "the id of a run"),
+        trigger: None,
         before: page::cursor(&mut query),
     };
     let limit = page::limit(&mut query);
@@ -127,7 +133,7 @@ pub(super) async fn list(call: Call) -> Answer {
     Reply::ok(&List { items: page.items.into_iter().map(Run::from).collect(), next_cursor })
 }
 
-fn state(query: &mut crate::http::Query<'_>) -> Option<RunState> {
+pub(super) fn state(query: &mut crate::http::Query<'_>) -> Option<RunState> {
     let text = query.text("status")?;
     let known = STATES.iter().find(|(name, _)| *name == text).map(|(_, state)| *state);
     if known.is_none() {
@@ -137,13 +143,18 @@ fn state(query: &mut crate::http::Query<'_>) -> Option<RunState> {
     known
 }
 
+/// The states that can be asked for, as JSON Schema.
+pub(super) fn states() -> Value {
+    json!({"type": "string", "enum": STATES.map(|(name, _)| name)})
+}
+
 pub(super) fn describe_list(operation: Operation) -> Operation {
-    let states = json!({"type": "string", "enum": STATES.map(|(name, _)| name)});
     let id = json!({"type": "string", "format": "uuid"});
     let operation = operation
         .named("list_runs", "List the runs, newest first.")
-        .query("status", &states, "Only those that stand here.")
-        .query("session", &id, "Only those of this session.");
+        .query("status", &states(), "Only those that stand here.")
+        .query("session", &id, "Only those of this session.")
+        .query("parent", &id, "Only those that this run asked for.");
     page::describe_paging(operation).answers::<List<Run>>(200, "Some of them.")
 }
 

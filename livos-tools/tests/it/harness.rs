@@ -68,6 +68,8 @@ impl Workspace {
     pub(crate) fn context_in(&self, workspace: Option<&Path>) -> ToolContext {
         let now = StoppedClock.now();
         let parts = ToolContextParts {
+            profile: None,
+            tools: livos_core::ToolRegistry::new(),
             run_id: RunId::generate(),
             session_id: SessionId::generate(),
             origin: Origin::default(),

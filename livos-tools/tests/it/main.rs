@@ -7,4 +7,5 @@ mod harness;
 mod processes;
 mod registry;
 mod shell;
+mod subagents;
 mod time;

@@ -18,6 +18,7 @@ fn admitted() -> AgentRun {
         model: None,
         parent_run_id: None,
         budget: None,
+        profile: None,
     });
     run
 }
@@ -57,6 +58,7 @@ fn finished(call_id: &str, name: &str, status: ToolStatus, text: &str) -> EventK
         content: vec![ContentBlock::text(text)].into(),
         duration_ms: 1,
         truncated: false,
+        spent: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::id::UserId;
 use crate::origin::Origin;
 use crate::store::Admission;
 use crate::store::Claim;
@@ -13,11 +14,13 @@ use crate::store::ClaimRequest;
 use crate::store::Claimed;
 use crate::store::IdempotencyKey;
 use crate::store::KEY_RETENTION;
+use crate::store::Lane;
 use crate::store::Lease;
 use crate::store::LeaseToken;
 use crate::store::MAX_WAITING;
 use crate::store::NewRun;
 use crate::store::PendingInput;
+use crate::store::Priority;
 use crate::store::QueueMode;
 use crate::store::RenewRequest;
 use crate::store::Renewal;
@@ -34,8 +37,40 @@ pub(super) struct Queue {
     keys: HashMap<IdempotencyKey, Known>,
     /// The keys by age.
     oldest_keys: VecDeque<(Timestamp, IdempotencyKey)>,
+    turns: Turns,
     last_place: u64,
     last_token: u64,
+}
+
+/// How many users are remembered before those are forgotten who have nothing ahead.
+const MAX_USERS: usize = 1024;
+
+/// Whose turn it is: among equally urgent runs the users take turns (start-time fair queueing).
+#[derive(Debug, Default)]
+struct Turns {
+    /// The turn that was taken last.
+    taken: HashMap<Priority, u64>,
+    /// The last turn that each user has.
+    last: HashMap<(Priority, UserId), u64>,
+}
+
+impl Turns {
+    fn next(&mut self, priority: Priority, user: &UserId) -> u64 {
+        let taken = self.taken.get(&priority).copied().unwrap_or_default();
+        let last = self.last.entry((priority, user.clone())).or_default();
+        *last = taken.max(*last) + 1;
+        *last
+    }
+
+    fn take(&mut self, priority: Priority, turn: u64) {
+        let taken = self.taken.entry(priority).or_default();
+        *taken = turn.max(*taken);
+        if self.last.len() > MAX_USERS {
+            let taken = &self.taken;
+            self.last
+                .retain(|(priority, _), last| taken.get(priority).is_none_or(|at| *last > *at));
+        }
+    }
 }
 
 /// A run that has not ended.
@@ -44,6 +79,11 @@ pub(super) struct Queued {
     pub(super) session_id: SessionId,
     /// Its place among all that were ever queued.
     place: u64,
+    priority: Priority,
+    /// Its turn among the equally urgent.
+    turn: u64,
+    lane: Option<Lane>,
+    parent: Option<RunId>,
     origin: Origin,
     pub(super) replies: Vec<ReplyAddress>,
     pub(super) inputs: Vec<NewRun>,
@@ -119,13 +159,13 @@ impl Queue {
         }
     }
 
-    /// Asks the begun run of the session to stop, if the new one says so.
-    pub(super) fn interrupt(&mut self, run: &NewRun) -> Option<RunId> {
-        if run.mode != QueueMode::Interrupt {
-            return None;
+    /// Asks the begun run of the session to stop, if the new one says so. Gives those that were told.
+    pub(super) fn interrupt(&mut self, run: &NewRun) -> Vec<RunId> {
+        let begun = self.sessions.get(&run.session_id).and_then(|runs| runs.first()).copied();
+        match begun.filter(|_| run.mode == QueueMode::Interrupt) {
+            Some(first) => self.mark_cancelled(first).unwrap_or_default(),
+            None => Vec::new(),
         }
-        let first = *self.sessions.get(&run.session_id)?.first()?;
-        self.mark_cancelled(first).then_some(first)
     }
 
     /// Adds an admitted run with the inputs that wait for it already.
@@ -147,12 +187,19 @@ impl Queue {
         let queued = Queued {
             session_id: run.session_id,
             place: self.last_place,
+            priority: run.priority,
+            turn: self.turns.next(run.priority, &run.origin.user),
+            lane: run.lane,
+            parent: run.parent_run_id,
             origin: run.origin,
             replies: run.reply_to.into_iter().collect(),
             inputs,
             attempts: 0,
             holder: None,
-            cancel_requested: false,
+            cancel_requested: run
+                .parent_run_id
+                .and_then(|parent| self.runs.get(&parent))
+                .is_some_and(|parent| parent.cancel_requested),
         };
         self.runs.insert(run.run_id, queued);
     }
@@ -174,13 +221,25 @@ impl Queue {
         }
     }
 
-    /// Asks a begun run to stop. False when nobody ever began it.
-    pub(super) fn mark_cancelled(&mut self, run_id: RunId) -> bool {
-        let begun = self.runs.get_mut(&run_id).filter(|run| run.attempts > 0);
-        begun.is_some_and(|run| {
-            run.cancel_requested = true;
-            true
-        })
+    /// Asks a begun run to stop, with every run that it asked for, and gives those that were told.
+    /// None when nobody ever began it.
+    pub(super) fn mark_cancelled(&mut self, run_id: RunId) -> Option<Vec<RunId>> {
+        self.runs.get(&run_id).filter(|run| run.attempts > 0)?;
+        let mut told = vec![run_id];
+        let mut next = 0;
+        while let Some(parent) = told.get(next).copied() {
+            let children = self.runs.iter().filter(|(_, run)| run.parent == Some(parent));
+            let new: Vec<RunId> =
+                children.map(|(id, _)| *id).filter(|id| !told.contains(id)).collect();
+            told.extend(new);
+            next += 1;
+        }
+        for id in &told {
+            if let Some(run) = self.runs.get_mut(id) {
+                run.cancel_requested = true;
+            }
+        }
+        Some(told)
     }
 
     fn is_begun(&self, run_id: RunId) -> bool {
@@ -188,28 +247,53 @@ impl Queue {
     }
 
     pub(super) fn claim(&mut self, claim: &ClaimRequest) -> Claimed {
-        let heads = self.sessions.values().filter_map(|runs| runs.first());
-        let heads = heads.filter_map(|id| Some((*id, self.runs.get(id)?)));
-        let free = heads
-            .filter(|(_, run)| run.holder.is_none_or(|holder| holder.is_gone(claim.now)))
-            .min_by_key(|(_, run)| (run.holder.is_none(), run.place))
-            .map(|(id, _)| id);
-        let Some((run_id, run)) = free.and_then(|id| Some((id, self.runs.get_mut(&id)?))) else {
+        let Some(run_id) = self.next_to_go(claim.now) else {
             let held = self.runs.values().filter_map(|run| run.holder);
             return Claimed::Nothing { look_again_at: held.map(|holder| holder.expires_at).min() };
+        };
+        let Some(run) = self.runs.get_mut(&run_id) else {
+            return Claimed::Nothing { look_again_at: None };
         };
         self.last_token += 1;
         let token = LeaseToken(self.last_token);
         let expires_at = expiry(claim.now, claim.lease_for);
+        if run.holder.is_none() {
+            self.turns.take(run.priority, run.turn);
+        }
         run.holder = Some(Holder { token, expires_at });
         run.attempts = run.attempts.saturating_add(1);
+        let lease = Lease { run_id, token };
         Claimed::Run(Claim {
-            lease: Lease { run_id, token },
+            lease,
             session_id: run.session_id,
             attempt: run.attempts,
             expires_at,
             cancel_requested: run.cancel_requested,
         })
+    }
+
+    /// The run to claim: one whose worker is gone, or else the first whose lane has room.
+    fn next_to_go(&self, now: Timestamp) -> Option<RunId> {
+        let mut going: HashMap<&str, usize> = HashMap::new();
+        for run in self.runs.values().filter(|run| run.holder.is_some()) {
+            if let Some(lane) = &run.lane {
+                *going.entry(&lane.name).or_default() += 1;
+            }
+        }
+        let has_room = |run: &Queued| {
+            let lane = run.lane.as_ref();
+            lane.is_none_or(|lane| lane.admits(going.get(&*lane.name).copied().unwrap_or_default()))
+        };
+        let may_go = |run: &Queued| match run.holder {
+            Some(holder) => holder.is_gone(now),
+            None => has_room(run),
+        };
+        let heads = self.sessions.values().filter_map(|runs| runs.first());
+        let heads = heads.filter_map(|id| Some((*id, self.runs.get(id)?)));
+        heads
+            .filter(|(_, run)| may_go(run))
+            .min_by_key(|(_, run)| (run.holder.is_none(), run.priority, run.turn, run.place))
+            .map(|(id, _)| id)
     }
 
     pub(super) fn renew(&mut self, renewal: RenewRequest) -> Result<Renewal, StoreError> {

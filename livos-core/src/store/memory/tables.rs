@@ -123,7 +123,7 @@ impl Tables {
             self.write(done.session_id, vec![next.entry()]);
             self.queue.add(next, left.collect());
         }
-        signals.push(WorkSignal::RunReady);
+        signals.extend([WorkSignal::RunEnded(run_id), WorkSignal::RunReady]);
     }
 
     pub(super) fn admit(
@@ -142,7 +142,7 @@ impl Tables {
             return Ok((joined, vec![WorkSignal::InputArrived(target)]));
         }
         let mut signals = vec![WorkSignal::RunReady];
-        signals.extend(self.queue.interrupt(&run).map(WorkSignal::CancelRequested));
+        signals.extend(self.queue.interrupt(&run).into_iter().map(WorkSignal::CancelRequested));
         self.write(run.session_id, vec![run.entry()]);
         let seq = self.last_seq(run.session_id);
         self.queue.remember(&run, run.run_id, seq);
@@ -163,9 +163,9 @@ impl Tables {
         if !self.queue.holds(run_id) {
             return Err(missing());
         }
-        if self.queue.mark_cancelled(run_id) {
-            let signals = vec![WorkSignal::CancelRequested(run_id), WorkSignal::RunReady];
-            return Ok((Cancellation::Requested, signals));
+        if let Some(told) = self.queue.mark_cancelled(run_id) {
+            let told = told.into_iter().map(WorkSignal::CancelRequested);
+            return Ok((Cancellation::Requested, told.chain([WorkSignal::RunReady]).collect()));
         }
         let entry = NewEntry { run_id, at, kind: run.cancelled(at) };
         let (seq, signals) = self.append(Append::new(run.session_id, vec![entry]))?;
@@ -173,6 +173,10 @@ impl Tables {
     }
 
     pub(super) fn delete_session(&mut self, id: SessionId) -> bool {
+        let children = self.sessions.values().filter(|session| session.parent == Some(id));
+        for child in children.map(|session| session.id).collect::<Vec<_>>() {
+            self.delete_session(child);
+        }
         self.journals.remove(&id);
         self.runs.retain(|_, run| run.session_id != id);
         self.queue.forget(id);

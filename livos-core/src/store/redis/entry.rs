@@ -1,6 +1,8 @@
 //! Entries as the scripts take them in.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -189,6 +191,7 @@ impl Change {
         set.extend(optional_fields(record)?);
         set.extend(token_counts(record.usage));
         set.extend(record.parent_run_id.map(|parent| ("parent", parent.to_string())));
+        set.extend(record.agent.as_ref().map(|agent| ("agent", agent.to_string())));
         set.extend(record.cost_micro_usd.map(|cost| ("cost", cost.0.to_string())));
         Ok(Self { admits: true, set, add: BTreeMap::new() })
     }
@@ -208,6 +211,7 @@ fn untouched(event: &AgentEvent) -> RunRecord {
         trigger: Trigger::default(),
         origin: Origin::default(),
         parent_run_id: None,
+        agent: None,
         model: None,
         admitted_at: event.at,
         finished_at: None,
@@ -254,6 +258,13 @@ pub(super) struct Parcel {
     user: String,
     trust: u8,
     mode: String,
+    priority: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lane: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<NonZeroU32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -277,6 +288,10 @@ impl Parcel {
             user: run.origin.user.to_string(),
             trust: run.origin.trust as u8,
             mode: name_of(&run.mode),
+            priority: run.priority.rank(),
+            lane: run.lane.as_ref().map(|lane| Arc::clone(&lane.name)),
+            width: run.lane.as_ref().map(|lane| lane.width),
+            parent: run.parent_run_id,
             key,
             reply_to: run.reply_to.as_ref().map(address).transpose()?,
             forget_before: micros(forget_before),

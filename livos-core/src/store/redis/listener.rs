@@ -181,6 +181,7 @@ fn signal(message: &[u8]) -> Option<WorkSignal> {
         Some(("input", run)) => run.parse().ok().map(WorkSignal::InputArrived),
         Some(("approval", run)) => run.parse().ok().map(WorkSignal::ApprovalResolved),
         Some(("cancel", run)) => run.parse().ok().map(WorkSignal::CancelRequested),
+        Some(("ended", run)) => run.parse().ok().map(WorkSignal::RunEnded),
         _ => None,
     }
 }
@@ -198,6 +199,7 @@ mod tests {
         assert_eq!(signal(format!("input:{run}").as_bytes()), Some(WorkSignal::InputArrived(run)));
         let cancel = Some(WorkSignal::CancelRequested(run));
         assert_eq!(signal(format!("cancel:{run}").as_bytes()), cancel);
+        assert_eq!(signal(format!("ended:{run}").as_bytes()), Some(WorkSignal::RunEnded(run)));
         let decided = Some(WorkSignal::ApprovalResolved(run));
         assert_eq!(signal(format!("approval:{run}").as_bytes()), decided);
         for nothing in ["", "input:", "later:1", "input:x"] {

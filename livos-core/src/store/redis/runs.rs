@@ -28,11 +28,7 @@ impl RunStore for RedisStore {
     }
 
     async fn runs(&self, filter: RunFilter, limit: usize) -> Result<Page<RunRecord>, StoreError> {
-        let list = match (filter.session_id, filter.state) {
-            (Some(session), _) => self.key(&[&"runs", &"session", &session]),
-            (None, Some(state)) => self.key(&[&"runs", &"state", &name_of(&state)]),
-            (None, None) => self.key(&[&"runs"]),
-        };
+        let list = self.narrowest_list(&filter);
         let mut before = filter.before;
         let mut found = Vec::new();
         while found.len() <= limit {
@@ -53,6 +49,21 @@ impl RunStore for RedisStore {
 }
 
 impl RedisStore {
+    /// A list that holds every run which the filter accepts, and few others.
+    fn narrowest_list(&self, filter: &RunFilter) -> String {
+        if let Some(parent) = filter.parent {
+            self.key(&[&"runs", &"parent", &parent])
+        } else if let Some(session) = filter.session_id {
+            self.key(&[&"runs", &"session", &session])
+        } else if let Some(trigger) = filter.trigger {
+            self.key(&[&"runs", &"trigger", &name_of(&trigger)])
+        } else if let Some(state) = filter.state {
+            self.key(&[&"runs", &"state", &name_of(&state)])
+        } else {
+            self.key(&[&"runs"])
+        }
+    }
+
     /// The fields of one hash; none if there is no such hash.
     pub(super) async fn hash(&self, key: String) -> Result<Fields, StoreError> {
         let fields: HashMap<String, String> = self.ask(redis::cmd("HGETALL").arg(key)).await?;
@@ -105,6 +116,7 @@ fn record(id: RunId, fields: &Fields) -> Result<RunRecord, StoreError> {
         trigger: fields.named("trigger")?,
         origin: fields.json("origin")?,
         parent_run_id: fields.maybe("parent")?,
+        agent: fields.text("agent").map(Into::into),
         model: fields.text("model").map(Into::into),
         admitted_at: fields.time("admitted")?,
         finished_at: finished.map(Timestamp::from_unix_micros),

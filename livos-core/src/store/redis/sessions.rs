@@ -56,12 +56,16 @@ impl SessionStore for RedisStore {
     ) -> Result<Page<SessionRecord>, StoreError> {
         let words = query.text.as_deref().map(search_words).unwrap_or_default();
         let mut place = query.after.map(|cursor| place(&cursor));
+        let list = match query.parent {
+            Some(parent) => self.key(&[&"sessions", &"of", &parent]),
+            None => self.key(&[&"sessions"]),
+        };
         let mut found = Vec::new();
         let mut looked_at = 0;
         while found.len() <= limit {
             let missing = limit.saturating_sub(found.len()).saturating_add(1);
             let wanted = if words.is_empty() { missing.min(CHUNK) } else { SEARCHED_TOGETHER };
-            let listed = self.places_before(place.as_deref(), wanted).await?;
+            let listed = self.places_before(&list, place.as_deref(), wanted).await?;
             place = listed.last().map(|(place, _)| place.clone());
             let is_last = listed.len() < wanted;
             looked_at += listed.len();
@@ -139,12 +143,13 @@ impl RedisStore {
     /// The places of the list that come before one, with their sessions, newest first.
     async fn places_before(
         &self,
+        list: &str,
         place: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, SessionId)>, StoreError> {
         let from = place.map_or_else(|| "+".to_owned(), |place| format!("({place}"));
-        let mut range = self.command("ZREVRANGEBYLEX", &[&"sessions"]);
-        range.arg(from).arg("-").arg("LIMIT").arg(0).arg(limit);
+        let mut range = redis::cmd("ZREVRANGEBYLEX");
+        range.arg(list).arg(from).arg("-").arg("LIMIT").arg(0).arg(limit);
         let places: Vec<String> = self.ask(&range).await?;
         let sessions = places.into_iter().map(|place| {
             let id = place.split_once(':').and_then(|(_, id)| id.parse().ok());
@@ -191,6 +196,7 @@ fn fields(session: &SessionRecord) -> BTreeMap<&'static str, String> {
         fields.insert("heading", heading(title));
     }
     fields.extend(session.model.as_ref().map(|model| ("model", model.to_string())));
+    fields.extend(session.parent.map(|parent| ("parent", parent.to_string())));
     fields
 }
 
@@ -199,6 +205,7 @@ fn record(id: SessionId, fields: &Fields) -> Result<SessionRecord, StoreError> {
         id,
         title: fields.text("title").map(str::to_owned),
         model: fields.text("model").map(Into::into),
+        parent: fields.maybe("parent")?,
         created_at: fields.time("created")?,
         updated_at: fields.time("updated")?,
     })

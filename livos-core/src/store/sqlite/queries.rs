@@ -23,6 +23,7 @@ use crate::event::AgentEvent;
 use crate::event::Position;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::origin::Trigger;
 use crate::store::Append;
 use crate::store::Journal;
 use crate::store::Page;
@@ -134,6 +135,8 @@ pub(super) fn runs(
     let session = filter.session_id.map(session_key);
     let state = filter.state.map(state_name);
     let before = filter.before.map(run_key);
+    let parent = filter.parent.map(run_key);
+    let trigger = filter.trigger.map(trigger_name).transpose()?;
     let limit_and_one = stored_limit(limit);
     // Only the conditions there are, so that each combination finds its index.
     let mut query = "SELECT record FROM runs WHERE TRUE".to_owned();
@@ -145,6 +148,14 @@ pub(super) fn runs(
     if let Some(state) = &state {
         query.push_str(" AND state = :state");
         values.push((":state", state));
+    }
+    if let Some(parent) = &parent {
+        query.push_str(" AND parent = :parent");
+        values.push((":parent", parent));
+    }
+    if let Some(trigger) = &trigger {
+        query.push_str(" AND trigger = :trigger");
+        values.push((":trigger", trigger));
     }
     if let Some(before) = &before {
         query.push_str(" AND id < :before");
@@ -159,16 +170,23 @@ pub(super) fn runs(
 pub(super) fn put_run(db: &Connection, run: &RunRecord) -> Result<(), StoreError> {
     execute(
         db,
-        "INSERT INTO runs (id, session_id, state, record) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = excluded.record",
+        "INSERT INTO runs (id, session_id, state, record, parent, trigger) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = excluded.record",
         params![
             run_key(run.id),
             session_key(run.session_id),
             state_name(run.state),
-            to_text("run", run)?
+            to_text("run", run)?,
+            run.parent_run_id.map(run_key),
+            trigger_name(run.trigger)?,
         ],
     )?;
     Ok(())
+}
+
+fn trigger_name(trigger: Trigger) -> Result<String, StoreError> {
+    let name = serde_json::to_value(trigger).map_err(|error| damaged("trigger", &error))?;
+    Ok(name.as_str().unwrap_or_default().to_owned())
 }
 
 fn state_name(state: RunState) -> &'static str {

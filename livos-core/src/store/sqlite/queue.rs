@@ -5,6 +5,7 @@ use futures::stream::BoxStream;
 use rusqlite::Connection;
 use rusqlite::params;
 
+use super::lanes;
 use super::statement::count_up;
 use super::statement::counted;
 use super::statement::execute;
@@ -162,35 +163,41 @@ pub(super) fn wait_for(db: &Connection, target: RunId, run: &NewRun) -> Result<(
     Ok(())
 }
 
-/// Asks the begun run of the session to stop.
-pub(super) fn interrupt(db: &Connection, session: SessionId) -> Result<Option<RunId>, StoreError> {
-    row(
-        db,
-        "UPDATE queue SET cancel_requested = 1 WHERE session_id = ?1 AND attempts > 0 \
-         RETURNING run_id",
-        [session_key(session)],
-        |row| run_id(row, 0),
-    )
+/// Asks the begun run of the session to stop, and gives those that were told.
+pub(super) fn interrupt(db: &Connection, session: SessionId) -> Result<Vec<RunId>, StoreError> {
+    let query = "SELECT run_id FROM queue WHERE session_id = ?1 AND attempts > 0";
+    match row(db, query, [session_key(session)], |row| run_id(row, 0))? {
+        Some(begun) => lanes::stop_with_descendants(db, begun),
+        None => Ok(Vec::new()),
+    }
 }
 
-/// Puts an admitted run in the queue. One that somebody worked on before goes first.
-pub(super) fn add(db: &Connection, run: &NewRun, attempts: u32) -> Result<(), StoreError> {
+/// Puts an admitted run in the queue.
+pub(super) fn add(db: &Connection, run: &NewRun) -> Result<(), StoreError> {
     let place = count_up(db, "place")?;
     let rank = match run.mode {
         QueueMode::Interrupt => -place,
         QueueMode::Steer | QueueMode::Queue => place,
     };
+    let parent = run.parent_run_id.map(run_key);
     execute(
         db,
-        "INSERT INTO queue (place, run_id, session_id, rank, state, attempts, origin) \
-         VALUES (?1, ?2, ?3, ?4, 'waiting', ?5, ?6)",
+        "INSERT INTO queue (place, run_id, session_id, rank, state, attempts, origin, user, \
+         priority, turn, lane, width, parent, cancel_requested) \
+         VALUES (?1, ?2, ?3, ?4, 'waiting', 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+         coalesce((SELECT cancel_requested FROM queue WHERE run_id = ?11), 0))",
         params![
             place,
             run_key(run.run_id),
             session_key(run.session_id),
             rank,
-            attempts,
-            to_text("origin", &run.origin)?
+            to_text("origin", &run.origin)?,
+            run.origin.user.as_str(),
+            run.priority.rank(),
+            lanes::next_turn(db, run)?,
+            run.lane.as_ref().map(|lane| &*lane.name),
+            run.lane.as_ref().map(|lane| lane.width.get()),
+            parent,
         ],
     )?;
     if let Some(address) = &run.reply_to {
@@ -210,11 +217,11 @@ fn owe_reply(db: &Connection, run: RunId, to: &ReplyAddress) -> Result<(), Store
 }
 
 /// Lets the first run of a session be claimed, unless one is.
-fn set_ready(db: &Connection, session: SessionId) -> Result<(), StoreError> {
+pub(super) fn set_ready(db: &Connection, session: SessionId) -> Result<(), StoreError> {
     let session = [session_key(session)];
     execute(
         db,
-        "UPDATE queue SET state = 'waiting' WHERE session_id = ?1 AND state = 'ready'",
+        "UPDATE queue SET state = 'waiting' WHERE session_id = ?1 AND state IN ('ready', 'parked')",
         session,
     )?;
     execute(
@@ -231,19 +238,26 @@ pub(super) fn holds(db: &Connection, run: RunId) -> Result<bool, StoreError> {
     Ok(found.is_some())
 }
 
-/// Asks a begun run to stop. False when nobody ever began it.
-pub(super) fn mark_cancelled(db: &Connection, run: RunId) -> Result<bool, StoreError> {
-    let statement = "UPDATE queue SET cancel_requested = 1 WHERE run_id = ?1 AND attempts > 0";
-    Ok(execute(db, statement, [run_key(run)])? > 0)
+/// Asks a begun run to stop, with every run that it asked for, and gives those that were told.
+/// None when nobody ever began it.
+pub(super) fn mark_cancelled(
+    db: &Connection,
+    run: RunId,
+) -> Result<Option<Vec<RunId>>, StoreError> {
+    let query = "SELECT 1 FROM queue WHERE run_id = ?1 AND attempts > 0";
+    match row(db, query, [run_key(run)], |_| Ok(()))? {
+        Some(()) => lanes::stop_with_descendants(db, run).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Takes an ended run out. None when it was not queued.
 pub(super) fn remove(db: &Connection, run: RunId) -> Result<Option<Done>, StoreError> {
     let key = [run_key(run)];
-    let query = "SELECT session_id FROM queue WHERE run_id = ?1";
-    let Some(session_id) = row(db, query, key, |row| session_id(row, 0))? else {
-        return Ok(None);
-    };
+    let query = "SELECT session_id, lane FROM queue WHERE run_id = ?1";
+    let found =
+        row(db, query, key, |row| Ok((session_id(row, 0)?, row.get::<_, Option<String>>(1)?)))?;
+    let Some((session_id, lane)) = found else { return Ok(None) };
     let replies =
         rows(db, "SELECT kind, address FROM reply_addresses WHERE run_id = ?1", key, |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
@@ -255,6 +269,7 @@ pub(super) fn remove(db: &Connection, run: RunId) -> Result<Option<Done>, StoreE
     let inputs = inputs(db, run)?;
     execute(db, "DELETE FROM queue WHERE run_id = ?1", key)?;
     set_ready(db, session_id)?;
+    lanes::wake(db, lane.as_deref())?;
     Ok(Some(Done { session_id, replies, inputs }))
 }
 
@@ -342,7 +357,6 @@ fn free(db: &Connection, now: Timestamp) -> Result<Option<i64>, StoreError> {
     // Claimed by a clock that was set back since.
     const FROM_THE_FUTURE: &str = "SELECT place FROM queue WHERE state = 'held' \
                                    AND expires_at > ?1 ORDER BY expires_at DESC LIMIT 1";
-    const READY: &str = "SELECT place FROM queue WHERE state = 'ready' ORDER BY place LIMIT 1";
     if let Some(place) = row(db, EXPIRED, [now.as_unix_micros()], |row| row.get(0))? {
         return Ok(Some(place));
     }
@@ -350,7 +364,7 @@ fn free(db: &Connection, now: Timestamp) -> Result<Option<i64>, StoreError> {
     if let Some(place) = row(db, FROM_THE_FUTURE, [latest], |row| row.get(0))? {
         return Ok(Some(place));
     }
-    row(db, READY, [], |row| row.get(0))
+    lanes::next_to_go(db)
 }
 
 pub(super) fn renew(db: &Connection, renewal: RenewRequest) -> Result<Renewal, StoreError> {
@@ -371,14 +385,16 @@ pub(super) fn renew(db: &Connection, renewal: RenewRequest) -> Result<Renewal, S
 }
 
 pub(super) fn release(db: &Connection, lease: Lease) -> Result<(), StoreError> {
-    let session = row(
+    let released = row(
         db,
         "UPDATE queue SET state = 'waiting', expires_at = NULL \
-         WHERE run_id = ?1 AND token = ?2 AND state = 'held' RETURNING session_id",
+         WHERE run_id = ?1 AND token = ?2 AND state = 'held' RETURNING session_id, lane",
         params![run_key(lease.run_id), stored(lease.token.0)],
-        |row| session_id(row, 0),
+        |row| Ok((session_id(row, 0)?, row.get::<_, Option<String>>(1)?)),
     )?;
-    set_ready(db, session.ok_or_else(|| lost(lease))?)
+    let (session, lane) = released.ok_or_else(|| lost(lease))?;
+    set_ready(db, session)?;
+    lanes::wake(db, lane.as_deref())
 }
 
 /// Fails when the lease is not the newest of its run.
@@ -395,6 +411,7 @@ fn lost(lease: Lease) -> StoreError {
 /// Frees what an earlier process held: the file was locked by it, so it is dead.
 pub(super) fn free_all(db: &Connection) -> Result<(), StoreError> {
     execute(db, "UPDATE queue SET state = 'ready', expires_at = NULL WHERE state = 'held'", [])?;
+    execute(db, "UPDATE queue SET state = 'ready' WHERE state = 'parked'", [])?;
     execute(db, "UPDATE deliveries SET next_at = 0 WHERE state = 'in_flight'", [])?;
     Ok(())
 }

@@ -1,17 +1,21 @@
 //! The tables, and the steps from each version of them to the next.
 
 use rusqlite::Connection;
+use rusqlite::params;
 
 use super::Durability;
 use super::failure::store_error;
 use super::queries;
 use super::queue;
 use super::sessions;
+use super::statement::count_up;
+use super::statement::execute;
 use super::statement::rows;
 use super::statement::run_id;
+use super::statement::run_key;
 use super::statement::session_id;
-use crate::message::Message;
-use crate::store::NewRun;
+use super::statement::session_key;
+use super::statement::to_text;
 use crate::store::RunState;
 use crate::store::StoreError;
 
@@ -29,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { tables: include_str!("schema_v1.sql"), carry_over: |_| Ok(()) },
     Step { tables: include_str!("schema_v2.sql"), carry_over: fill_v2 },
     Step { tables: include_str!("schema_v3.sql"), carry_over: |_| Ok(()) },
+    Step { tables: include_str!("schema_v4.sql"), carry_over: |_| Ok(()) },
 ];
 
 /// Makes what was said findable, and queues the runs that have not ended.
@@ -50,11 +55,21 @@ fn fill_v2(db: &Connection) -> Result<(), StoreError> {
     )?;
     for id in unfinished {
         let Some(run) = queries::run(db, id)? else { continue };
+        let place = count_up(db, "place")?;
         let begun = u32::from(run.state == RunState::Running);
-        let mut queued = NewRun::new(run.session_id, Message::user(""), run.admitted_at);
-        queued.run_id = id;
-        queued.origin = run.origin;
-        queue::add(db, &queued, begun)?;
+        execute(
+            db,
+            "INSERT INTO queue (place, run_id, session_id, rank, state, attempts, origin) \
+             VALUES (?1, ?2, ?3, ?1, 'waiting', ?4, ?5)",
+            params![
+                place,
+                run_key(id),
+                session_key(run.session_id),
+                begun,
+                to_text("origin", &run.origin)?
+            ],
+        )?;
+        queue::set_ready(db, run.session_id)?;
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ use crate::store::session_query::finished_runs;
 use crate::store::session_query::search_words;
 use crate::store::session_query::words;
 
-const COLUMNS: &str = "id, title, model, created_at, updated_at";
+const COLUMNS: &str = "id, title, model, created_at, updated_at, parent";
 /// The number under which a title is found; entries begin at 1.
 const TITLE: u64 = 0;
 
@@ -84,14 +84,15 @@ impl SessionTransfer for SqliteStore {
 pub(super) fn insert(db: &Connection, session: &SessionRecord) -> Result<bool, StoreError> {
     let inserted = execute(
         db,
-        "INSERT INTO sessions (id, title, model, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO sessions (id, title, model, created_at, updated_at, parent) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
         params![
             session_key(session.id),
             session.title,
             session.model.as_ref().map(ModelName::as_str),
             session.created_at.as_unix_micros(),
-            session.updated_at.as_unix_micros()
+            session.updated_at.as_unix_micros(),
+            session.parent.map(session_key)
         ],
     )?;
     if inserted > 0
@@ -121,6 +122,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         model: model.map(Into::into),
         created_at: Timestamp::from_unix_micros(row.get(3)?),
         updated_at: Timestamp::from_unix_micros(row.get(4)?),
+        parent: row.get::<_, Option<[u8; 16]>>(5)?.map(|_| session_id(row, 5)).transpose()?,
     })
 }
 
@@ -142,8 +144,10 @@ pub(super) fn list(
     let place =
         wanted.after.map(|place| (place.updated_at.as_unix_micros(), session_key(place.id)));
     let limit_and_one = stored_limit(limit);
-    let mut query = format!("SELECT {COLUMNS} FROM sessions WHERE TRUE");
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit_and_one)];
+    let parent = wanted.parent.map(session_key);
+    let mut query = format!("SELECT {COLUMNS} FROM sessions WHERE parent IS :parent");
+    let mut values: Vec<(&str, &dyn ToSql)> =
+        vec![(":limit", &limit_and_one), (":parent", &parent)];
     if let Some(words) = &words {
         query.push_str(
             " AND id IN (SELECT session_id FROM said WHERE id IN \
@@ -186,6 +190,12 @@ pub(super) fn update(
         ],
     )?;
     Ok(record)
+}
+
+/// The sessions that a session started.
+pub(super) fn children(db: &Connection, id: SessionId) -> Result<Vec<SessionId>, StoreError> {
+    let query = "SELECT id FROM sessions WHERE parent = ?1";
+    rows(db, query, [session_key(id)], |row| session_id(row, 0))
 }
 
 /// Deletes a session; its entries, runs, queue and deliveries go with it.

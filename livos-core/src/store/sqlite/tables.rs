@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::approvals;
 use super::failure::repeated;
 use super::failure::store_error;
+use super::lanes;
 use super::outbox;
 use super::queries;
 use super::queue;
@@ -220,10 +221,10 @@ impl Tables<'_> {
         if let Some(mut next) = done.inputs.first().cloned() {
             next.at = at;
             self.write_one(done.session_id, next.entry())?;
-            queue::add(self.db, &next, 0)?;
+            queue::add(self.db, &next)?;
             queue::wait_again(self.db, next.run_id, &done.inputs)?;
         }
-        self.signals.push(WorkSignal::RunReady);
+        self.signals.extend([WorkSignal::RunEnded(run_id), WorkSignal::RunReady]);
         Ok(())
     }
 
@@ -241,11 +242,11 @@ impl Tables<'_> {
         }
         if run.mode == QueueMode::Interrupt {
             let interrupted = queue::interrupt(self.db, run.session_id)?;
-            self.signals.extend(interrupted.map(WorkSignal::CancelRequested));
+            self.signals.extend(interrupted.into_iter().map(WorkSignal::CancelRequested));
         }
         let seq = self.write_one(run.session_id, run.entry())?;
         queue::remember(self.db, run, run.run_id, seq)?;
-        queue::add(self.db, run, 0)?;
+        queue::add(self.db, run)?;
         self.signals.push(WorkSignal::RunReady);
         Ok(Admission::Admitted { seq })
     }
@@ -263,8 +264,9 @@ impl Tables<'_> {
         if !queue::holds(self.db, run_id)? {
             return Err(missing());
         }
-        if queue::mark_cancelled(self.db, run_id)? {
-            self.signals.extend([WorkSignal::CancelRequested(run_id), WorkSignal::RunReady]);
+        if let Some(told) = queue::mark_cancelled(self.db, run_id)? {
+            self.signals.extend(told.into_iter().map(WorkSignal::CancelRequested));
+            self.signals.push(WorkSignal::RunReady);
             return Ok(Cancellation::Requested);
         }
         let entry = NewEntry { run_id, at, kind: run.cancelled(at) };
@@ -272,9 +274,14 @@ impl Tables<'_> {
     }
 
     pub(super) fn delete_session(&mut self, id: SessionId) -> Result<bool, StoreError> {
+        for child in sessions::children(self.db, id)? {
+            self.delete_session(child)?;
+        }
         self.remembered.open_runs.retain(|_, run| run.session_id != id);
         self.remembered.last_seqs.remove(&id);
         self.said.retain(|said| said.session_id != id);
+        lanes::wake_all(self.db, id)?;
+        self.signals.push(WorkSignal::RunReady);
         sessions::delete(self.db, id)
     }
 }

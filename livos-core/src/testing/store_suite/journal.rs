@@ -98,8 +98,11 @@ async fn runs_are_projected(store: &Shared) -> Verdict {
         (running.state, running.turns) == (RunState::Running, 1),
         "a started run is {running:?}"
     );
-    let filter =
-        RunFilter { session_id: Some(session), state: Some(RunState::Running), before: None };
+    let filter = RunFilter {
+        session_id: Some(session),
+        state: Some(RunState::Running),
+        ..RunFilter::default()
+    };
     let listed = store.runs(filter.clone(), 10).await.map_err(failed)?;
     ensure!(listed.items == [running], "a running run is listed as {:?}", listed.items);
     let none = store.runs(RunFilter { before: Some(run), ..filter }, 10).await.map_err(failed)?;

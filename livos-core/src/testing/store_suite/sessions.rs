@@ -31,6 +31,7 @@ use crate::store::StoreError;
 pub(super) async fn check(empty: &impl AsyncFn() -> Shared) -> Verdict {
     the_last_used_comes_first(&empty().await).await?;
     deleting_leaves_nothing(&empty().await).await?;
+    children_are_listed_and_deleted_with_their_parent(&empty().await).await?;
     words_are_found(&empty().await).await?;
     forks_begin_alike(&empty().await).await?;
     imports_are_taken_over(&empty().await).await
@@ -106,6 +107,44 @@ fn answer(run_id: RunId, text: &str) -> NewEntry {
     NewEntry { run_id, at: at(2), kind }
 }
 
+async fn children_are_listed_and_deleted_with_their_parent(store: &Shared) -> Verdict {
+    let [parent, child, grandchild, other] = [(); 4].map(|()| SessionId::generate());
+    let started_by =
+        [(parent, None), (child, Some(parent)), (grandchild, Some(child)), (other, None)];
+    for (id, parent) in started_by {
+        let record = SessionRecord { parent, ..SessionRecord::new(id, at(-10)) };
+        store.create_session(record).await.map_err(failed)?;
+        let found = store.session(id).await.map_err(failed)?;
+        ensure!(
+            found.as_ref().is_some_and(|found| found.parent == parent),
+            "a session started by {parent:?} reads back as {found:?}"
+        );
+        store.admit(message(id, "hello")).await.map_err(failed)?;
+    }
+    for (parent, expected) in
+        [(None, vec![other, parent]), (Some(parent), vec![child]), (Some(other), Vec::new())]
+    {
+        let found = listed(store, SessionQuery { parent, ..SessionQuery::default() }).await?;
+        ensure!(found == expected, "{parent:?} is said to have started {found:?}");
+    }
+    store.delete_session(parent).await.map_err(failed)?;
+    for gone in [parent, child, grandchild] {
+        ensure!(
+            store.session(gone).await.map_err(failed)?.is_none(),
+            "a child outlives its parent"
+        );
+        let runs = RunFilter { session_id: Some(gone), ..RunFilter::default() };
+        let runs = store.runs(runs, 9).await.map_err(failed)?;
+        ensure!(runs.items.is_empty(), "the runs of a deleted child stay: {runs:?}");
+    }
+    let claim = super::claimed(store, 0).await?;
+    ensure!(claim.session_id == other, "a run of a deleted child was claimed: {claim:?}");
+    super::nothing_to_claim(store, 0).await?;
+    let left = listed(store, SessionQuery::default()).await?;
+    ensure!(left == [other], "deleting one left {left:?}");
+    Ok(())
+}
+
 async fn words_are_found(store: &Shared) -> Verdict {
     let (asked, answered, titled) =
         (SessionId::generate(), SessionId::generate(), SessionId::generate());
@@ -130,15 +169,15 @@ async fn words_are_found(store: &Shared) -> Verdict {
         ("\"crab' OR * (soup)", vec![]),
         ("  ", vec![answered, asked, titled]),
     ] {
-        let query = SessionQuery { text: Some(text.to_owned()), after: None };
+        let query = SessionQuery { text: Some(text.to_owned()), ..SessionQuery::default() };
         let found = listed(store, query).await?;
         ensure!(found == expected, "a search for '{text}' found {found:?}, not {expected:?}");
     }
     let patch = SessionPatch { title: Some("Lobster".to_owned()), ..SessionPatch::default() };
     store.update_session(titled, patch).await.map_err(failed)?;
-    let soup = SessionQuery { text: Some("soup".to_owned()), after: None };
+    let soup = SessionQuery { text: Some("soup".to_owned()), ..SessionQuery::default() };
     ensure!(listed(store, soup).await?.is_empty(), "a session is found by its old title");
-    let lobster = SessionQuery { text: Some("lobster".to_owned()), after: None };
+    let lobster = SessionQuery { text: Some("lobster".to_owned()), ..SessionQuery::default() };
     ensure!(listed(store, lobster).await? == [titled], "a session is not found by its new title");
     Ok(())
 }
@@ -189,7 +228,7 @@ async fn imports_are_taken_over(store: &Shared) -> Verdict {
     let runs = store.runs(filter, 10).await.map_err(failed)?.items;
     let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
     ensure!(ids == [ended], "the runs of an imported session are {ids:?}");
-    let walrus = SessionQuery { text: Some("walrus".to_owned()), after: None };
+    let walrus = SessionQuery { text: Some("walrus".to_owned()), ..SessionQuery::default() };
     ensure!(listed(store, walrus).await? == [session.id], "an import is not found by its words");
     let again = store.import(imported).await;
     ensure!(matches!(again, Err(StoreError::Conflict { .. })), "importing twice gave {again:?}");

@@ -127,7 +127,7 @@ async fn sessions(store: &RedisStore, before: &impl Fn()) -> SessionId {
     before();
     assert_eq!(store.session(record.id).await.unwrap(), Some(renamed));
     before();
-    let query = SessionQuery { text: Some("CRA".to_owned()), after: None };
+    let query = SessionQuery { text: Some("CRA".to_owned()), ..SessionQuery::default() };
     assert_eq!(store.sessions(query, 10).await.unwrap().items.len(), 1);
     record.id
 }

@@ -53,8 +53,7 @@ local function perform()
   end
   local first = waiting[1]
   if plan.mode == 'interrupt' and first and queued(first, 'attempts') ~= '0' then
-    call('HSET', at('queued', first), 'cancel', 1)
-    signal('cancel:' .. first)
+    stop(first)
   end
   local seq = write(plan.session, { plan })
   remember(plan.run, seq)

@@ -8,8 +8,7 @@ local function perform()
     return { 'missing' }
   end
   if attempts ~= '0' then
-    call('HSET', at('queued', run), 'cancel', 1)
-    signal('cancel:' .. run)
+    stop(run)
     signal('ready')
     return { 'ok', 'requested' }
   end

@@ -3,7 +3,14 @@ local function delete_run(run)
   local state = call('HGET', at('run', run), 'state')
   if state then call('ZREM', at('runs', 'state', state), run) end
   call('ZREM', at('runs'), run)
-  call('ZREM', at('ready'), run)
+  withdraw(run)
+  leave_lane(run)
+  local parent = call('HGET', at('run', run), 'parent')
+  if parent then
+    call('SREM', at('children', parent), run)
+    call('ZREM', at('runs', 'parent', parent), run)
+  end
+  call('ZREM', at('runs', 'trigger', call('HGET', at('run', run), 'trigger') or ''), run)
   call('ZREM', at('leased'), run)
   call('UNLINK', at('run', run), at('queued', run), at('inputs', run), at('replies', run),
     at('deliveries', 'run', run), at('approvals', 'run', run), at('approvals', 'open', run))
@@ -25,10 +32,13 @@ local function delete_approval(id)
   call('UNLINK', at('approval', id))
 end
 
-local function perform()
-  local session = plan.id
-  local place = call('HGET', at('session', session), 'place')
-  if not place then return { 'missing' } end
+local function delete(session)
+  local record = at('session', session)
+  local place = call('HGET', record, 'place')
+  if not place then return false end
+  for _, child in ipairs(call('ZRANGE', at('sessions', 'of', session), 0, -1)) do
+    delete(string.match(child, ':(.*)$'))
+  end
   for _, run in ipairs(call('ZRANGE', at('runs', 'session', session), 0, -1)) do delete_run(run) end
   for _, id in ipairs(call('ZRANGE', at('deliveries', 'session', session), 0, -1)) do
     delete_delivery(id)
@@ -36,9 +46,15 @@ local function perform()
   for _, id in ipairs(call('ZRANGE', at('approvals', 'session', session), 0, -1)) do
     delete_approval(id)
   end
-  call('ZREM', at('sessions'), place)
-  call('UNLINK', at('session', session), at('journal', session), at('said', session),
-    at('live', session), at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session),
+  call('ZREM', list_with(call('HGET', record, 'parent')), place)
+  call('UNLINK', record, at('journal', session), at('said', session), at('live', session),
+    at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session),
     at('approvals', 'session', session))
+  return true
+end
+
+local function perform()
+  if not delete(plan.id) then return { 'missing' } end
+  signal('ready')
   return { 'ok' }
 end

@@ -40,13 +40,65 @@ local function offer_first(session)
   end
 end
 
+-- Takes a run out of those that may be claimed, or that wait for room in their lane.
+local function withdraw(run)
+  call('ZREM', at('ready'), run)
+  local lane = queued(run, 'lane')
+  if lane then call('ZREM', at('parked', lane), run) end
+end
+
+-- A run goes no longer in its lane: the first that is parked there may try.
+local function leave_lane(run)
+  local lane = queued(run, 'lane')
+  if not lane then return end
+  call('SREM', at('lane', lane), run)
+  local next = call('ZPOPMIN', at('parked', lane))[1]
+  while next and next ~= first_waiting(queued(next, 'session') or '') do
+    next = call('ZPOPMIN', at('parked', lane))[1]
+  end
+  if next then call('ZADD', at('ready'), queued(next, 'place'), next) end
+end
+
+-- The place of a run that is admitted now: the more urgent first, and users by turns.
+local function place_of(parcel)
+  local taken = tonumber(call('HGET', at('turns'), parcel.priority) or '0')
+  local last = at('turns', parcel.priority)
+  local turn = math.max(taken, tonumber(call('ZSCORE', last, parcel.user) or '0')) + 1
+  call('ZADD', last, turn, parcel.user)
+  return string.format('%.0f', parcel.priority * 1e12 + turn)
+end
+
+-- Notes that a run took its turn; who has nothing ahead is forgotten.
+local function take_turn(place)
+  local priority = math.floor(place / 1e12)
+  local turn = place - priority * 1e12
+  if turn <= tonumber(call('HGET', at('turns'), priority) or '0') then return end
+  call('HSET', at('turns'), priority, string.format('%.0f', turn))
+  call('ZREMRANGEBYSCORE', at('turns', priority), '-inf', turn)
+end
+
+-- Asks a run to stop, with every run that it asked for.
+local function stop(run)
+  call('HSET', at('queued', run), 'cancel', 1)
+  signal('cancel:' .. run)
+  for _, child in ipairs(call('SMEMBERS', at('children', run))) do
+    if call('EXISTS', at('queued', child)) == 1 then stop(child) end
+  end
+end
+
+-- The list of those sessions that another started, or that none did.
+local function list_with(parent)
+  return parent and at('sessions', 'of', parent) or at('sessions')
+end
+
 -- Writes a session down as it is said to be.
 local function put_session(session, fields)
   local record = at('session', session)
   local place = call('HGET', record, 'place')
-  if place then call('ZREM', at('sessions'), place) end
+  local list = list_with(fields.parent or call('HGET', record, 'parent'))
+  if place then call('ZREM', list, place) end
   for field, value in pairs(fields) do call('HSET', record, field, value) end
-  call('ZADD', at('sessions'), 0, fields.place)
+  call('ZADD', list, 0, fields.place)
 end
 
 -- Whether an optional part of the plan is there: JSON's null is a value of its own here.
@@ -103,6 +155,8 @@ local function project(session, run, change)
     if state then call('DEL', record) end
     call('ZADD', at('runs'), 0, run)
     call('ZADD', at('runs', 'session', session), 0, run)
+    call('ZADD', at('runs', 'trigger', change.set.trigger), 0, run)
+    if change.set.parent then call('ZADD', at('runs', 'parent', change.set.parent), 0, run) end
   elseif not state then
     return
   end
@@ -166,9 +220,16 @@ end
 local function enqueue(parcel, inputs)
   local run, session, waiting = parcel.run, parcel.session, at('waiting', parcel.session)
   local first = first_waiting(session)
-  local place = call('HINCRBY', at('counters'), 'place', 1)
-  call('HSET', at('queued', run), 'session', session, 'place', place, 'user', parcel.user,
-    'trust', parcel.trust, 'attempts', 0)
+  call('HSET', at('queued', run), 'session', session, 'place', place_of(parcel),
+    'user', parcel.user, 'trust', parcel.trust, 'attempts', 0)
+  if parcel.lane then
+    call('HSET', at('queued', run), 'lane', parcel.lane, 'width', parcel.width)
+  end
+  if parcel.parent then
+    call('HSET', at('queued', run), 'parent', parcel.parent)
+    call('SADD', at('children', parcel.parent), run)
+    if queued(parcel.parent, 'cancel') then call('HSET', at('queued', run), 'cancel', 1) end
+  end
   if parcel.reply_to then call('RPUSH', at('replies', run), parcel.reply_to) end
   for _, input in ipairs(inputs) do call('RPUSH', at('inputs', run), input) end
   if parcel.mode == 'interrupt' and first and queued(first, 'attempts') ~= '0' then
@@ -178,14 +239,17 @@ local function enqueue(parcel, inputs)
   else
     call('RPUSH', waiting, run)
   end
-  if first and first ~= first_waiting(session) then call('ZREM', at('ready'), first) end
+  if first and first ~= first_waiting(session) then withdraw(first) end
   offer_first(session)
 end
 
 local function dequeue(run, session)
   call('LREM', at('waiting', session), 1, run)
+  withdraw(run)
+  leave_lane(run)
+  local parent = queued(run, 'parent')
+  if parent then call('SREM', at('children', parent), run) end
   call('DEL', at('queued', run), at('inputs', run), at('replies', run))
-  call('ZREM', at('ready'), run)
   call('ZREM', at('leased'), run)
   offer_first(session)
 end
@@ -232,6 +296,7 @@ local function complete(entry)
     enqueue(next, inputs)
     rename_keys(next.run, parcels)
   end
+  signal('ended:' .. run)
   signal('ready')
 end
 

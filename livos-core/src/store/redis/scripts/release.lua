@@ -4,6 +4,7 @@ local function perform()
   local run = plan.lease.run
   call('HDEL', at('queued', run), 'token')
   call('ZREM', at('leased'), run)
+  leave_lane(run)
   offer_first(queued(run, 'session'))
   signal('ready')
   return { 'ok' }

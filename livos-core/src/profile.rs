@@ -1,0 +1,56 @@
+//! What a run is instead of the agent everybody gets.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::id::AgentName;
+use crate::id::ToolName;
+use crate::tool::Right;
+use crate::tool::ToolRegistry;
+
+/// What a run is instead of the agent everybody gets: other instructions, fewer tools, fewer rights.
+///
+/// It is part of the run's `run_admitted` entry, so that whoever drives the run, after a crash too,
+/// drives the same agent. It can only narrow: tools that the process does not have are not added by it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentProfile {
+    /// The named agent it is, if it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// Its standing instructions instead of the usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<Arc<str>>,
+    /// The only tools it may use, of those there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Arc<[ToolName]>>,
+    /// Whether it may start other agents.
+    pub spawning: Spawning,
+}
+
+impl AgentProfile {
+    /// The tools that such a run sees of those there are.
+    pub(crate) fn narrow(&self, tools: &ToolRegistry) -> ToolRegistry {
+        let tools = match &self.tools {
+            Some(names) => tools.scoped(names.iter().cloned()),
+            None => tools.clone(),
+        };
+        match self.spawning {
+            Spawning::Allowed => tools,
+            Spawning::Denied => tools.without(Right::Spawn),
+        }
+    }
+}
+
+/// Whether a run may start other agents (MULTI-06): a right that it has or lacks, whatever its tools are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spawning {
+    /// It may.
+    Allowed,
+    /// It may not: it was started by another itself.
+    #[default]
+    Denied,
+}

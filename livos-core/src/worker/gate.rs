@@ -1,0 +1,25 @@
+//! Whether the machine can take one more run.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Says whether the machine can take one more run. Runs that are driven already go on.
+///
+/// It is asked before a run is claimed, and so must answer at once and not block.
+pub trait ResourceGate: fmt::Debug + Send + Sync + 'static {
+    /// Lets one more run begin, or says why not.
+    ///
+    /// # Errors
+    /// When none shall begin now.
+    fn admits(&self) -> Result<(), Overloaded>;
+}
+
+/// The machine has enough to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no more runs begin: {reason}")]
+pub struct Overloaded {
+    /// What there is too much of.
+    pub reason: String,
+    /// When to ask again.
+    pub ask_again_after: Duration,
+}
