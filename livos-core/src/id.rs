@@ -82,6 +82,11 @@ uuid_id!(
     DeliveryId,
     "delivery id"
 );
+uuid_id!(
+    /// One schedule. With a slot it names a firing, and is the source of that run's idempotency key.
+    ScheduleId,
+    "schedule id"
+);
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {

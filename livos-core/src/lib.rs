@@ -58,6 +58,7 @@
 //!   one holds of a run, [`AgentEvent`] what one sees of it, [`Budget`] what it may spend.
 //! - **Durable runs**: admit a [`NewRun`] to a [`RunQueue`]; a [`Worker`] drives it and a [`DeliveryWorker`]
 //!   takes the reply to a [`ReplySink`].
+//! - **Schedules**: a [`ScheduleManager`] admits runs at their time, each once.
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
@@ -71,6 +72,7 @@
 //! None is on by default; the plain crate has no TLS, HTTP or SQL in its tree.
 //!
 //! - `redis`: the store that several machines share; needs Redis 6.2 or newer.
+//! - `scheduler`: cron expressions and time zones; without it schedules have intervals and single times.
 //! - `sqlite`: the embedded store, with SQLite bundled.
 //! - `validate`: arguments are checked against the whole JSON Schema of the tool. Without it, typed tools
 //!   are checked by their types and dynamic ones check for themselves.
@@ -101,6 +103,7 @@ mod origin;
 mod pause;
 mod provider;
 pub mod replay;
+mod schedule;
 mod secret;
 mod store;
 #[cfg(feature = "testing")]
@@ -116,7 +119,7 @@ pub use self::agent::{
 };
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter};
 pub use self::cancel::CancelSignal;
-pub use self::clock::{Clock, SystemClock, Timestamp};
+pub use self::clock::{Clock, ParseTimestampError, SystemClock, Timestamp};
 pub use self::compaction::{CompactionPolicy, SummaryError};
 pub use self::context::{
     ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
@@ -136,8 +139,8 @@ pub use self::event::{
 };
 pub use self::feed::{EventFeed, LocalFeed, Shown, Watch};
 pub use self::id::{
-    DeliveryId, ModelName, ParseIdError, ProviderId, RunId, SessionId, ToolCallId, ToolName,
-    UserId, WorkerId,
+    DeliveryId, ModelName, ParseIdError, ProviderId, RunId, ScheduleId, SessionId, ToolCallId,
+    ToolName, UserId, WorkerId,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
@@ -150,17 +153,27 @@ pub use self::provider::{
     ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
     ToolChoice, ToolSupport,
 };
+pub use self::schedule::{
+    Condition, HealthProbe, HealthProblem, MIN_INTERVAL, Misfire, NEXT_TIMES, NewSchedule, Overlap,
+    PAUSE_AFTER, Recurrence, ScheduleError, ScheduleFault, ScheduleManager, SchedulePlan,
+    ScheduleSettings, ScheduleUpdate, ScheduleWorker, Switch, Tick,
+};
 pub use self::secret::Secret;
 pub use self::store::{
-    Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
-    ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,
-    DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
-    Lease, LeaseToken, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, Outbox, Page,
-    ParseCursorError, PendingInput, QueueMode, RenewRequest, Renewal, Reply, ReplyAddress,
-    RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor, SessionPatch,
-    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
-    Settlement, Store, StoreError, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow,
-    UsageTotal, WorkSignal, WorkSignals,
+    Admission, Alarm, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest,
+    Claimed, ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
+    DeliveryState, DueDeliveries, ExpectedVersion, Fork, IdempotencyKey, ImportedSession, Journal,
+    KEY_RETENTION, Lease, LeaseToken, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun,
+    Outbox, Page, ParseCursorError, PendingInput, QueueMode, RenewRequest, Renewal, Reply,
+    ReplyAddress, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, SessionCursor,
+    SessionPatch, SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting,
+    SettingChange, Settings, Settlement, Store, StoreError, UsageGroup, UsageLog, UsagePurpose,
+    UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals,
+};
+pub use self::store::{
+    DaySpending, DueSchedules, FIRINGS_KEPT, FiringReason, FiringRecord, FiringStatus, OpenFiring,
+    ScheduleChange, ScheduleFilter, ScheduleProgress, ScheduleRecord, ScheduleSession,
+    ScheduleStatus, ScheduleStore,
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};

@@ -3,7 +3,7 @@
 //! The [`Journal`] is the only truth; [`RunRecord`]s are projections of it
 //! that a store keeps up to date in the same transaction. Around it stand what a
 //! durable run needs: the queue ([`RunQueue`], [`RunLeases`]), the replies owed
-//! ([`Outbox`]), what was used ([`UsageLog`]) and [`Settings`]. Backends run the
+//! ([`Outbox`]), what was used ([`UsageLog`]), [`Settings`] and what is due ([`ScheduleStore`]). Backends run the
 //! suite in [`testing`](crate::testing) to prove that they behave alike.
 
 mod admission;
@@ -16,6 +16,7 @@ mod page;
 #[cfg(feature = "redis")]
 mod redis;
 mod run_record;
+mod schedules;
 mod session_query;
 mod session_record;
 mod settings;
@@ -76,6 +77,21 @@ pub use self::redis::RedisStore;
 pub use self::run_record::RunFilter;
 pub use self::run_record::RunRecord;
 pub use self::run_record::RunState;
+pub use self::schedules::Alarm;
+pub use self::schedules::DaySpending;
+pub use self::schedules::DueSchedules;
+pub use self::schedules::FIRINGS_KEPT;
+pub use self::schedules::FiringReason;
+pub use self::schedules::FiringRecord;
+pub use self::schedules::FiringStatus;
+pub use self::schedules::OpenFiring;
+pub use self::schedules::ScheduleChange;
+pub use self::schedules::ScheduleFilter;
+pub use self::schedules::ScheduleProgress;
+pub use self::schedules::ScheduleRecord;
+pub use self::schedules::ScheduleSession;
+pub use self::schedules::ScheduleStatus;
+pub use self::schedules::ScheduleStore;
 pub use self::session_query::Fork;
 pub use self::session_query::ImportedSession;
 pub use self::session_query::ParseCursorError;
@@ -233,6 +249,7 @@ pub trait Store:
     + Outbox
     + UsageLog
     + Settings
+    + ScheduleStore
 {
 }
 
@@ -247,5 +264,6 @@ impl<S> Store for S where
         + Outbox
         + UsageLog
         + Settings
+        + ScheduleStore
 {
 }

@@ -93,7 +93,7 @@ impl StoreError {
         self.is_transient() || matches!(self, Self::ReadOnly(_))
     }
 
-    pub(super) fn not_found(what: &'static str, id: &impl ToString) -> Self {
+    pub(crate) fn not_found(what: &'static str, id: &impl ToString) -> Self {
         Self::NotFound { what, id: id.to_string() }
     }
 
@@ -101,7 +101,7 @@ impl StoreError {
         Self::LeaseLost { what, id: id.to_string() }
     }
 
-    pub(super) fn conflict(
+    pub(crate) fn conflict(
         what: &'static str,
         id: &impl ToString,
         found: impl Into<String>,

@@ -84,6 +84,10 @@ pub enum WorkSignal {
     InputArrived(RunId),
     /// A reply may be delivered.
     DeliveryDue,
+    /// A schedule may be due earlier than before.
+    ScheduleChanged,
+    /// A run that a schedule admitted is over.
+    ScheduledRunEnded(RunId),
     /// Signals were lost: look at everything.
     Missed,
 }

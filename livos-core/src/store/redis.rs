@@ -14,6 +14,8 @@
 //! | `ready`, `leased` | the runs that may be claimed, by age; those that are driven, by the end of their lease |
 //! | `keys`, `keys:ages` | idempotency keys |
 //! | `delivery:ID`, `deliveries…`, `due`, `flying` | replies owed |
+//! | `schedule:ID`, `schedules…`, `scheduled` | a schedule; the lists it is in; those due some time, by that time |
+//! | `firings:ID`, `firings:slots:ID` | what came of its newest slots, by slot |
 //! | `usage`, `spent`, `spent:hours` | model calls in order of time; what they cost by the hour |
 //! | `live:ID` | what was shown of a session since its newest entry |
 //! | `settings`, `counters`, `format` | values; the newest place and token; the version of all this |
@@ -32,6 +34,7 @@ mod listener;
 mod outbox;
 mod queue;
 mod runs;
+mod schedules;
 mod script;
 mod sessions;
 mod settings;

@@ -12,6 +12,7 @@ mod outbox;
 mod queries;
 mod queue;
 mod reader;
+mod schedules;
 mod schema;
 mod sessions;
 mod settings;

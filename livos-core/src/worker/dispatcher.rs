@@ -124,8 +124,11 @@ impl Dispatcher {
                 self.look = Look::Now;
                 self.driving.values().for_each(|orders| orders.look.notify_one());
             }
-            // A run looks for inputs itself, at each turn.
-            WorkSignal::InputArrived(_) | WorkSignal::DeliveryDue => {}
+            // A run looks for inputs itself, at each turn; the others are for other workers.
+            WorkSignal::InputArrived(_)
+            | WorkSignal::DeliveryDue
+            | WorkSignal::ScheduleChanged
+            | WorkSignal::ScheduledRunEnded(_) => {}
         }
     }
 

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use super::deliveries::Deliveries;
 use super::queue::Queue;
+use super::schedules::Schedules;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::origin::Trigger;
 use crate::store::Admission;
 use crate::store::Append;
 use crate::store::CancelRequest;
@@ -19,6 +21,8 @@ use crate::store::NewEntry;
 use crate::store::NewRun;
 use crate::store::Reply;
 use crate::store::RunRecord;
+use crate::store::ScheduleChange;
+use crate::store::ScheduleRecord;
 use crate::store::SessionRecord;
 use crate::store::Setting;
 use crate::store::StoreError;
@@ -37,6 +41,7 @@ pub(super) struct Tables {
     pub(super) deliveries: Deliveries,
     pub(super) usage: Vec<UsageRow>,
     pub(super) settings: BTreeMap<String, Setting>,
+    pub(super) schedules: Schedules,
 }
 
 /// A run that ended with an entry.
@@ -106,6 +111,9 @@ impl Tables {
         signals: &mut Vec<WorkSignal>,
     ) {
         let Some(done) = self.queue.remove(run_id) else { return };
+        if self.runs.get(&run_id).is_some_and(|run| run.trigger == Trigger::Schedule) {
+            signals.push(WorkSignal::ScheduledRunEnded(run_id));
+        }
         for to in done.replies {
             self.deliveries.owe((run_id, done.session_id), to, reply.clone(), at);
             signals.push(WorkSignal::DeliveryDue);
@@ -165,11 +173,51 @@ impl Tables {
         Ok((Cancellation::Ended { seq }, signals))
     }
 
+    pub(super) fn create_schedule(
+        &mut self,
+        schedule: ScheduleRecord,
+        session: Option<SessionRecord>,
+    ) -> Result<(), StoreError> {
+        if self.schedules.get(schedule.id).is_some() {
+            return Err(StoreError::conflict("schedule", &schedule.id, "it exists already"));
+        }
+        match session {
+            Some(session) => {
+                self.sessions.entry(session.id).or_insert(session);
+            }
+            None if self.sessions.contains_key(&schedule.session_id) => {}
+            None => return Err(StoreError::not_found("session", &schedule.session_id)),
+        }
+        self.schedules.put(schedule);
+        Ok(())
+    }
+
+    pub(super) fn change_schedule(
+        &mut self,
+        change: ScheduleChange,
+    ) -> Result<(Option<Admission>, Vec<WorkSignal>), StoreError> {
+        change.check(self.schedules.find(change.schedule.id)?.version)?;
+        let moves = change.moves();
+        let ScheduleChange { schedule, firings, run } = change;
+        let (admission, mut signals) = match run {
+            Some(run) => {
+                let (admission, signals) = self.admit(run)?;
+                (Some(admission), signals)
+            }
+            None => (None, Vec::new()),
+        };
+        self.schedules.note(schedule.id, firings);
+        self.schedules.put(schedule);
+        signals.extend(moves.then_some(WorkSignal::ScheduleChanged));
+        Ok((admission, signals))
+    }
+
     pub(super) fn delete_session(&mut self, id: SessionId) -> bool {
         self.journals.remove(&id);
         self.runs.retain(|_, run| run.session_id != id);
         self.queue.forget(id);
         self.deliveries.forget(id);
+        self.schedules.forget(id);
         self.sessions.remove(&id).is_some()
     }
 

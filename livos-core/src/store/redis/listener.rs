@@ -178,6 +178,8 @@ fn signal(message: &[u8]) -> Option<WorkSignal> {
     match message.split_once(':') {
         None if message == "ready" => Some(WorkSignal::RunReady),
         None if message == "due" => Some(WorkSignal::DeliveryDue),
+        None if message == "schedule" => Some(WorkSignal::ScheduleChanged),
+        Some(("scheduled", run)) => run.parse().ok().map(WorkSignal::ScheduledRunEnded),
         Some(("input", run)) => run.parse().ok().map(WorkSignal::InputArrived),
         Some(("cancel", run)) => run.parse().ok().map(WorkSignal::CancelRequested),
         _ => None,
@@ -197,6 +199,9 @@ mod tests {
         assert_eq!(signal(format!("input:{run}").as_bytes()), Some(WorkSignal::InputArrived(run)));
         let cancel = Some(WorkSignal::CancelRequested(run));
         assert_eq!(signal(format!("cancel:{run}").as_bytes()), cancel);
+        assert_eq!(signal(b"schedule"), Some(WorkSignal::ScheduleChanged));
+        let ended = Some(WorkSignal::ScheduledRunEnded(run));
+        assert_eq!(signal(format!("scheduled:{run}").as_bytes()), ended);
         for nothing in ["", "input:", "later:1", "input:x"] {
             assert_eq!(signal(nothing.as_bytes()), None, "{nothing}");
         }

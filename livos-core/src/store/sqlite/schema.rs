@@ -25,6 +25,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { tables: include_str!("schema_v1.sql"), carry_over: |_| Ok(()) },
     Step { tables: include_str!("schema_v2.sql"), carry_over: fill_v2 },
+    Step { tables: include_str!("schema_v3.sql"), carry_over: |_| Ok(()) },
 ];
 
 /// Makes what was said findable, and queues the runs that have not ended.

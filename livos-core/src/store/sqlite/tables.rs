@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::origin::Trigger;
 use crate::store::Admission;
 use crate::store::Append;
 use crate::store::CancelRequest;
@@ -188,6 +189,8 @@ impl Tables<'_> {
             queries::put_run(self.db, &run)?;
             if !run.state.is_final() {
                 self.remembered.open_runs.insert(run.id, run);
+            } else if run.trigger == Trigger::Schedule {
+                self.signals.push(WorkSignal::ScheduledRunEnded(run.id));
             }
         }
         Ok(())

@@ -26,6 +26,9 @@ local function perform()
   for _, id in ipairs(call('ZRANGE', at('deliveries', 'session', session), 0, -1)) do
     delete_delivery(id)
   end
+  for _, id in ipairs(call('ZRANGE', at('schedules', 'session', session), 0, -1)) do
+    forget_schedule(id)
+  end
   call('ZREM', at('sessions'), place)
   call('UNLINK', at('session', session), at('journal', session), at('said', session),
     at('live', session), at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session))
