@@ -13,6 +13,7 @@ mod journal;
 mod leases;
 mod ledger;
 mod outbox;
+mod schedules;
 mod sessions;
 mod steering;
 
@@ -70,7 +71,8 @@ pub async fn check_store(empty: impl AsyncFn() -> Arc<dyn Store>) -> Result<(), 
     steering::check(&empty).await?;
     leases::check(&empty).await?;
     outbox::check(&empty).await?;
-    ledger::check(&empty).await
+    ledger::check(&empty).await?;
+    schedules::check(&empty).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "called by `map_err`")]

@@ -232,7 +232,7 @@ async fn workers_are_told(store: &Shared) -> Verdict {
 }
 
 /// Waits for a signal among others, which may be repeated.
-async fn expect_signal(
+pub(super) async fn expect_signal(
     signals: &mut (impl futures::Stream<Item = WorkSignal> + Unpin),
     expected: WorkSignal,
 ) -> Verdict {
