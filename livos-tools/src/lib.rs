@@ -1,4 +1,4 @@
-//! Files, shell and time tools for agents built on [`livos_core`].
+//! Files, shell, time and schedule tools for agents built on [`livos_core`].
 //!
 //! ```
 //! use livos_core::ToolRegistry;
@@ -17,6 +17,7 @@
 //! ```
 //!
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
+//! - module [`schedules`] has `schedule_create`, `schedule_list`, `schedule_delete`
 //! - module [`shell`] has `shell`
 //! - module [`time`] has `time`
 //! - [`WorkspaceRoot`] is the directory they stay beneath
@@ -33,6 +34,7 @@ pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod schedules;
 pub mod shell;
 pub mod time;
 mod workspace_root;

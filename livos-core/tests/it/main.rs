@@ -15,6 +15,7 @@ mod feeds;
 mod redis_store;
 mod registry;
 mod replay;
+mod schedules;
 mod stores;
 mod transcript;
 mod worker;

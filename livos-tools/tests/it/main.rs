@@ -6,5 +6,6 @@ mod files;
 mod harness;
 mod processes;
 mod registry;
+mod schedules;
 mod shell;
 mod time;
