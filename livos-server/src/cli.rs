@@ -16,6 +16,7 @@ mod list;
 mod replay;
 mod run;
 mod runs;
+mod schedules;
 mod sessions;
 mod status;
 mod terminal;
@@ -82,6 +83,8 @@ enum Command {
     Compact(compact::CompactArgs),
     /// List, show and stop runs
     Runs(runs::RunsArgs),
+    /// List, make, show, pause, resume, fire and delete schedules
+    Schedules(schedules::SchedulesArgs),
     /// Show what model calls used and cost
     Usage(usage::UsageArgs),
     /// Show what the server is doing
@@ -117,6 +120,7 @@ impl Cli {
             Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
             Command::Compact(args) => compact::compact(&self.target, environment, &args).await,
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
+            Command::Schedules(args) => schedules::schedules(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

@@ -22,6 +22,7 @@ use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
+use livos_core::ScheduleSettings;
 use livos_core::Secret;
 use livos_core::TakeOver;
 
@@ -46,6 +47,7 @@ pub struct Config {
     pub(crate) log: LogSettings,
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
+    pub(crate) schedules: ScheduleSettings,
     pub(crate) http: HttpSettings,
 }
 

@@ -24,7 +24,7 @@ use crate::schedule::ScheduleFault;
 const MAX_COUNTED: u32 = 1_000;
 
 /// When a schedule is due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Recurrence {
     /// At the times of a cron expression. Needs the feature `scheduler`.
@@ -42,7 +42,8 @@ pub enum Recurrence {
     },
     /// Once.
     At {
-        /// When.
+        /// When, RFC 3339.
+        #[schemars(with = "String", extend("format" = "date-time"))]
         time: Timestamp,
     },
     /// Once, so long after the schedule is made.

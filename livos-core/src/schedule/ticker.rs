@@ -21,6 +21,7 @@ use super::ScheduleManager;
 use super::advance;
 use super::advance::Step;
 use crate::clock::Timestamp;
+use crate::crash_point::CrashPoint;
 use crate::id::RunId;
 use crate::pause::Pauses;
 use crate::store::Admission;
@@ -118,12 +119,14 @@ impl ScheduleManager {
             tracing::warn!(schedule = %id, reason, "the schedule is paused");
         }
         let fired = change.run.as_ref().map(|run| run.run_id);
+        CrashPoint::SlotDue.pass();
         match self.0.store.change_schedule(change).await {
             Ok(Some(Admission::Known { run_id, .. })) => {
                 self.correct(id, fired, run_id).await?;
                 Ok(Stepped::LeftOut)
             }
             Ok(Some(_)) => {
+                CrashPoint::SlotFired.pass();
                 tracing::debug!(schedule = %id, version, "the schedule fired");
                 Ok(Stepped::Fired)
             }

@@ -50,6 +50,13 @@ pub(crate) const COMPACTION_SECONDS: Key =
 pub(crate) const COMPACTION_SUMMARY: Key =
     Key { name: "compaction.summary_tokens", variable: "LIVOS_COMPACTION_SUMMARY_TOKENS" };
 
+pub(crate) const SCHEDULE_INTERVAL: Key = Key {
+    name: "schedules.min_interval_seconds",
+    variable: "LIVOS_SCHEDULES_MIN_INTERVAL_SECONDS",
+};
+pub(crate) const SCHEDULE_ZONE: Key =
+    Key { name: "schedules.time_zone", variable: "LIVOS_SCHEDULES_TIME_ZONE" };
+
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
 pub(crate) const MAX_BODY_BYTES: Key =
@@ -93,6 +100,8 @@ pub(crate) const ALL: &[Key] = &[
     COMPACTION_MODEL,
     COMPACTION_SECONDS,
     COMPACTION_SUMMARY,
+    SCHEDULE_INTERVAL,
+    SCHEDULE_ZONE,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

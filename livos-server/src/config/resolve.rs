@@ -10,6 +10,7 @@ use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
+use livos_core::ScheduleSettings;
 use toml::Value;
 
 use super::AgentSettings;
@@ -77,6 +78,7 @@ pub(super) fn config(
         log: log(&mut typed),
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
+        schedules: schedules(&mut typed),
         http: http(&mut typed),
         home,
     };
@@ -146,6 +148,14 @@ fn compaction(typed: &mut Typed<'_>) -> CompactionPolicy {
         Some(model) => policy.with_model(model),
         None => policy,
     }
+}
+
+fn schedules(typed: &mut Typed<'_>) -> ScheduleSettings {
+    let usual = ScheduleSettings::default();
+    let interval = typed.number(&key::SCHEDULE_INTERVAL, 1..=86_400, usual.min_interval.as_secs());
+    let zone = typed.get(&key::SCHEDULE_ZONE, value::time_zone);
+    let zone = zone.unwrap_or_else(|| usual.time_zone.clone());
+    usual.with_min_interval(Duration::from_secs(interval)).with_time_zone(zone)
 }
 
 fn http(typed: &mut Typed<'_>) -> HttpSettings {

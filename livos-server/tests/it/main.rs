@@ -22,6 +22,7 @@ mod killed;
 mod process;
 mod queueing;
 mod recovery;
+mod schedules;
 mod sessions;
 mod small_disk;
 mod test_server;

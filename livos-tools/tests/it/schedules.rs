@@ -102,11 +102,8 @@ async fn others_see_and_change_nothing() {
     let made = schedules.create(new).await.unwrap();
     let paired = Origin { channel: "chat".into(), user: "ann".into(), trust: Trust::Paired };
     let ann = workspace.context_of(paired.clone());
-    let listed = livos_core::Tool::call(
-        &ScheduleList::new(schedules.clone()),
-        serde_json::from_value(json!({})).unwrap(),
-        &ann,
-    );
+    let list = ScheduleList::new(schedules.clone());
+    let listed = livos_core::Tool::call(&list, serde_json::from_value(json!({})).unwrap(), &ann);
     let listed = format!("{:?}", listed.await.unwrap());
     assert!(!listed.contains("mine"), "{listed}");
     let delete = ScheduleDelete::new(schedules.clone());
