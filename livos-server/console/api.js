@@ -107,6 +107,18 @@ export const compactSession = (session, instructions) =>
 /** Stops a run. */
 export const cancelRun = (run) => json('POST', `api/runs/${id(run)}/cancel`);
 
+/** The schedules, newest first: `{items, next_cursor}`. */
+export const listSchedules = () => json('GET', 'api/schedules?limit=200');
+
+/** Changes a schedule; `{enabled}` pauses or resumes it. */
+export const changeSchedule = (schedule, fields) => json('PATCH', `api/schedules/${id(schedule)}`, { body: fields });
+
+/** Fires a schedule now. */
+export const runSchedule = (schedule) => json('POST', `api/schedules/${id(schedule)}/run`, { body: {} });
+
+/** Removes a schedule. */
+export const deleteSchedule = (schedule) => json('DELETE', `api/schedules/${id(schedule)}`);
+
 /** Answers an approval: `approve` or `deny`, for `once`, `run`, `session` or `always`. */
 export const decide = (approval, decision, scope) =>
   json('POST', `api/approvals/${id(approval)}`, { body: { decision, scope } });
