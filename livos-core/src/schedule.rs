@@ -319,9 +319,9 @@ impl ScheduleManager {
         update: ScheduleUpdate,
     ) -> Result<ScheduleRecord, ScheduleError> {
         let now = self.now();
-        let plan = update.plan.map(|plan| self.checked_change(plan, now)).transpose()?;
         self.change(id, |mut record| {
-            if let Some(plan) = plan.clone() {
+            if let Some(plan) = update.plan.clone() {
+                let plan = self.checked_change(plan, &record.plan, now)?;
                 record.updated_at = now;
                 replan(&mut record, plan, now)?;
             }
@@ -387,18 +387,27 @@ impl ScheduleManager {
     }
 
     fn checked(&self, plan: SchedulePlan, now: Timestamp) -> Result<SchedulePlan, ScheduleFault> {
-        let probe = if self.0.probe.is_some() { Probe::Present } else { Probe::Absent };
-        validate::checked(self.zoned(plan), now, self.0.settings.min_interval, probe)
+        let plan = validate::checked(self.zoned(plan), now, self.probe())?;
+        validate::check_times(&plan, now, self.0.settings.min_interval)?;
+        Ok(plan)
     }
 
-    /// A plan that is changed may keep a single time that has passed.
+    /// A plan that is changed may keep times that have passed.
     fn checked_change(
         &self,
         plan: SchedulePlan,
+        old: &SchedulePlan,
         now: Timestamp,
     ) -> Result<SchedulePlan, ScheduleFault> {
-        let Recurrence::At { time } = plan.recurrence else { return self.checked(plan, now) };
-        self.checked(plan, now.min(time.saturating_sub(Duration::from_micros(1))))
+        let plan = validate::checked(self.zoned(plan), now, self.probe())?;
+        if !plan.has_times_of(old) {
+            validate::check_times(&plan, now, self.0.settings.min_interval)?;
+        }
+        Ok(plan)
+    }
+
+    fn probe(&self) -> Probe {
+        if self.0.probe.is_some() { Probe::Present } else { Probe::Absent }
     }
 
     /// Writes the usual time zone into a cron expression that names none, so that a later change of the
@@ -494,10 +503,7 @@ fn replan(
     now: Timestamp,
 ) -> Result<(), ScheduleError> {
     let old = std::mem::replace(&mut record.plan, plan);
-    let new = &record.plan;
-    let same_times = (&old.recurrence, old.starts_at, old.ends_at, old.max_firings, old.jitter)
-        == (&new.recurrence, new.starts_at, new.ends_at, new.max_firings, new.jitter);
-    if same_times || record.progress.status == ScheduleStatus::Paused {
+    if record.plan.has_times_of(&old) || record.progress.status == ScheduleStatus::Paused {
         return Ok(());
     }
     record.progress.status = ScheduleStatus::Active;

@@ -90,6 +90,12 @@ impl SchedulePlan {
         }
     }
 
+    /// Whether it is due when another is.
+    pub(super) fn has_times_of(&self, other: &Self) -> bool {
+        (&self.recurrence, self.starts_at, self.ends_at, self.max_firings, self.jitter)
+            == (&other.recurrence, other.starts_at, other.ends_at, other.max_firings, other.jitter)
+    }
+
     /// Its times, for a schedule made then. An interval is counted from there, in whole seconds, unless
     /// the plan says when it starts: then that is the first time.
     pub(super) fn timetable(&self, created_at: Timestamp) -> Result<Timetable, ScheduleFault> {

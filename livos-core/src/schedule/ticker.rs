@@ -276,10 +276,20 @@ impl Ticker {
             if rewinds {
                 rewinds = !self.rewind().await;
             }
-            if self.look == Look::Now {
+            // Also when signals come without a pause.
+            if self.is_time() {
                 self.tick().await;
             }
             self.wait().await;
+        }
+    }
+
+    fn is_time(&self) -> bool {
+        match self.look {
+            Look::Now => true,
+            Look::At(at) => at <= self.schedules.now(),
+            Look::Again(at) => at <= Instant::now(),
+            Look::WhenTold => false,
         }
     }
 
@@ -323,11 +333,10 @@ impl Ticker {
     }
 
     async fn wait(&mut self) {
-        let look = self.look;
-        let left = match look {
+        let left = match self.look {
             Look::At(at) => Some(at.since(self.schedules.now()).min(LONGEST_SLEEP)),
             Look::Again(at) => Some(at.saturating_duration_since(Instant::now())),
-            Look::Now => Some(Duration::ZERO),
+            Look::Now => return,
             Look::WhenTold => None,
         };
         let time = async {
@@ -340,10 +349,7 @@ impl Ticker {
             biased;
             () = self.stopping.cancelled() => {}
             signal = self.signals.next() => self.obey(signal).await,
-            () = time => match look {
-                Look::At(at) if at > self.schedules.now() => {}
-                _ => self.look = Look::Now,
-            }
+            () = time => {}
         }
     }
 

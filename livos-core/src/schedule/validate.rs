@@ -23,22 +23,20 @@ const MAX_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Of how many slots the distances are looked at.
 const LOOKED_AT: usize = 64;
 
-/// Checks a plan, and makes its relative times absolute.
+/// Checks a plan but for its times, and makes those that are relative absolute.
 pub(super) fn checked(
     mut plan: SchedulePlan,
     now: Timestamp,
-    minimum: Duration,
-    has_probe: Probe,
+    probe: Probe,
 ) -> Result<SchedulePlan, ScheduleFault> {
     check_texts(&plan)?;
-    check_policies(&plan, has_probe)?;
+    check_policies(&plan, probe)?;
     if let Recurrence::Every { seconds } | Recurrence::Delay { seconds } = &plan.recurrence
         && !(1..=MAX_SECONDS).contains(seconds)
     {
         return Err(bounds("recurrence.seconds", format!("must be from 1 to {MAX_SECONDS}")));
     }
     plan.recurrence = plan.recurrence.settled(now);
-    check_times(&plan, now, minimum)?;
     Ok(plan)
 }
 
@@ -91,7 +89,8 @@ fn check_policies(plan: &SchedulePlan, probe: Probe) -> Result<(), ScheduleFault
     Ok(())
 }
 
-fn check_times(
+/// Checks when a plan is due.
+pub(super) fn check_times(
     plan: &SchedulePlan,
     now: Timestamp,
     minimum: Duration,

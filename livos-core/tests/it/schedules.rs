@@ -464,6 +464,19 @@ async fn a_change_keeps_what_it_does_not_name() {
     let moved = SchedulePlan { recurrence, ..renamed };
     let changed = day.schedules.update(made.id, update(moved)).await.unwrap();
     assert_eq!(changed.progress.next_at, Some(time("2026-01-01T00:45:00Z")));
+    let past = Recurrence::at(time("2025-01-01T00:00:00Z"));
+    let refused = day
+        .schedules
+        .update(made.id, update(SchedulePlan { recurrence: past, ..changed.plan.clone() }));
+    let refused = refused.await.unwrap_err();
+    assert!(refused.to_string().starts_with("recurrence.time: "), "{refused}");
+    let once = Recurrence::after(Duration::from_secs(60));
+    let once = day.make(SchedulePlan::new("once", "do", once)).await;
+    day.clock.advance(Duration::from_secs(90));
+    assert_eq!(day.schedules.tick().await.unwrap().fired, 1);
+    let renamed = SchedulePlan { title: "renamed".into(), ..once.plan.clone() };
+    let renamed = day.schedules.update(once.id, update(renamed)).await.unwrap();
+    assert_eq!(renamed.progress.status, ScheduleStatus::Ended, "its time has passed, and may");
     day.schedules.delete(made.id).await.unwrap();
     assert!(day.store.session(made.session_id).await.unwrap().is_none(), "nothing happened in it");
     let gone = day.schedules.run_now(made.id).await;

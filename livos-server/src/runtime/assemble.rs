@@ -31,8 +31,8 @@ use crate::vitals::Vitals;
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let Own { choice, tools, lease, secrets } = own;
-    let providers = providers(choice, config.model).await;
     let schedules = schedules(&app, &config);
+    let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent, &schedules);
     let usual_budget = config.agent.budget;
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;

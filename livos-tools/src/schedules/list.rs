@@ -3,6 +3,7 @@
 use livos_core::Effect;
 use livos_core::ScheduleFilter;
 use livos_core::ScheduleManager;
+use livos_core::ScheduleStatus;
 use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
@@ -32,7 +33,19 @@ impl ScheduleList {
 /// The arguments of `schedule_list`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ScheduleListArgs {}
+pub struct ScheduleListArgs {
+    /// Only those that stand here. Default: all.
+    status: Option<StatusArg>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum StatusArg {
+    Active,
+    Paused,
+    Ended,
+}
 
 impl Tool for ScheduleList {
     type Args = ScheduleListArgs;
@@ -51,10 +64,16 @@ impl Tool for ScheduleList {
 
     async fn call(
         &self,
-        _: ScheduleListArgs,
+        args: ScheduleListArgs,
         context: &ToolContext,
     ) -> Result<ToolOutput, ToolError> {
-        let filter = ScheduleFilter { user: Some(user(context)?), ..ScheduleFilter::default() };
+        let status = args.status.map(|status| match status {
+            StatusArg::Active => ScheduleStatus::Active,
+            StatusArg::Paused => ScheduleStatus::Paused,
+            StatusArg::Ended => ScheduleStatus::Ended,
+        });
+        let user = Some(user(context)?);
+        let filter = ScheduleFilter { user, status, ..ScheduleFilter::default() };
         let page = self.0.list(filter, SHOWN).await.map_err(|error| refused(&error))?;
         let shown: Vec<_> = page.items.iter().map(|schedule| view(&self.0, schedule)).collect();
         let output = ToolOutput::json(&json!({ "schedules": shown, "has_more": page.has_more }))?;
