@@ -126,7 +126,7 @@ async fn what_cannot_be_used_names_its_field_and_leaves_nothing() {
             json!({"recurrence": {"kind": "cron", "expression": "0 0 * * *", "time_zone": "Mars"}}),
         ),
         ("recurrence.seconds", json!({"recurrence": {"kind": "every", "seconds": 0}})),
-        ("recurrence", json!({"recurrence": {"kind": "yearly"}})),
+        ("recurrence.kind", json!({"recurrence": {"kind": "yearly"}})),
         ("recurrence.time", json!({"recurrence": {"kind": "at", "time": "2020-01-01T00:00:00Z"}})),
         ("ends_at", json!({"ends_at": "2020-01-01T00:00:00Z"})),
         ("ends_at", json!({"ends_at": "tomorrow"})),
