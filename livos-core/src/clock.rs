@@ -35,6 +35,38 @@ impl Timestamp {
         let micros = self.unix_micros.saturating_sub(earlier.unix_micros);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
+
+    /// This long after; the last time there is when that is too far away.
+    #[must_use]
+    pub fn saturating_add(self, time: Duration) -> Self {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        Self { unix_micros: self.unix_micros.saturating_add(micros) }
+    }
+
+    /// This long before; the first time there is when that is too far away.
+    #[must_use]
+    pub fn saturating_sub(self, time: Duration) -> Self {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        Self { unix_micros: self.unix_micros.saturating_sub(micros) }
+    }
+}
+
+impl std::str::FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    /// Reads RFC 3339, with any offset.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let instant = text.parse::<jiff::Timestamp>();
+        let instant = instant.map_err(|_| ParseTimestampError { text: text.to_owned() })?;
+        Ok(Self::from_unix_micros(instant.as_microsecond()))
+    }
+}
+
+/// Text that is no point in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{text}' is not a time: expected RFC 3339, such as 2026-01-31T17:05:09Z")]
+pub struct ParseTimestampError {
+    text: String,
 }
 
 impl fmt::Display for Timestamp {

@@ -46,11 +46,15 @@ pub enum CrashPoint {
     DeliveryClaimed,
     /// The reply arrived, and its receipt is not written down.
     Delivered,
+    /// A slot is due, and nothing of it is written down.
+    SlotDue,
+    /// The run of a slot is admitted, and the schedule's worker was not told.
+    SlotFired,
 }
 
 impl CrashPoint {
-    /// Every one, in the order that a run passes them.
-    pub const ALL: [Self; 13] = [
+    /// Every one, in the order that a run passes them; then those of schedules.
+    pub const ALL: [Self; 15] = [
         Self::Admitted,
         Self::Claimed,
         Self::TurnStarted,
@@ -64,6 +68,8 @@ impl CrashPoint {
         Self::Finished,
         Self::DeliveryClaimed,
         Self::Delivered,
+        Self::SlotDue,
+        Self::SlotFired,
     ];
 
     /// What it is called in arguments and reports.
@@ -82,6 +88,8 @@ impl CrashPoint {
             Self::Finished => "finished",
             Self::DeliveryClaimed => "delivery_claimed",
             Self::Delivered => "delivered",
+            Self::SlotDue => "slot_due",
+            Self::SlotFired => "slot_fired",
         }
     }
 

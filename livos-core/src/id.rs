@@ -82,6 +82,11 @@ uuid_id!(
     DeliveryId,
     "delivery id"
 );
+uuid_id!(
+    /// One schedule. With a slot it names a firing, and is the source of that run's idempotency key.
+    ScheduleId,
+    "schedule id"
+);
 
 uuid_id!(
     /// One question to a person: whether a call may be made, or what to answer.

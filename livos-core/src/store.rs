@@ -4,6 +4,7 @@
 //! that a store keeps up to date in the same transaction. Around it stand what a
 //! durable run needs: the queue ([`RunQueue`], [`RunLeases`]), the replies owed
 //! ([`Outbox`]), what waits for people ([`ApprovalStore`]), what was used ([`UsageLog`]) and [`Settings`]. Backends run the
+//! ([`Outbox`]), what was used ([`UsageLog`]), [`Settings`] and what is due ([`ScheduleStore`]). Backends run the
 //! suite in [`testing`](crate::testing) to prove that they behave alike.
 
 mod admission;
@@ -19,6 +20,7 @@ mod page;
 #[cfg(feature = "redis")]
 mod redis;
 mod run_record;
+mod schedules;
 mod session_query;
 mod session_record;
 mod settings;
@@ -91,6 +93,21 @@ pub use self::redis::RedisStore;
 pub use self::run_record::RunFilter;
 pub use self::run_record::RunRecord;
 pub use self::run_record::RunState;
+pub use self::schedules::Alarm;
+pub use self::schedules::DaySpending;
+pub use self::schedules::DueSchedules;
+pub use self::schedules::FIRINGS_KEPT;
+pub use self::schedules::FiringReason;
+pub use self::schedules::FiringRecord;
+pub use self::schedules::FiringStatus;
+pub use self::schedules::OpenFiring;
+pub use self::schedules::ScheduleChange;
+pub use self::schedules::ScheduleFilter;
+pub use self::schedules::ScheduleProgress;
+pub use self::schedules::ScheduleRecord;
+pub use self::schedules::ScheduleSession;
+pub use self::schedules::ScheduleStatus;
+pub use self::schedules::ScheduleStore;
 pub use self::session_query::Fork;
 pub use self::session_query::ImportedSession;
 pub use self::session_query::ParseCursorError;
@@ -251,6 +268,7 @@ pub trait Store:
     + ApprovalStore
     + UsageLog
     + Settings
+    + ScheduleStore
 {
 }
 
@@ -267,5 +285,6 @@ impl<S> Store for S where
         + ApprovalStore
         + UsageLog
         + Settings
+        + ScheduleStore
 {
 }

@@ -113,6 +113,18 @@ export const listApprovals = (status) => json('GET', `api/approvals?status=${id(
 /** Answers what the agent asked: `{decision: 'approve' | 'deny', scope?, pattern?, answer?, note?}`. */
 export const decide = (approval, answer) => json('POST', `api/approvals/${id(approval)}`, { body: answer });
 
+/** The schedules, newest first: `{items, next_cursor}`. */
+export const listSchedules = () => json('GET', 'api/schedules?limit=200');
+
+/** Changes a schedule; `{enabled}` pauses or resumes it. */
+export const changeSchedule = (schedule, fields) => json('PATCH', `api/schedules/${id(schedule)}`, { body: fields });
+
+/** Fires a schedule now. */
+export const runSchedule = (schedule) => json('POST', `api/schedules/${id(schedule)}/run`, { body: {} });
+
+/** Removes a schedule. */
+export const deleteSchedule = (schedule) => json('DELETE', `api/schedules/${id(schedule)}`);
+
 /** The models that can be chosen, each as `{id, provider, model, isDefault}`. */
 export async function listModels() {
   const answer = await json('GET', 'api/models');

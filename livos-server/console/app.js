@@ -9,6 +9,7 @@ import { icon } from './icons.js';
 import { Inbox } from './inbox.js';
 import { setUpLogin } from './login.js';
 import { ModelPicker } from './model_picker.js';
+import { openSchedules } from './schedules.js';
 import { SessionList, titleOf } from './session_list.js';
 import { PAGE_ENTRIES, Transcript } from './transcript.js';
 
@@ -305,6 +306,7 @@ function setUp() {
   byId('demo-close').append(icon('close', 16));
   byId('new-chat').prepend(icon('plus', 16));
   byId('sign-out').prepend(icon('signout', 16));
+  byId('schedules').prepend(icon('clock', 16));
   document.querySelector('.search').prepend(icon('search', 16));
   byId('new-chat-keys').textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
   byId('suggestions').append(...SUGGESTIONS.map(([glyph, text, detail]) =>
@@ -326,6 +328,7 @@ function setUp() {
     if (known) sessions.menu(event.currentTarget, known);
   });
   byId('sign-out').addEventListener('click', signOut);
+  byId('schedules').addEventListener('click', openSchedules);
   byId('demo-close').addEventListener('click', () => {
     sessionStorage.setItem('livos.demo-hidden', 'yes');
     showDemo();

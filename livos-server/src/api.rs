@@ -13,6 +13,7 @@ mod login;
 mod messages;
 mod page;
 mod runs;
+mod schedules;
 mod sessions;
 mod status;
 mod usage;
@@ -55,6 +56,14 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
+        get("/api/schedules", Key, schedules::list, schedules::describe_list),
+        post("/api/schedules", Key, schedules::create, schedules::describe_create),
+        post("/api/schedules/preview", Key, schedules::preview, schedules::describe_preview),
+        get("/api/schedules/{id}", Key, schedules::show, schedules::describe_show),
+        patch("/api/schedules/{id}", Key, schedules::change, schedules::describe_change),
+        delete("/api/schedules/{id}", Key, schedules::remove, schedules::describe_remove),
+        post("/api/schedules/{id}/run", Key, schedules::run, schedules::describe_run),
+        get("/api/schedules/{id}/firings", Key, schedules::firings, schedules::describe_firings),
         get("/api/deliveries", Key, deliveries::list, deliveries::describe_list),
         post(
             "/api/deliveries/{id}/requeue",

@@ -18,6 +18,7 @@ mod list;
 mod replay;
 mod run;
 mod runs;
+mod schedules;
 mod sessions;
 mod status;
 mod terminal;
@@ -88,6 +89,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// See what waits for you, answer it, and make rules about tool calls
     Approvals(approvals::ApprovalsArgs),
+    /// List, make, show, pause, resume, fire and delete schedules
+    Schedules(schedules::SchedulesArgs),
     /// Show what model calls used and cost
     Usage(usage::UsageArgs),
     /// Show what the server is doing
@@ -124,6 +127,7 @@ impl Cli {
             Command::Compact(args) => compact::compact(&self.target, environment, &args).await,
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
             Command::Approvals(args) => approvals::approvals(&self.target, environment, args).await,
+            Command::Schedules(args) => schedules::schedules(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

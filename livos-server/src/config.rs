@@ -23,6 +23,7 @@ use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
+use livos_core::ScheduleSettings;
 use livos_core::Secret;
 use livos_core::TakeOver;
 
@@ -47,6 +48,7 @@ pub struct Config {
     pub(crate) log: LogSettings,
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
+    pub(crate) schedules: ScheduleSettings,
     pub(crate) http: HttpSettings,
     pub(crate) approvals: ApprovalSettings,
 }

@@ -82,6 +82,7 @@ static ASSETS: &[Asset] = &[
     asset!("menu.js", SCRIPT),
     asset!("model_picker.js", SCRIPT),
     asset!("run_view.js", SCRIPT),
+    asset!("schedules.js", SCRIPT),
     asset!("session_list.js", SCRIPT),
     asset!("style.css", STYLE),
     asset!("tokens.css", STYLE),

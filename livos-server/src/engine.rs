@@ -7,12 +7,14 @@ use std::time::Duration;
 use livos_core::AIProvider;
 use livos_core::AgentLoop;
 use livos_core::ApprovalManager;
+use livos_core::Budget;
 use livos_core::CircuitState;
 use livos_core::ModelInfo;
 use livos_core::ModelName;
 use livos_core::ProviderId;
 use livos_core::ProviderManager;
 use livos_core::RunRecord;
+use livos_core::ScheduleManager;
 use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_core::replay::Recording;
@@ -31,6 +33,9 @@ pub(crate) struct Engine {
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
     pub(crate) approvals: ApprovalManager,
+    pub(crate) schedules: ScheduleManager,
+    /// What a run may spend unless its message or schedule says otherwise.
+    pub(crate) usual_budget: Budget,
 }
 
 /// Records runs for tests, without the secrets that this server knows.

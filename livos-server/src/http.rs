@@ -24,6 +24,7 @@ pub(crate) use self::auth::Authenticator;
 pub(crate) use self::auth::Caller;
 pub(crate) use self::auth::SESSION_COOKIE;
 pub(crate) use self::auth::SESSION_LIFETIME;
+pub(crate) use self::body::parse_json;
 pub(crate) use self::call::Call;
 pub(crate) use self::event_stream::Frame;
 pub(crate) use self::event_stream::event_stream;

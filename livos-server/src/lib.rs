@@ -45,6 +45,7 @@ mod openapi;
 mod runs;
 mod runtime;
 mod serve;
+mod vitals;
 
 pub use self::cli::Cli;
 pub use self::cli::ClientError;

@@ -39,6 +39,8 @@ use livos_core::ReplySink;
 use livos_core::RunFilter;
 use livos_core::RunId;
 use livos_core::RunState;
+use livos_core::ScheduleManager;
+use livos_core::ScheduleWorker;
 use livos_core::SessionId;
 use livos_core::Store;
 use livos_core::StoreError;
@@ -66,6 +68,7 @@ struct Shared {
     feed: Arc<dyn EventFeed>,
     worker: Worker,
     deliveries: DeliveryWorker,
+    schedules: ScheduleWorker,
     /// No message is taken in after this.
     stopping: CancellationToken,
 }
@@ -81,6 +84,7 @@ pub(crate) struct RunsParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) worker: WorkerSettings,
     pub(crate) sinks: Vec<Arc<dyn ReplySink>>,
+    pub(crate) schedules: ScheduleManager,
 }
 
 /// A message for a session.
@@ -122,7 +126,7 @@ pub(crate) enum RunsError {
 impl Runs {
     /// Begins to drive what the store has queued, and to deliver what it owes.
     pub(crate) fn start(parts: RunsParts) -> Self {
-        let RunsParts { agent, store, feed, metrics, clock, worker, sinks } = parts;
+        let RunsParts { agent, store, feed, metrics, clock, worker, sinks, schedules } = parts;
         let observer = Arc::new(Observer { metrics, feed: Arc::clone(&feed) });
         let worker = Worker::start(agent.clone(), Arc::clone(&store), observer, worker);
         let deliveries = DeliveryWorker::start(
@@ -131,8 +135,18 @@ impl Runs {
             Arc::clone(&clock),
             DeliverySettings::default(),
         );
+        let schedules = schedules.start();
         let stopping = CancellationToken::new();
-        Self(Arc::new(Shared { agent, store, clock, feed, worker, deliveries, stopping }))
+        Self(Arc::new(Shared {
+            agent,
+            store,
+            clock,
+            feed,
+            worker,
+            deliveries,
+            schedules,
+            stopping,
+        }))
     }
 
     /// Takes a message in. When this returns it is in the store.
@@ -258,6 +272,7 @@ impl Runs {
     /// Lets runs finish for as long as given, then leaves them to the next start.
     pub(crate) async fn stop(&self, patience: Duration) {
         self.0.stopping.cancel();
+        self.0.schedules.stop().await;
         self.0.worker.stop(patience).await;
         self.0.deliveries.stop().await;
     }

@@ -1,4 +1,5 @@
 //! Files, shell, time and questions to people, for agents built on [`livos_core`].
+//! Files, shell, time and schedule tools for agents built on [`livos_core`].
 //!
 //! ```
 //! use livos_core::ToolRegistry;
@@ -18,6 +19,7 @@
 //!
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
 //! - module [`ask_user`] has `ask_user`
+//! - module [`schedules`] has `schedule_create`, `schedule_list`, `schedule_delete`
 //! - module [`shell`] has `shell`
 //! - module [`subagents`] has `sessions_create`, `sessions_list`, `sessions_send`, `sessions_history`,
 //!   `agent_create`, `agent_list`
@@ -37,6 +39,7 @@ pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod schedules;
 pub mod shell;
 pub mod subagents;
 pub mod time;

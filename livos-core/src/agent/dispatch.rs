@@ -268,7 +268,7 @@ impl Driver {
                     // Nobody waits any more for what it asked.
                     self.abandon_approvals(|request| request.call_id == call_id).await;
                 }
-                Some(word) = words.recv() => self.hear(word).await?,
+                Some(word) = words.recv() => self.heed(word).await?,
             }
             let open = self.run.open_approvals().filter(|request| request.question.is_some());
             let only_waits = open.count() + self.waiting_calls.len() >= running.len();

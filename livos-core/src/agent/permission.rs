@@ -239,7 +239,7 @@ impl Driver {
     }
 
     /// Does what a call under way wants of people.
-    pub(super) async fn hear(&mut self, word: Word) -> Result<(), JournalFailed> {
+    pub(super) async fn heed(&mut self, word: Word) -> Result<(), JournalFailed> {
         match word {
             Word::Decided(record) => {
                 decided_events(&[*record]).into_iter().for_each(|event| self.witness(event));

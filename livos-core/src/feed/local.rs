@@ -41,7 +41,7 @@ impl LocalFeed {
     }
 
     /// The live end of a session if there is one, without holding up other sessions.
-    fn live(&self, session_id: SessionId) -> Option<Arc<Mutex<Live>>> {
+    pub(super) fn live(&self, session_id: SessionId) -> Option<Arc<Mutex<Live>>> {
         lock(&self.0).get(&session_id).cloned()
     }
 

@@ -101,7 +101,7 @@ impl StoreError {
         Self::LeaseLost { what, id: id.to_string() }
     }
 
-    pub(super) fn conflict(
+    pub(crate) fn conflict(
         what: &'static str,
         id: &impl ToString,
         found: impl Into<String>,

@@ -15,6 +15,7 @@ use crate::id::SessionId;
 use crate::id::WorkerId;
 use crate::message::Message;
 use crate::origin::Origin;
+use crate::origin::Trigger;
 use crate::store::NewRun;
 use crate::store::StoreError;
 
@@ -82,12 +83,14 @@ pub enum WorkSignal {
     CancelRequested(RunId),
     /// An input waits for a run.
     InputArrived(RunId),
-    /// A run that was queued is over.
-    RunEnded(RunId),
+    /// A run that was queued is over; this had admitted it.
+    RunEnded(RunId, Trigger),
     /// A person, or time, decided about something that a run waits for.
     ApprovalResolved(RunId),
     /// A reply may be delivered.
     DeliveryDue,
+    /// A schedule may be due earlier than before.
+    ScheduleChanged,
     /// Signals were lost: look at everything.
     Missed,
 }

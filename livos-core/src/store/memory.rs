@@ -3,6 +3,7 @@
 mod approvals;
 mod deliveries;
 mod queue;
+mod schedules;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ use super::DeliveryClaim;
 use super::DeliveryFilter;
 use super::DeliveryRecord;
 use super::DueDeliveries;
+use super::DueSchedules;
+use super::FiringRecord;
 use super::Fork;
 use super::ImportedSession;
 use super::Journal;
@@ -40,6 +43,10 @@ use super::RunLeases;
 use super::RunQueue;
 use super::RunRecord;
 use super::RunStore;
+use super::ScheduleChange;
+use super::ScheduleFilter;
+use super::ScheduleRecord;
+use super::ScheduleStore;
 use super::SessionCursor;
 use super::SessionPatch;
 use super::SessionQuery;
@@ -64,6 +71,7 @@ use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::id::DeliveryId;
 use crate::id::RunId;
+use crate::id::ScheduleId;
 use crate::id::SessionId;
 use crate::message::MicroUsd;
 
@@ -314,5 +322,60 @@ impl Settings for MemoryStore {
         let setting = Setting { key: key.clone(), value, version: version + 1 };
         tables.settings.insert(key, setting);
         Ok(version + 1)
+    }
+}
+
+#[async_trait]
+impl ScheduleStore for MemoryStore {
+    async fn create_schedule(
+        &self,
+        schedule: ScheduleRecord,
+        session: Option<SessionRecord>,
+    ) -> Result<(), StoreError> {
+        self.tables().create_schedule(schedule, session)?;
+        self.signal([WorkSignal::ScheduleChanged]);
+        Ok(())
+    }
+
+    async fn change_schedule(
+        &self,
+        change: ScheduleChange,
+    ) -> Result<Option<Admission>, StoreError> {
+        let (admission, signals) = self.tables().change_schedule(change)?;
+        self.signal(signals);
+        Ok(admission)
+    }
+
+    async fn delete_schedule(&self, id: ScheduleId) -> Result<bool, StoreError> {
+        Ok(self.tables().schedules.remove(id))
+    }
+
+    async fn schedule(&self, id: ScheduleId) -> Result<Option<ScheduleRecord>, StoreError> {
+        Ok(self.tables().schedules.get(id).cloned())
+    }
+
+    async fn schedules(
+        &self,
+        filter: ScheduleFilter,
+        limit: usize,
+    ) -> Result<Page<ScheduleRecord>, StoreError> {
+        Ok(self.tables().schedules.list(&filter, limit))
+    }
+
+    async fn due_schedules(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<DueSchedules, StoreError> {
+        Ok(self.tables().schedules.due(now, limit))
+    }
+
+    async fn firings(
+        &self,
+        id: ScheduleId,
+        before: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Page<FiringRecord>, StoreError> {
+        Ok(self.tables().schedules.firings(id, before, limit))
     }
 }

@@ -16,6 +16,8 @@
 //! | `delivery:ID`, `deliveries…`, `due`, `flying` | replies owed |
 //! | `approval:ID`, `approvals…`, `approvals:open:RUN` | what people are asked; what a run waits for |
 //! | `approval-rules`, `approval-audit` | the rules; what was decided, sorted text |
+//! | `schedule:ID`, `schedules…`, `scheduled` | a schedule; the lists it is in; those due some time, by that time |
+//! | `firings:ID`, `firings:slots:ID` | what came of its newest slots, by slot |
 //! | `usage`, `spent`, `spent:hours` | model calls in order of time; what they cost by the hour |
 //! | `live:ID` | what was shown of the answer that is being given in a session |
 //! | `settings`, `counters`, `format` | values; the newest place and token; the version of all this |
@@ -37,6 +39,7 @@ mod outbox;
 mod publisher;
 mod queue;
 mod runs;
+mod schedules;
 mod script;
 mod sessions;
 mod settings;

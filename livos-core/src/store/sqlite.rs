@@ -14,6 +14,7 @@ mod outbox;
 mod queries;
 mod queue;
 mod reader;
+mod schedules;
 mod schema;
 mod sessions;
 mod settings;
@@ -32,8 +33,8 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 
-use self::failure::Damage;
 use self::approvals::KnownRules;
+use self::failure::Damage;
 use self::failure::store_error;
 use self::reader::Reader;
 use self::writer::Writer;

@@ -54,7 +54,7 @@ impl SubagentManager {
             }
             loop {
                 match signals.next().await {
-                    Some(WorkSignal::RunEnded(ended)) if ended == run_id => break,
+                    Some(WorkSignal::RunEnded(ended, _)) if ended == run_id => break,
                     Some(WorkSignal::Missed) => break,
                     Some(_) => {}
                     None => return Err(StoreError::unavailable("the store was closed").into()),

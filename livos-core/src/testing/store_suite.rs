@@ -15,6 +15,7 @@ mod lanes;
 mod leases;
 mod ledger;
 mod outbox;
+mod schedules;
 mod sessions;
 mod steering;
 
@@ -74,7 +75,8 @@ pub async fn check_store(empty: impl AsyncFn() -> Arc<dyn Store>) -> Result<(), 
     lanes::check(&empty).await?;
     outbox::check(&empty).await?;
     approvals::check(&empty).await?;
-    ledger::check(&empty).await
+    ledger::check(&empty).await?;
+    schedules::check(&empty).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "called by `map_err`")]

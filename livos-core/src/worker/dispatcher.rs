@@ -134,11 +134,13 @@ impl Dispatcher {
                 self.look = Look::Now;
                 self.driving.values().for_each(|orders| orders.look.notify_one());
             }
-            // A run looks for inputs itself, at each turn, and for decisions while it waits for them.
+            // A run looks for inputs itself, at each turn, and for decisions while it waits for them;
+            // the others are for other workers.
             WorkSignal::InputArrived(_)
             | WorkSignal::ApprovalResolved(_)
-            | WorkSignal::RunEnded(_)
-            | WorkSignal::DeliveryDue => {}
+            | WorkSignal::RunEnded(..)
+            | WorkSignal::DeliveryDue
+            | WorkSignal::ScheduleChanged => {}
         }
     }
 

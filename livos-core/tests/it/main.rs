@@ -16,6 +16,7 @@ mod feeds;
 mod redis_store;
 mod registry;
 mod replay;
+mod schedules;
 mod stores;
 mod tasks;
 mod transcript;

@@ -34,6 +34,7 @@ use livos_core::Store;
 use livos_core::TaskError;
 use livos_core::TaskFilter;
 use livos_core::TaskManager;
+use livos_core::Trigger;
 use livos_core::WorkSignal;
 use livos_core::WorkSignals;
 use livos_core::Worker;
@@ -253,7 +254,7 @@ async fn signals_tell_that_a_task_ended() {
     let task = bench.tasks.start(NewTask::new("x")).await.unwrap();
     let told = async {
         while let Some(signal) = futures::StreamExt::next(&mut signals).await {
-            if signal == WorkSignal::RunEnded(task.id) {
+            if signal == WorkSignal::RunEnded(task.id, Trigger::Task) {
                 return;
             }
         }

@@ -5,6 +5,9 @@ use livos_core::DeliveryFilter;
 use livos_core::DeliveryState;
 use livos_core::RunFilter;
 use livos_core::RunState;
+use livos_core::ScheduleFilter;
+use livos_core::ScheduleStatus;
+use livos_core::SessionId;
 use livos_core::Store;
 use livos_core::StoreError;
 use schemars::JsonSchema;
@@ -48,6 +51,8 @@ struct Work {
     dead_deliveries: usize,
     /// Replies that may have arrived; somebody has to decide.
     ambiguous_deliveries: usize,
+    /// Schedules that are paused, by hand or after failures.
+    paused_schedules: usize,
 }
 
 /// Where counting what waits stops.
@@ -63,11 +68,14 @@ impl Work {
             let filter = DeliveryFilter { state: Some(state), ..DeliveryFilter::default() };
             Ok::<_, StoreError>(store.deliveries(filter, COUNTED).await?.items.len())
         };
+        let paused =
+            ScheduleFilter { status: Some(ScheduleStatus::Paused), ..ScheduleFilter::default() };
         Ok(Self {
             queued: runs(RunState::Queued).await?,
             running: runs(RunState::Running).await?,
             dead_deliveries: deliveries(DeliveryState::Dead).await?,
             ambiguous_deliveries: deliveries(DeliveryState::Ambiguous).await?,
+            paused_schedules: store.schedules(paused, COUNTED).await?.items.len(),
         })
     }
 }

@@ -78,9 +78,9 @@ pub(super) struct NewMessage {
 }
 
 /// Where an answer goes.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum ReplyTo {
+pub(super) enum ReplyTo {
     /// To a web address, as a POST of JSON with an `Idempotency-Key`, until it is answered with 2xx.
     Http {
         /// An http or https address; of the public internet, or of a host that is allowed by name.

@@ -299,5 +299,12 @@ fn work(ready: &serde_json::Value) -> Vec<Check> {
             ),
         ),
     };
-    vec![Check::ok("queue", queue), deliveries]
+    let schedules = match count("paused_schedules") {
+        0 => Check::ok("schedules", "none is paused"),
+        paused => Check::warning(
+            "schedules",
+            format!("{paused} paused; see `livos schedules list --status paused` and resume them"),
+        ),
+    };
+    vec![Check::ok("queue", queue), deliveries, schedules]
 }

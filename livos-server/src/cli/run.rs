@@ -61,6 +61,7 @@ impl From<Mode> for QueueMode {
             Mode::Interrupt => Self::Interrupt,
         }
     }
+}
 
 pub(super) async fn run(
     target: &Target,

@@ -60,6 +60,12 @@ pub(crate) const APPROVALS_CHANNELS: Key =
     Key { name: "approvals.channels", variable: "LIVOS_APPROVALS_CHANNELS" };
 pub(crate) const APPROVALS_EXPIRY: Key =
     Key { name: "approvals.expiry_seconds", variable: "LIVOS_APPROVALS_EXPIRY_SECONDS" };
+pub(crate) const SCHEDULE_INTERVAL: Key = Key {
+    name: "schedules.min_interval_seconds",
+    variable: "LIVOS_SCHEDULES_MIN_INTERVAL_SECONDS",
+};
+pub(crate) const SCHEDULE_ZONE: Key =
+    Key { name: "schedules.time_zone", variable: "LIVOS_SCHEDULES_TIME_ZONE" };
 
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
@@ -109,6 +115,8 @@ pub(crate) const ALL: &[Key] = &[
     APPROVALS_USERS,
     APPROVALS_CHANNELS,
     APPROVALS_EXPIRY,
+    SCHEDULE_INTERVAL,
+    SCHEDULE_ZONE,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

@@ -14,6 +14,7 @@ use livos_core::DEFAULT_LEASE;
 use livos_core::MAX_LEASE;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
+use livos_core::ScheduleSettings;
 use toml::Value;
 
 use super::AgentSettings;
@@ -84,6 +85,7 @@ pub(super) fn config(
         log: log(&mut typed),
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
+        schedules: schedules(&mut typed),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
         home,
@@ -175,6 +177,14 @@ fn approvals(typed: &mut Typed<'_>) -> ApprovalSettings {
         },
         expiry: Duration::from_secs(seconds),
     }
+}
+
+fn schedules(typed: &mut Typed<'_>) -> ScheduleSettings {
+    let usual = ScheduleSettings::default();
+    let interval = typed.number(&key::SCHEDULE_INTERVAL, 1..=86_400, usual.min_interval.as_secs());
+    let zone = typed.get(&key::SCHEDULE_ZONE, value::time_zone);
+    let zone = zone.unwrap_or_else(|| usual.time_zone.clone());
+    usual.with_min_interval(Duration::from_secs(interval)).with_time_zone(zone)
 }
 
 fn http(typed: &mut Typed<'_>) -> HttpSettings {

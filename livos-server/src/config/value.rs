@@ -70,6 +70,15 @@ pub(super) fn text(value: &Value) -> Result<String, String> {
     }
 }
 
+/// A zone of the IANA database.
+pub(super) fn time_zone(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    match jiff::tz::TimeZone::get(&name) {
+        Ok(_) => Ok(name),
+        Err(_) => Err("must be an IANA time zone, such as Europe/Berlin".to_owned()),
+    }
+}
+
 /// A whole number; the environment and flags have it as text.
 pub(super) fn number(value: &Value, range: RangeInclusive<u64>) -> Result<u64, String> {
     let number = match value {

@@ -72,7 +72,7 @@ pub(super) fn require_type(headers: &HeaderMap, media_type: &str) -> Result<(), 
 }
 
 /// Reads a JSON object. What is no JSON is malformed; what is the wrong JSON names the field.
-pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // Arrays would be taken for objects with their fields in order.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::invalid_field("body", "must be an object"));

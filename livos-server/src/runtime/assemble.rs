@@ -8,6 +8,7 @@ use livos_core::ApprovalStore;
 use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::ScheduleManager;
 use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_core::UsageLog;
@@ -28,12 +29,15 @@ use crate::engine::Providers;
 use crate::engine::Recorder;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
+use crate::vitals::Vitals;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let Own { choice, tools, secrets } = own;
+    let schedules = schedules(&app, &config);
     let providers = providers(choice, config.model).await;
-    add_own_tools(&tools, &config.agent);
+    add_own_tools(&tools, &config.agent, &schedules);
+    let usual_budget = config.agent.budget;
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let secrets: Arc<[Secret]> = secrets.into();
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
@@ -68,10 +72,23 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_lease(config.agent.lease)
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
+        schedules: schedules.clone(),
     });
-    if app.engine.set(Engine { runs, tools, providers, recorder, approvals }).is_err() {
+    let engine = Engine { runs, tools, providers, recorder, approvals, schedules, usual_budget };
+    if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
     }
+}
+
+/// Schedules whose heartbeats look at the disks of the home and the workspace, at memory and at load.
+fn schedules(app: &App, config: &Config) -> ScheduleManager {
+    let directories = vec![config.home.clone(), config.agent.workspace.clone()];
+    ScheduleManager::with_probe(
+        Arc::clone(&app.store),
+        Arc::clone(&app.clock),
+        config.schedules.clone().with_budget(config.agent.budget),
+        Arc::new(Vitals::of(directories)),
+    )
 }
 
 async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
@@ -90,7 +107,10 @@ fn default_model(manager: &ProviderManager) -> ModelName {
 }
 
 /// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
-fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings) {
+fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings, schedules: &ScheduleManager) {
+    if let Err(error) = livos_tools::schedules::register(tools, schedules) {
+        tracing::error!(%error, "a tool is missing");
+    }
     let root = match WorkspaceRoot::create(&settings.workspace) {
         Ok(root) => root,
         Err(error) => {

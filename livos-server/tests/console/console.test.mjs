@@ -284,6 +284,28 @@ test('a question is answered with a choice, or in words', async () => {
   await finished(2);
 });
 
+test('schedules are listed, paused and deleted', async () => {
+  const made = await fetch(new URL('api/schedules', server.url), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ title: 'Water the <b>plants</b>', task: 'Water them.', recurrence: { kind: 'every', seconds: 3600 } }),
+  });
+  assert.equal(made.status, 201);
+  await enter();
+  await page.click('#schedules');
+  const dialog = page.locator('dialog');
+  const row = dialog.locator('.schedule', { hasText: 'Water the <b>plants</b>' });
+  await row.getByText('every 3600 s').waitFor();
+  await row.getByLabel(/^Pause/).click();
+  await row.getByText('somebody paused it').waitFor();
+  await row.getByLabel(/^Resume/).click();
+  await row.getByLabel(/^Pause/).waitFor();
+  await row.getByLabel(/^Delete/).click();
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await row.waitFor({ state: 'detached' });
+  await dialog.getByRole('button', { name: 'Close' }).click();
+});
+
 test('what is written stays text', async () => {
   await enter();
   await say(ATTACK);

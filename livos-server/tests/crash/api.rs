@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::Response;
 use serde_json::Value;
 
@@ -55,11 +56,21 @@ impl Api {
     /// # Errors
     /// With the answer of a server that refused it: nothing sent here is wrong.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        self.send(Method::POST, path, body).await
+    }
+
+    /// As [`post`](Self::post), with another method.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, String> {
         loop {
             let url = self.url().await;
             let request = self
                 .client
-                .post(format!("{url}{path}"))
+                .request(method.clone(), format!("{url}{path}"))
                 .bearer_auth(KEY)
                 .header("content-type", "application/json")
                 .timeout(ANSWER_TIME)
@@ -71,7 +82,9 @@ impl Api {
                     match serde_json::from_str(&text) {
                         Ok(answer) if status.is_success() => return Ok(answer),
                         _ if status.is_client_error() && status.as_u16() != 429 => {
-                            return Err(format!("POST {path} was answered with {status}: {text}"));
+                            return Err(format!(
+                                "{method} {path} was answered with {status}: {text}"
+                            ));
                         }
                         _ => {}
                     }

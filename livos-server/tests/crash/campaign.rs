@@ -27,6 +27,7 @@ use crate::process::Started;
 use crate::process::Trap;
 use crate::redis::Redis;
 use crate::report::Report;
+use crate::schedules;
 use crate::sink::Sink;
 
 /// How many talk at the same time, each in a session of its own.
@@ -109,6 +110,7 @@ impl Campaign {
         let began = Instant::now();
         let (enough, over) = (CancellationToken::new(), CancellationToken::new());
         let mut clients = self.clients(&enough, &over);
+        clients.spawn(schedules::make(self.api.clone(), self.ledger.clone()));
         for kill in 1..=self.options.kills {
             if !self.kill_once(kill).await {
                 break;
@@ -118,8 +120,11 @@ impl Campaign {
         let server = self.start(None, "after the last kill".to_owned()).await;
         let mut journals = checks::Journals::new();
         let mut traces = checks::Traces::default();
+        let mut slots = 0;
         if let Some(server) = server {
+            schedules::pause(&self).await;
             self.drain(&mut clients).await;
+            slots = schedules::check(&self).await;
             traces = checks::Traces::read(&self.launcher.traces());
             journals = checks::all(&self, &traces).await;
             server.kill().await;
@@ -128,6 +133,7 @@ impl Campaign {
         clients.abort_all();
         let took = began.elapsed();
         let report = Report::of(&self, &self.kills, self.options, &journals, &traces, took);
+        let report = report.with_slots(slots);
         if report.has_violations() {
             let kept = self.folder.keep();
             eprintln!("the files of this test are kept in {}", kept.display());

@@ -26,6 +26,7 @@ mod plan;
 mod process;
 mod redis;
 mod report;
+mod schedules;
 mod sink;
 mod watcher;
 

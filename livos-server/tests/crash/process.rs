@@ -97,6 +97,7 @@ impl Launcher {
             .env("LIVOS_STORE", &self.store)
             .env("LIVOS_HTTP_CALLBACK_HOSTS", "127.0.0.1")
             .env("LIVOS_LOG", "warn")
+            .env("LIVOS_SCHEDULES_MIN_INTERVAL_SECONDS", "1")
             .env("LIVOS_AGENT_MAX_TURNS", "1000")
             .env("LIVOS_AGENT_MAX_TOKENS", "1000000000")
             .env("LIVOS_AGENT_MAX_SECONDS", "3600")

@@ -37,6 +37,8 @@ pub(crate) struct Report {
     unknown_outcomes: usize,
     deliveries: usize,
     delivery_attempts: u64,
+    /// How many slots of schedules fired.
+    slots: u64,
     took: Duration,
     violations: Vec<Violation>,
     /// Those of the sessions in which something was violated.
@@ -77,10 +79,15 @@ impl Report {
             unknown_outcomes: journals.values().map(|journal| unknown_outcomes(journal)).sum(),
             deliveries: arrived.len(),
             delivery_attempts: arrived.values().map(|arrived| arrived.times).sum(),
+            slots: 0,
             took,
             journals: concerned.collect(),
             violations,
         }
+    }
+
+    pub(crate) fn with_slots(self, slots: u64) -> Self {
+        Self { slots, ..self }
     }
 
     pub(crate) fn has_violations(&self) -> bool {
@@ -121,6 +128,7 @@ impl fmt::Display for Report {
             "  deliveries           {}, arrived {} times",
             self.deliveries, self.delivery_attempts
         )?;
+        writeln!(f, "  slots of schedules   {}, fired", self.slots)?;
         writeln!(f, "  violations           {}", self.violations.len())?;
         for violation in &self.violations {
             let session = violation.session.as_deref().unwrap_or("-");

@@ -27,6 +27,7 @@ mod process;
 mod queueing;
 mod recovery;
 mod redis_server;
+mod schedules;
 mod sessions;
 mod small_disk;
 mod test_server;

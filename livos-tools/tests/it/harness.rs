@@ -37,6 +37,7 @@ pub(crate) struct Workspace {
     directory: TempDir,
     pub(crate) root: WorkspaceRoot,
     pub(crate) cancel: CancelSignal,
+    session_id: SessionId,
     progress: Arc<Mutex<Vec<String>>>,
 }
 
@@ -44,7 +45,13 @@ impl Workspace {
     pub(crate) fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let root = WorkspaceRoot::open(directory.path()).unwrap();
-        Self { directory, root, cancel: CancelSignal::new(), progress: Arc::default() }
+        Self {
+            directory,
+            root,
+            cancel: CancelSignal::new(),
+            session_id: SessionId::generate(),
+            progress: Arc::default(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -66,13 +73,21 @@ impl Workspace {
     }
 
     pub(crate) fn context_in(&self, workspace: Option<&Path>) -> ToolContext {
+        self.context_with(workspace, Origin::default())
+    }
+
+    pub(crate) fn context_of(&self, origin: Origin) -> ToolContext {
+        self.context_with(None, origin)
+    }
+
+    fn context_with(&self, workspace: Option<&Path>, origin: Origin) -> ToolContext {
         let now = StoppedClock.now();
         let parts = ToolContextParts {
             profile: None,
             tools: livos_core::ToolRegistry::new(),
             run_id: RunId::generate(),
-            session_id: SessionId::generate(),
-            origin: Origin::default(),
+            session_id: self.session_id,
+            origin,
             workspace: workspace.map(Arc::from),
             budget: BudgetMeter::new(Budget::default(), now),
             clock: Arc::new(StoppedClock),

@@ -6,6 +6,7 @@ mod files;
 mod harness;
 mod processes;
 mod registry;
+mod schedules;
 mod shell;
 mod subagents;
 mod time;

@@ -1,4 +1,6 @@
 use livos_core::Effect;
+use livos_core::ScheduleManager;
+use livos_core::ScheduleSettings;
 use livos_core::ToolRegistry;
 use livos_tools::shell::ShellSettings;
 use serde_json::Value;
@@ -11,6 +13,10 @@ fn registry() -> ToolRegistry {
     livos_tools::files::register(&tools, &workspace.root).unwrap();
     livos_tools::shell::register(&tools, &workspace.root, ShellSettings::default()).unwrap();
     livos_tools::time::register(&tools).unwrap();
+    let store = std::sync::Arc::new(livos_core::MemoryStore::new());
+    let clock = std::sync::Arc::new(livos_core::SystemClock);
+    let schedules = ScheduleManager::new(store, clock, ScheduleSettings::default());
+    livos_tools::schedules::register(&tools, &schedules).unwrap();
     tools
 }
 
@@ -29,6 +35,9 @@ fn names_and_effects_are_the_contract() {
             ("file_read".to_owned(), Effect::ReadOnly),
             ("file_search".to_owned(), Effect::ReadOnly),
             ("file_write".to_owned(), Effect::Idempotent),
+            ("schedule_create".to_owned(), Effect::Mutating),
+            ("schedule_delete".to_owned(), Effect::Destructive),
+            ("schedule_list".to_owned(), Effect::ReadOnly),
             ("shell".to_owned(), Effect::Destructive),
             ("time".to_owned(), Effect::ReadOnly),
         ]

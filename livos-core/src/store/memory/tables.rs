@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::approvals::Approvals;
 use super::deliveries::Deliveries;
 use super::queue::Queue;
+use super::schedules::Schedules;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
@@ -21,6 +22,8 @@ use crate::store::NewEntry;
 use crate::store::NewRun;
 use crate::store::Reply;
 use crate::store::RunRecord;
+use crate::store::ScheduleChange;
+use crate::store::ScheduleRecord;
 use crate::store::SessionRecord;
 use crate::store::Setting;
 use crate::store::StoreError;
@@ -40,6 +43,7 @@ pub(super) struct Tables {
     pub(super) approvals: Approvals,
     pub(super) usage: Vec<UsageRow>,
     pub(super) settings: BTreeMap<String, Setting>,
+    pub(super) schedules: Schedules,
 }
 
 /// A run that ended with an entry.
@@ -113,6 +117,7 @@ impl Tables {
         signals: &mut Vec<WorkSignal>,
     ) {
         let Some(done) = self.queue.remove(run_id) else { return };
+        let trigger = self.runs.get(&run_id).map(|run| run.trigger).unwrap_or_default();
         for to in done.replies {
             self.deliveries.owe((run_id, done.session_id), to, reply.clone(), at);
             signals.push(WorkSignal::DeliveryDue);
@@ -123,7 +128,7 @@ impl Tables {
             self.write(done.session_id, vec![next.entry()]);
             self.queue.add(next, left.collect());
         }
-        signals.extend([WorkSignal::RunEnded(run_id), WorkSignal::RunReady]);
+        signals.extend([WorkSignal::RunEnded(run_id, trigger), WorkSignal::RunReady]);
     }
 
     pub(super) fn admit(
@@ -172,6 +177,45 @@ impl Tables {
         Ok((Cancellation::Ended { seq }, signals))
     }
 
+    pub(super) fn create_schedule(
+        &mut self,
+        schedule: ScheduleRecord,
+        session: Option<SessionRecord>,
+    ) -> Result<(), StoreError> {
+        if self.schedules.get(schedule.id).is_some() {
+            return Err(StoreError::conflict("schedule", &schedule.id, "it exists already"));
+        }
+        match session {
+            Some(session) => {
+                self.sessions.entry(session.id).or_insert(session);
+            }
+            None if self.sessions.contains_key(&schedule.session_id) => {}
+            None => return Err(StoreError::not_found("session", &schedule.session_id)),
+        }
+        self.schedules.put(schedule);
+        Ok(())
+    }
+
+    pub(super) fn change_schedule(
+        &mut self,
+        change: ScheduleChange,
+    ) -> Result<(Option<Admission>, Vec<WorkSignal>), StoreError> {
+        change.check(self.schedules.find(change.schedule.id)?.version)?;
+        let moves = change.moves();
+        let ScheduleChange { schedule, firings, run } = change;
+        let (admission, mut signals) = match run {
+            Some(run) => {
+                let (admission, signals) = self.admit(run)?;
+                (Some(admission), signals)
+            }
+            None => (None, Vec::new()),
+        };
+        self.schedules.note(schedule.id, firings);
+        self.schedules.put(schedule);
+        signals.extend(moves.then_some(WorkSignal::ScheduleChanged));
+        Ok((admission, signals))
+    }
+
     pub(super) fn delete_session(&mut self, id: SessionId) -> bool {
         let children = self.sessions.values().filter(|session| session.parent == Some(id));
         for child in children.map(|session| session.id).collect::<Vec<_>>() {
@@ -182,6 +226,7 @@ impl Tables {
         self.queue.forget(id);
         self.deliveries.forget(id);
         self.approvals.forget(id);
+        self.schedules.forget(id);
         self.sessions.remove(&id).is_some()
     }
 

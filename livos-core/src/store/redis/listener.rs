@@ -178,18 +178,26 @@ fn signal(message: &[u8]) -> Option<WorkSignal> {
     match message.split_once(':') {
         None if message == "ready" => Some(WorkSignal::RunReady),
         None if message == "due" => Some(WorkSignal::DeliveryDue),
+        None if message == "schedule" => Some(WorkSignal::ScheduleChanged),
         Some(("input", run)) => run.parse().ok().map(WorkSignal::InputArrived),
         Some(("approval", run)) => run.parse().ok().map(WorkSignal::ApprovalResolved),
         Some(("cancel", run)) => run.parse().ok().map(WorkSignal::CancelRequested),
-        Some(("ended", run)) => run.parse().ok().map(WorkSignal::RunEnded),
+        Some(("ended", run)) => ended(run),
         _ => None,
     }
+}
+
+fn ended(text: &str) -> Option<WorkSignal> {
+    let (trigger, run) = text.split_once(':')?;
+    let trigger = serde_json::from_value(trigger.into()).ok()?;
+    Some(WorkSignal::RunEnded(run.parse().ok()?, trigger))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::RunId;
+    use crate::origin::Trigger;
 
     #[test]
     fn signals_are_read() {
@@ -199,9 +207,11 @@ mod tests {
         assert_eq!(signal(format!("input:{run}").as_bytes()), Some(WorkSignal::InputArrived(run)));
         let cancel = Some(WorkSignal::CancelRequested(run));
         assert_eq!(signal(format!("cancel:{run}").as_bytes()), cancel);
-        assert_eq!(signal(format!("ended:{run}").as_bytes()), Some(WorkSignal::RunEnded(run)));
+        let ended = Some(WorkSignal::RunEnded(run, Trigger::Subagent));
+        assert_eq!(signal(format!("ended:subagent:{run}").as_bytes()), ended);
         let decided = Some(WorkSignal::ApprovalResolved(run));
         assert_eq!(signal(format!("approval:{run}").as_bytes()), decided);
+        assert_eq!(signal(b"schedule"), Some(WorkSignal::ScheduleChanged));
         for nothing in ["", "input:", "later:1", "input:x"] {
             assert_eq!(signal(nothing.as_bytes()), None, "{nothing}");
         }

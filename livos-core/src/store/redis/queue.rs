@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::RedisStore;
+use super::answer::Answer;
 use super::entry::EntryPlan;
 use super::entry::Parcel;
 use super::failure::damaged;
@@ -47,13 +48,7 @@ impl RunQueue for RedisStore {
         if answer.verdict() == "busy" {
             return Err(StoreError::Busy { session_id: run.session_id, limit: MAX_WAITING });
         }
-        match answer.text(1) {
-            Some("admitted") => Ok(Admission::Admitted { seq: answer.parse(2)? }),
-            Some("joined") => {
-                Ok(Admission::Joined { run_id: answer.parse(2)?, seq: answer.parse(3)? })
-            }
-            _ => Ok(Admission::Known { run_id: answer.parse(2)?, seq: answer.parse(3)? }),
-        }
+        admission(&answer)
     }
 
     async fn request_cancel(&self, cancel: CancelRequest) -> Result<Cancellation, StoreError> {
@@ -74,8 +69,17 @@ impl RunQueue for RedisStore {
     }
 }
 
+/// What became of a message, as the scripts say it.
+pub(super) fn admission(answer: &Answer) -> Result<Admission, StoreError> {
+    match answer.text(1) {
+        Some("admitted") => Ok(Admission::Admitted { seq: answer.parse(2)? }),
+        Some("joined") => Ok(Admission::Joined { run_id: answer.parse(2)?, seq: answer.parse(3)? }),
+        _ => Ok(Admission::Known { run_id: answer.parse(2)?, seq: answer.parse(3)? }),
+    }
+}
+
 /// The time before which keys may be forgotten.
-fn before(now: Timestamp) -> Timestamp {
+pub(super) fn before(now: Timestamp) -> Timestamp {
     let retention = i64::try_from(KEY_RETENTION.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_unix_micros(now.as_unix_micros().saturating_sub(retention))
 }

@@ -185,7 +185,7 @@ fn place(cursor: &SessionCursor) -> String {
     format!("{}:{}", sortable(cursor.updated_at), cursor.id)
 }
 
-fn fields(session: &SessionRecord) -> BTreeMap<&'static str, String> {
+pub(super) fn fields(session: &SessionRecord) -> BTreeMap<&'static str, String> {
     let mut fields = BTreeMap::from([
         ("created", micros(session.created_at)),
         ("updated", micros(session.updated_at)),

@@ -11,6 +11,7 @@ use super::failure::damaged;
 use super::failure::store_error;
 use crate::id::DeliveryId;
 use crate::id::RunId;
+use crate::id::ScheduleId;
 use crate::id::SessionId;
 use crate::store::StoreError;
 
@@ -69,6 +70,10 @@ pub(super) fn run_key(id: RunId) -> [u8; 16] {
 }
 
 pub(super) fn session_key(id: SessionId) -> [u8; 16] {
+    id.as_u128().to_be_bytes()
+}
+
+pub(super) fn schedule_key(id: ScheduleId) -> [u8; 16] {
     id.as_u128().to_be_bytes()
 }
 

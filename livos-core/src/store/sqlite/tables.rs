@@ -205,6 +205,8 @@ impl Tables<'_> {
             queries::put_run(self.db, &run)?;
             if !run.state.is_final() {
                 self.remembered.open_runs.insert(run.id, run);
+            } else {
+                self.signals.push(WorkSignal::RunEnded(run.id, run.trigger));
             }
         }
         Ok(())
@@ -224,7 +226,7 @@ impl Tables<'_> {
             queue::add(self.db, &next)?;
             queue::wait_again(self.db, next.run_id, &done.inputs)?;
         }
-        self.signals.extend([WorkSignal::RunEnded(run_id), WorkSignal::RunReady]);
+        self.signals.push(WorkSignal::RunReady);
         Ok(())
     }
 

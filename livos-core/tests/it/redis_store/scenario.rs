@@ -16,6 +16,8 @@ use livos_core::DeliveryOutcome;
 use livos_core::DeliveryState;
 use livos_core::EventKind;
 use livos_core::ExpectedVersion;
+use livos_core::FiringRecord;
+use livos_core::FiringStatus;
 use livos_core::Fork;
 use livos_core::ImportedSession;
 use livos_core::Journal;
@@ -23,8 +25,10 @@ use livos_core::Message;
 use livos_core::MicroUsd;
 use livos_core::NewEntry;
 use livos_core::NewRun;
+use livos_core::Origin;
 use livos_core::Outbox;
 use livos_core::QueueMode;
+use livos_core::Recurrence;
 use livos_core::RedisStore;
 use livos_core::RenewRequest;
 use livos_core::ReplyAddress;
@@ -34,6 +38,14 @@ use livos_core::RunLeases;
 use livos_core::RunQueue;
 use livos_core::RunStatus;
 use livos_core::RunStore;
+use livos_core::ScheduleChange;
+use livos_core::ScheduleFilter;
+use livos_core::ScheduleId;
+use livos_core::SchedulePlan;
+use livos_core::ScheduleProgress;
+use livos_core::ScheduleRecord;
+use livos_core::ScheduleSession;
+use livos_core::ScheduleStore;
 use livos_core::SessionId;
 use livos_core::SessionPatch;
 use livos_core::SessionQuery;
@@ -115,6 +127,7 @@ pub(super) async fn every_operation(store: &RedisStore, before: impl Fn()) {
     replies(store, &before).await;
     leftovers(store, session, &before).await;
     ledger(store, &before).await;
+    schedules(store, &before).await;
 }
 
 async fn sessions(store: &RedisStore, before: &impl Fn()) -> SessionId {
@@ -245,4 +258,50 @@ async fn ledger(store: &RedisStore, before: &impl Fn()) {
     assert_eq!(store.setting("k").await.unwrap().unwrap().version, 1);
     before();
     assert_eq!(store.settings("").await.unwrap().len(), 1);
+}
+
+async fn schedules(store: &RedisStore, before: &impl Fn()) {
+    let own = SessionRecord::new(SessionId::generate(), at(0));
+    let mut schedule = ScheduleRecord {
+        id: ScheduleId::generate(),
+        version: 1,
+        plan: SchedulePlan::new("t", "do", Recurrence::Every { seconds: 60 }),
+        session_id: own.id,
+        session: ScheduleSession::Own,
+        origin: Origin::default(),
+        created_at: at(0),
+        updated_at: at(0),
+        progress: ScheduleProgress { next_at: Some(at(60)), ..ScheduleProgress::default() },
+    };
+    before();
+    store.create_schedule(schedule.clone(), Some(own.clone())).await.unwrap();
+    before();
+    assert_eq!(store.due_schedules(at(60), 9).await.unwrap().due, [schedule.clone()]);
+    schedule.version = 2;
+    schedule.progress.next_at = Some(at(120));
+    let run = message(own.id, "do");
+    let firing = FiringRecord {
+        slot: at(60),
+        at: at(60),
+        run_id: Some(run.run_id),
+        status: FiringStatus::Started,
+        reason: None,
+        slots: 1,
+    };
+    let firings = vec![firing];
+    let change = ScheduleChange { schedule: schedule.clone(), firings, run: Some(run) };
+    before();
+    // The version would refuse a repetition; the store's memory answers it as the first time.
+    let admitted = store.change_schedule(change).await.unwrap();
+    assert_eq!(admitted, Some(Admission::Admitted { seq: 1 }));
+    before();
+    assert_eq!(store.schedule(schedule.id).await.unwrap(), Some(schedule.clone()));
+    before();
+    let listed = store.schedules(ScheduleFilter::default(), 9).await.unwrap().items;
+    assert_eq!(listed, [schedule.clone()]);
+    before();
+    assert_eq!(store.firings(schedule.id, None, 9).await.unwrap().items.len(), 1);
+    before();
+    assert!(store.delete_schedule(schedule.id).await.unwrap(), "it was there");
+    assert!(store.delete_session(own.id).await.unwrap());
 }

@@ -46,6 +46,9 @@ local function delete(session)
   for _, id in ipairs(call('ZRANGE', at('approvals', 'session', session), 0, -1)) do
     delete_approval(id)
   end
+  for _, id in ipairs(call('ZRANGE', at('schedules', 'session', session), 0, -1)) do
+    forget_schedule(id)
+  end
   call('ZREM', list_with(call('HGET', record, 'parent')), place)
   call('UNLINK', record, at('journal', session), at('said', session), at('live', session),
     at('waiting', session), at('runs', 'session', session), at('deliveries', 'session', session),

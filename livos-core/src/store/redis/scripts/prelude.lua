@@ -296,7 +296,7 @@ local function complete(entry)
     enqueue(next, inputs)
     rename_keys(next.run, parcels)
   end
-  signal('ended:' .. run)
+  signal('ended:' .. call('HGET', at('run', run), 'trigger') .. ':' .. run)
   signal('ready')
 end
 
@@ -326,4 +326,100 @@ local function move_delivery(id, from, to, next)
   call('ZREM', at('flying'), id)
   if to == 'due' then call('ZADD', at('due'), next, id) end
   if to == 'in_flight' then call('ZADD', at('flying'), next, id) end
+end
+
+-- The run that the message of a parcel became or joined, if its key was given before.
+local function known_message(parcel)
+  local found = parcel.key and call('HGET', at('keys'), parcel.key)
+  if found then return { 'ok', 'known', string.sub(found, 1, 36), string.sub(found, 38) } end
+end
+
+-- Notes the key of a message, and forgets some that are old.
+local function remember(parcel, run, seq)
+  if not parcel.key then return end
+  local keys, ages = at('keys'), at('keys', 'ages')
+  local old = call('ZRANGEBYSCORE', ages, '-inf', '(' .. parcel.forget_before, 'LIMIT', 0, 16)
+  for _, key in ipairs(old) do
+    call('HDEL', keys, key)
+    call('ZREM', ages, key)
+  end
+  call('HSET', keys, parcel.key, run .. ' ' .. seq)
+  call('ZADD', ages, parcel.at, parcel.key)
+end
+
+local function load(waiting)
+  local count = #waiting
+  for _, run in ipairs(waiting) do count = count + call('LLEN', at('inputs', run)) end
+  return count
+end
+
+-- The run that a message joins: the one that was begun, or else the last that waits.
+local function joined(parcel, waiting)
+  if parcel.mode ~= 'steer' then return end
+  local target
+  for index, run in ipairs(waiting) do
+    if not queued(run, 'cancel') then
+      target = run
+      if index == 1 and queued(run, 'attempts') ~= '0' then break end
+    end
+  end
+  if not target or queued(target, 'user') ~= parcel.user then return end
+  if tonumber(parcel.trust) >= tonumber(queued(target, 'trust')) then return target end
+end
+
+-- Admits a message: as a run of its own, or as an input of one that is not over. `raw` is its parcel
+-- as text. Writes nothing unless the answer begins with 'ok'.
+local function admit(parcel, raw)
+  local before = known_message(parcel)
+  if before then return before end
+  local waiting = call('LRANGE', at('waiting', parcel.session), 0, -1)
+  if load(waiting) >= parcel.max_waiting then return { 'busy' } end
+  local target = joined(parcel, waiting)
+  if target then
+    local seq = call('HGET', at('session', parcel.session), 'seq') or '0'
+    remember(parcel, target, seq)
+    call('RPUSH', at('inputs', target), raw)
+    signal('input:' .. target)
+    return { 'ok', 'joined', target, seq }
+  end
+  local first = waiting[1]
+  if parcel.mode == 'interrupt' and first and queued(first, 'attempts') ~= '0' then
+    stop(first)
+  end
+  local seq = write(parcel.session, { parcel })
+  remember(parcel, parcel.run, seq)
+  enqueue(parcel, {})
+  signal('ready')
+  return { 'ok', 'admitted', tostring(seq) }
+end
+
+-- Takes a schedule out of every list, and deletes it with its firings.
+local function forget_schedule(id)
+  local record = at('schedule', id)
+  local lists = call('HMGET', record, 'session', 'user', 'status')
+  if not lists[1] then return false end
+  call('ZREM', at('schedules'), id)
+  call('ZREM', at('schedules', 'session', lists[1]), id)
+  call('ZREM', at('schedules', 'user', lists[2]), id)
+  call('ZREM', at('schedules', 'status', lists[3]), id)
+  call('ZREM', at('scheduled'), id)
+  call('UNLINK', record, at('firings', id), at('firings', 'slots', id))
+  return true
+end
+
+-- Writes a schedule down, and puts it into the lists where it belongs.
+local function put_schedule(id, fields)
+  local record = at('schedule', id)
+  local status = call('HGET', record, 'status')
+  if status and status ~= fields.status then call('ZREM', at('schedules', 'status', status), id) end
+  for field, value in pairs(fields) do call('HSET', record, field, value) end
+  call('ZADD', at('schedules'), 0, id)
+  call('ZADD', at('schedules', 'session', fields.session), 0, id)
+  call('ZADD', at('schedules', 'user', fields.user), 0, id)
+  call('ZADD', at('schedules', 'status', fields.status), 0, id)
+  if fields.next == '' then
+    call('ZREM', at('scheduled'), id)
+  else
+    call('ZADD', at('scheduled'), fields.next, id)
+  end
 end
