@@ -150,7 +150,7 @@ pub use self::provider::{
     ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
     ToolChoice, ToolSupport,
 };
-pub use self::secret::Secret;
+pub use self::secret::{ParseSecretNameError, Secret, SecretName, SecretSource, SecretSourceError};
 pub use self::store::{
     Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
     ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,
