@@ -18,6 +18,7 @@ mod make_room;
 mod model_call;
 mod outcome;
 mod queued;
+mod redact;
 mod rehearsal;
 mod repetition;
 mod request;
@@ -67,6 +68,7 @@ use crate::id::SessionId;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
+use crate::redaction::Redactor;
 use crate::store::Claim;
 use crate::store::Journal;
 use crate::store::RunLeases;
@@ -122,6 +124,8 @@ struct Shared {
     /// Who plays the surroundings, when a run is played again.
     rehearsal: Option<Arc<dyn Rehearsal>>,
     daily_limit: Option<DailyLimit>,
+    /// Takes known secrets out of what happens; none where there are none.
+    redactor: Option<Redactor>,
 }
 
 impl AgentLoop {

@@ -100,6 +100,7 @@ mod message;
 mod origin;
 mod pause;
 mod provider;
+mod redaction;
 pub mod replay;
 mod secret;
 mod store;
@@ -150,6 +151,7 @@ pub use self::provider::{
     ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
     ToolChoice, ToolSupport,
 };
+pub use self::redaction::{RedactedPieces, Redactor};
 pub use self::secret::{ParseSecretNameError, Secret, SecretName, SecretSource, SecretSourceError};
 pub use self::store::{
     Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,

@@ -50,7 +50,6 @@ mod journal;
 mod model;
 mod recording;
 mod script;
-mod secrets;
 mod settings;
 mod shown;
 mod stage;

@@ -58,6 +58,7 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         parent_run_id: request.parent.as_ref().map(|(run_id, _)| *run_id),
         budget: request.budget,
     };
+    let kind = shared.clean(kind);
     let entry = NewEntry { run_id, at: admitted_at, kind: kind.clone() };
     let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
     let mut run = AgentRun::new();

@@ -18,6 +18,7 @@ use crate::message::MicroUsd;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
+use crate::redaction::Redactor;
 use crate::store::Journal;
 use crate::store::MemoryStore;
 use crate::store::UsageLog;
@@ -65,6 +66,7 @@ impl AgentLoopBuilder {
             fixed_parts: FixedParts::default(),
             rehearsal: None,
             daily_limit: None,
+            redactor: None,
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -154,8 +156,22 @@ impl AgentLoopBuilder {
         self
     }
 
+    /// Takes the redactor's secrets out of everything that is written down, sent to the model or shown:
+    /// messages, answers and their pieces, arguments and results of tools, errors. Tools get arguments
+    /// without secrets too. The instructions are redacted once, when the agent is built.
+    ///
+    /// What was written down before a secret was known stays as it is.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.shared.redactor = Some(redactor);
+        self
+    }
+
     /// The agent.
     pub fn build(mut self) -> AgentLoop {
+        if let (Some(redactor), Some(prompt)) = (&self.shared.redactor, &self.shared.system_prompt)
+        {
+            self.shared.system_prompt = Some(redactor.clean(prompt).into());
+        }
         if self.tool_mode == ToolMode::JsonInText {
             self.shared.provider = Arc::new(TextTools::new(self.shared.provider));
         }

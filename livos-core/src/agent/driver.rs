@@ -196,6 +196,7 @@ impl Driver {
         kinds: Vec<EventKind>,
         joins: Vec<RunId>,
     ) -> Result<(), JournalFailed> {
+        let kinds = self.shared.clean_all(kinds);
         let at = self.shared.clock.now();
         let run_id = self.context.run_id;
         let entries =
@@ -256,6 +257,7 @@ impl Driver {
 
     async fn finish(mut self, ending: Ending) -> RunOutcome {
         self.control.close_steering();
+        let ending = self.shared.clean_ending(ending);
         let outcome = self.outcome(ending, EndRecord::Written);
         let kind = EventKind::RunFinished {
             status: outcome.status,

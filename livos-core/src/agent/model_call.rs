@@ -165,6 +165,7 @@ impl Driver {
         let mut first_piece_at = None;
         let provider = Arc::clone(&self.shared.provider);
         self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
+        let mut gate = self.shared.answer_gate();
         let mut pieces = provider.chat_stream(request).await?;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
@@ -172,16 +173,20 @@ impl Driver {
             self.accounts.streamed(streamed_bytes(&piece), first_at);
             match piece {
                 ChatChunk::Finished(response) => {
+                    self.emit_rest(&mut gate);
                     let timing = (asked_at, first_at);
                     return Ok(self.answered(turn, *response, timing).await?);
                 }
                 ChatChunk::Text(text) => {
                     CrashPoint::Streaming.pass();
-                    self.emit(EventKind::TextDelta { text });
+                    self.emit_piece(&mut gate, EventKind::TextDelta { text });
                 }
-                ChatChunk::Thinking(text) => self.emit(EventKind::ThinkingDelta { text }),
+                ChatChunk::Thinking(text) => {
+                    self.emit_piece(&mut gate, EventKind::ThinkingDelta { text });
+                }
                 ChatChunk::ToolCall { call_id, name, partial_json } => {
-                    self.emit(EventKind::ToolCallDelta { call_id, name, partial_json });
+                    let piece = EventKind::ToolCallDelta { call_id, name, partial_json };
+                    self.emit_piece(&mut gate, piece);
                 }
                 ChatChunk::Retrying { provider, reason, delay } => {
                     let delay_ms = millis(delay);
@@ -190,6 +195,9 @@ impl Driver {
                     self.record(EventKind::ProviderRetry { provider, reason, delay_ms }).await?;
                 }
                 ChatChunk::Switched { from, to, reason, discarded_chars } => {
+                    if let Some(gate) = &mut gate {
+                        gate.discard();
+                    }
                     let now = self.shared.clock.now();
                     self.accounts.asked_again(from.clone(), to.clone(), now);
                     let switched =

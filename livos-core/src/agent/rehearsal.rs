@@ -80,6 +80,8 @@ impl AgentLoop {
                 fixed_parts: FixedParts::default(),
                 // What all runs spent in a day is not in the recording of one.
                 daily_limit: None,
+                // A recording has been redacted.
+                redactor: None,
                 rehearsal: Some(other.rehearsal),
             }),
         }

@@ -13,7 +13,7 @@ use super::Secret;
 /// it no longer than that: then a rotated secret is used at once.
 ///
 /// # For implementors
-/// A secret that is given out must be known to the redactor of the process before
+/// A secret that is given out must be known to the [`Redactor`](crate::Redactor) of the process before
 /// this returns, so that it never shows in what comes back.
 #[async_trait]
 pub trait SecretSource: fmt::Debug + Send + Sync + 'static {
