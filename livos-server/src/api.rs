@@ -12,6 +12,7 @@ mod login;
 mod messages;
 mod page;
 mod runs;
+mod secrets;
 mod sessions;
 mod status;
 mod usage;
@@ -64,6 +65,10 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
         post("/api/backup", Key, backup::back_up, backup::describe_back_up),
+        get("/api/secrets", Key, secrets::list, secrets::describe_list),
+        put("/api/secrets/{name}", Key, secrets::set, secrets::describe_set),
+        delete("/api/secrets/{name}", Key, secrets::remove, secrets::describe_remove),
+        post("/api/secret-key/rotate", Key, secrets::rotate, secrets::describe_rotate),
         get("/api/status", Key, status::show, status::describe),
         get("/api/tools", Key, catalog::tools, catalog::describe_tools),
         get("/api/models", Key, catalog::models, catalog::describe_models),
@@ -99,6 +104,14 @@ where
     A: Future<Output = crate::http::Answer> + Send + 'static,
 {
     Route::new(Method::POST, path, access, handler).described(describe)
+}
+
+fn put<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+where
+    F: Fn(Call) -> A + Send + Sync + 'static,
+    A: Future<Output = crate::http::Answer> + Send + 'static,
+{
+    Route::new(Method::PUT, path, access, handler).described(describe)
 }
 
 fn patch<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route

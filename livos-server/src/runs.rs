@@ -34,6 +34,7 @@ use livos_core::ModelName;
 use livos_core::NewRun;
 use livos_core::Origin;
 use livos_core::QueueMode;
+use livos_core::Redactor;
 use livos_core::ReplyAddress;
 use livos_core::ReplySink;
 use livos_core::RunFilter;
@@ -65,6 +66,7 @@ struct Shared {
     agent: AgentLoop,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    redactor: Redactor,
     hubs: Arc<Hubs>,
     worker: Worker,
     deliveries: DeliveryWorker,
@@ -79,6 +81,8 @@ pub(crate) struct RunsParts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Takes secrets out of messages before they are kept.
+    pub(crate) redactor: Redactor,
     pub(crate) worker: WorkerSettings,
     pub(crate) sinks: Vec<Arc<dyn ReplySink>>,
 }
@@ -122,7 +126,7 @@ pub(crate) enum RunsError {
 impl Runs {
     /// Begins to drive what the store has queued, and to deliver what it owes.
     pub(crate) fn start(parts: RunsParts) -> Self {
-        let RunsParts { agent, store, metrics, clock, worker, sinks } = parts;
+        let RunsParts { agent, store, metrics, clock, redactor, worker, sinks } = parts;
         let hubs = Arc::new(Hubs::new(metrics));
         let observer = Arc::clone(&hubs) as Arc<dyn RunObserver>;
         let worker = Worker::start(agent.clone(), Arc::clone(&store), observer, worker);
@@ -133,7 +137,8 @@ impl Runs {
             DeliverySettings::default(),
         );
         let stopping = CancellationToken::new();
-        Self(Arc::new(Shared { agent, store, clock, hubs, worker, deliveries, stopping }))
+        let shared = Shared { agent, store, clock, redactor, hubs, worker, deliveries, stopping };
+        Self(Arc::new(shared))
     }
 
     /// Takes a message in. When this returns it is in the store.
@@ -145,7 +150,8 @@ impl Runs {
         if self.0.stopping.is_cancelled() {
             return Err(RunsError::Stopping);
         }
-        let mut run = NewRun::new(session, submission.message, self.0.clock.now());
+        let message = self.0.redactor.cleaned(submission.message);
+        let mut run = NewRun::new(session, message, self.0.clock.now());
         run.origin = submission.origin;
         run.model = submission.model;
         run.mode = submission.mode;

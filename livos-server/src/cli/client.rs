@@ -72,6 +72,12 @@ pub enum ClientError {
         /// What is wrong.
         reason: String,
     },
+    /// The sealed secrets of the home cannot be used or changed.
+    #[error("{0}")]
+    Secrets(String),
+    /// Whoever was asked pressed Ctrl-C.
+    #[error("nothing was changed")]
+    GivenUp,
     /// The terminal does not take or give text.
     #[error("the terminal failed: {0}")]
     Terminal(String),
@@ -91,7 +97,8 @@ impl ClientError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::NoTask => exit::USAGE,
-            Self::Terminal(_) | Self::File { .. } => exit::FAILED,
+            Self::Terminal(_) | Self::Secrets(_) | Self::File { .. } => exit::FAILED,
+            Self::GivenUp => exit::CANCELLED,
             problem if problem.is_about_the_request() => exit::FAILED,
             _ => exit::NO_SERVER,
         }
@@ -161,6 +168,12 @@ impl Client {
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<(), ClientError> {
+        let request = self.request(Method::PUT, path);
+        let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string())).await.map(drop)
     }
 
     /// Sends JSON Lines, however long that takes.

@@ -28,7 +28,7 @@ use crate::runs::RunsParts;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, lease, secrets } = own;
+    let Own { choice, tools, lease, redactor, .. } = own;
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
@@ -40,16 +40,18 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
         .workspace(config.agent.workspace)
+        .redactor(redactor.clone())
         .clock(Arc::clone(&app.clock));
     if let Some(limit) = config.agent.daily_limit {
         agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
     }
     let agent = agent.build();
-    let recorder = Recorder { agent: agent.clone(), secrets: secrets.into() };
+    let recorder = Recorder { agent: agent.clone(), redactor: redactor.clone() };
     let runs = Runs::start(RunsParts {
         agent,
         store: Arc::clone(&app.store),
         metrics: Arc::clone(&app.metrics),
+        redactor,
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)

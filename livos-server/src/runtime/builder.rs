@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livos_core::DEFAULT_LEASE;
-use livos_core::Secret;
+use livos_core::Redactor;
 use livos_core::ToolRegistry;
 
 use super::Models;
@@ -23,7 +23,8 @@ pub struct ServerBuilder {
     choice: Choice,
     tools: ToolRegistry,
     lease: Duration,
-    secrets: Vec<Secret>,
+    environment: Environment,
+    redactor: Redactor,
 }
 
 /// What an embedder brings.
@@ -32,30 +33,37 @@ pub(super) struct Own {
     pub(super) choice: Choice,
     pub(super) tools: ToolRegistry,
     pub(super) lease: Duration,
-    /// What recordings must not hold.
-    pub(super) secrets: Vec<Secret>,
+    /// Where keys come from before the sealed secrets; empty if the embedder brought the models.
+    pub(super) environment: Environment,
+    pub(super) redactor: Redactor,
 }
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
         let choice = Choice::Local { ollama_host: String::new() };
-        let (tools, secrets) = (ToolRegistry::new(), Vec::new());
-        Self { config, choice, tools, lease: DEFAULT_LEASE, secrets }
+        Self {
+            config,
+            choice,
+            tools: ToolRegistry::new(),
+            lease: DEFAULT_LEASE,
+            environment: Environment::default(),
+            redactor: Redactor::new(),
+        }
     }
 
     /// Asks these models, whatever the environment says.
     pub fn models(mut self, models: Models) -> Self {
-        self.choice = Choice::Configured(models);
+        self.choice = Choice::Own(models);
         self
     }
 
-    /// Asks the providers that the environment has keys or addresses for.
+    /// Asks the providers that the environment, or else the sealed secrets, have keys or addresses for.
     ///
     /// # Errors
     /// When a key or address cannot be used.
     pub fn environment(mut self, environment: &Environment) -> Result<Self, StartError> {
         self.choice = models::configured(environment, self.config.model.as_ref())?;
-        self.secrets = environment.secrets();
+        self.environment = environment.clone();
         Ok(self)
     }
 
@@ -65,6 +73,13 @@ impl ServerBuilder {
     /// embedder's tool stays and the server's is left out.
     pub fn tools(mut self, tools: ToolRegistry) -> Self {
         self.tools = tools;
+        self
+    }
+
+    /// The redactor that learns the secrets of this server: those of the environment, the API key, and the
+    /// sealed ones. Give one that the logs of the program pass, too.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
         self
     }
 
@@ -81,7 +96,7 @@ impl ServerBuilder {
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, lease, secrets } = self;
-        Server::compose(config, Own { choice, tools, lease, secrets }).await
+        let Self { config, choice, tools, lease, environment, redactor } = self;
+        Server::compose(config, Own { choice, tools, lease, environment, redactor }).await
     }
 }

@@ -107,8 +107,7 @@ async fn sealed_values_cannot_be_exchanged() {
     let mut kept = settings.setting(SETTING).await.unwrap().unwrap();
     let a = kept.value["secrets"]["A"].take();
     kept.value["secrets"]["A"] = std::mem::replace(&mut kept.value["secrets"]["B"], a);
-    let change =
-        SettingChange { key: kept.key, value: kept.value, expected: ExpectedVersion::Any };
+    let change = SettingChange { key: kept.key, value: kept.value, expected: ExpectedVersion::Any };
     settings.change_setting(change).await.unwrap();
     let error = secrets.open_all().await.unwrap_err();
     assert!(matches!(error, SecretsError::Damaged { .. }), "{error}");
