@@ -56,6 +56,7 @@ use self::daily_limit::DailyLimit;
 use self::driver::Driver;
 use self::driver::Start;
 use self::queued::Queued;
+use self::redact::CleanTools;
 use self::transcript_cache::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -126,6 +127,7 @@ struct Shared {
     daily_limit: Option<DailyLimit>,
     /// Takes known secrets out of what happens; none where there are none.
     redactor: Option<Redactor>,
+    clean_tools: CleanTools,
 }
 
 impl AgentLoop {

@@ -143,6 +143,11 @@ impl Redactor {
         self.patterns().map(RedactedPieces::new)
     }
 
+    /// How many secrets are known; it only grows.
+    pub(crate) fn known(&self) -> usize {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner).known.len()
+    }
+
     fn patterns(&self) -> Option<Arc<Patterns>> {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner).patterns.clone()
     }

@@ -33,6 +33,7 @@ pub fn serve(flags: ServeFlags) -> ExitCode {
     };
     let redactor = Redactor::new();
     telemetry::start(&config.log, redactor.clone());
+    telemetry::report_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)

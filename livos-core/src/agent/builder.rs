@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AgentLoop;
+use super::CleanTools;
 use super::DailyLimit;
 use super::Shared;
 use super::TranscriptCache;
@@ -67,6 +68,7 @@ impl AgentLoopBuilder {
             rehearsal: None,
             daily_limit: None,
             redactor: None,
+            clean_tools: CleanTools::default(),
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -157,7 +159,7 @@ impl AgentLoopBuilder {
     }
 
     /// Takes the redactor's secrets out of everything that is written down, sent to the model or shown:
-    /// messages, answers and their pieces, arguments and results of tools, errors. Tools get arguments
+    /// messages, answers and their pieces, descriptions, arguments and results of tools, errors. Tools get arguments
     /// without secrets too. The instructions are redacted once, when the agent is built.
     ///
     /// What was written down before a secret was known stays as it is.

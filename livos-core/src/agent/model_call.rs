@@ -57,7 +57,7 @@ impl Driver {
         turn: u32,
         access: ToolAccess,
     ) -> Result<(), JournalFailed> {
-        let tools = self.shared.tools.specs();
+        let tools = self.shared.shown_tools();
         if self.make_room(&tools, self.time_for(access)).await? == MadeRoom::GivenUp {
             return Ok(());
         }

@@ -1,12 +1,18 @@
 //! Takes secrets out of what a run writes down and shows.
 
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
 use super::Ending;
 use super::Shared;
 use super::driver::Driver;
 use crate::event::EventKind;
 use crate::id::ToolCallId;
+use crate::id::ToolName;
 use crate::redaction::RedactedPieces;
 use crate::redaction::Redactor;
+use crate::tool::ToolSpec;
 
 impl Shared {
     /// The fact without secrets. From here on it is what happened: the journal, the model, tools and
@@ -42,12 +48,58 @@ impl Shared {
         ending
     }
 
+    /// The tools as the model gets them: the registry's own, unless a description has a secret.
+    pub(super) fn shown_tools(&self) -> Arc<[ToolSpec]> {
+        let specs = self.tools.specs();
+        match &self.redactor {
+            Some(redactor) => self.clean_tools.of(specs, redactor),
+            None => specs,
+        }
+    }
+
     /// For the pieces of one answer; none when no secret is known.
     pub(super) fn answer_gate(&self) -> Option<Box<AnswerGate>> {
         let redactor = self.redactor.as_ref()?;
         let (text, thinking) = (redactor.pieces()?, redactor.pieces()?);
         let redactor = redactor.clone();
         Some(Box::new(AnswerGate { redactor, text, thinking, calls: Vec::new() }))
+    }
+}
+
+/// The descriptions of the tools without secrets, made once for as long as both stay the same: what is
+/// sent to a model again and again must not be another text each time.
+#[derive(Debug, Default)]
+pub(super) struct CleanTools(Mutex<Option<CleanedTools>>);
+
+#[derive(Debug)]
+struct CleanedTools {
+    specs: Arc<[ToolSpec]>,
+    known: usize,
+    clean: Arc<[ToolSpec]>,
+}
+
+impl CleanTools {
+    fn of(&self, specs: Arc<[ToolSpec]>, redactor: &Redactor) -> Arc<[ToolSpec]> {
+        let known = redactor.known();
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same =
+            last.as_ref().filter(|last| Arc::ptr_eq(&last.specs, &specs) && last.known == known);
+        if let Some(last) = same {
+            return Arc::clone(&last.clean);
+        }
+        let texts =
+            |spec: &ToolSpec| (Arc::clone(&spec.description), Arc::clone(&spec.input_schema));
+        let clean: Vec<ToolSpec> = specs
+            .iter()
+            .map(|spec| {
+                let (description, input_schema) = redactor.cleaned(texts(spec));
+                ToolSpec { description, input_schema, ..spec.clone() }
+            })
+            .collect();
+        // The counted size of the same tools is remembered by where they are.
+        let clean = if *clean == *specs { Arc::clone(&specs) } else { clean.into() };
+        *last = Some(CleanedTools { specs, known, clean: Arc::clone(&clean) });
+        clean
     }
 }
 
@@ -82,7 +134,7 @@ pub(super) struct AnswerGate {
 
 struct CallGate {
     call_id: ToolCallId,
-    name: crate::id::ToolName,
+    name: ToolName,
     arguments: RedactedPieces,
 }
 
@@ -114,7 +166,7 @@ impl AnswerGate {
     }
 
     /// Where the gate of a call is; made at its first piece.
-    fn call(&mut self, call_id: &ToolCallId, name: &crate::id::ToolName) -> Option<usize> {
+    fn call(&mut self, call_id: &ToolCallId, name: &ToolName) -> Option<usize> {
         let call_id = self.redactor.cleaned(call_id.clone());
         if let Some(place) = self.calls.iter().position(|call| call.call_id == call_id) {
             return Some(place);

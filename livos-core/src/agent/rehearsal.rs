@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::AgentLoop;
+use super::CleanTools;
 use super::Shared;
 use super::TranscriptCache;
 use crate::budget::Budget;
@@ -82,6 +83,7 @@ impl AgentLoop {
                 daily_limit: None,
                 // A recording has been redacted.
                 redactor: None,
+                clean_tools: CleanTools::default(),
                 rehearsal: Some(other.rehearsal),
             }),
         }

@@ -131,7 +131,7 @@ impl Tool for Leak {
     }
 
     fn description(&self) -> &'static str {
-        "Prints the secret."
+        "Prints sk-test-0123456789."
     }
 
     fn effect(&self) -> Effect {

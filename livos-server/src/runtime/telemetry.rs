@@ -25,6 +25,15 @@ pub(crate) fn start(settings: &LogSettings, redactor: Redactor) {
     }
 }
 
+/// Lets panics be told by the log, which has no secrets, and not by the usual hook, which prints what it gets.
+pub(crate) fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("of unknown kind");
+        tracing::error!(place, panic = text, "a panic");
+    }));
+}
+
 /// Writes lines without secrets to standard error.
 struct Redacting {
     redactor: Redactor,

@@ -7,6 +7,7 @@ mod doctor;
 mod lists;
 mod replay;
 mod run;
+mod secrets;
 mod status;
 
 use std::path::Path;

@@ -102,7 +102,7 @@ fn joined(events: &str, kind: &str, field: &str) -> String {
 async fn livos(home: &Path, arguments: &[&str]) -> Vec<u8> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livos"));
     process::prepare(&mut command, home);
-    command.env("LIVOS_API_KEY", API_KEY).args(arguments);
+    command.args(arguments);
     let output = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
     [output.stdout, output.stderr].concat()
 }
@@ -113,7 +113,6 @@ async fn start(home: &Path, model: &EchoModel, logs: &Path) -> Session {
         .env("OPENAI_API_KEY", PROVIDER_KEY)
         .env("OPENAI_BASE_URL", &model.url)
         .env("OPENAI_MODEL", "m")
-        .env("LIVOS_API_KEY", API_KEY)
         .env("FILES_MCP_TOKEN", MCP_TOKEN)
         .env("LIVOS_AGENT_SHELL", "on")
         .env("LIVOS_AGENT_SYSTEM_PROMPT", format!("Nobody may know {MCP_TOKEN}."))
@@ -203,6 +202,7 @@ async fn no_planted_secret_is_in_anything_that_leaves() {
     let home = tempfile::tempdir().unwrap();
     let logs = home.path().join("log");
     let model = EchoModel::start(all()).await;
+    std::fs::write(home.path().join("api.key"), API_KEY).unwrap();
     std::fs::create_dir(home.path().join("workspace")).unwrap();
     std::fs::write(home.path().join("workspace/planted"), all().join("\n")).unwrap();
     let session = start(home.path(), &model, &logs).await;
