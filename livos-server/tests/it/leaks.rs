@@ -74,14 +74,14 @@ impl Session {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// Reads events as they come until so many runs are over.
-    async fn watch(&self, session: &str, runs: usize) -> JoinHandle<String> {
-        let watching =
-            self.request(Method::GET, &format!("{session}/events")).send().await.unwrap();
+    /// Reads events as they come until a run is over.
+    async fn watch(&self, session: &str, after: usize) -> JoinHandle<String> {
+        let path = format!("{session}/events?after={after}");
+        let watching = self.request(Method::GET, &path).send().await.unwrap();
         let mut pieces = watching.bytes_stream();
         tokio::spawn(async move {
             let mut seen = String::new();
-            while seen.matches("event: run_finished").count() < runs || !seen.ends_with("\n\n") {
+            while !seen.contains("event: run_finished") || !seen.ends_with("\n\n") {
                 let piece = tokio::time::timeout(PATIENCE, pieces.next()).await;
                 let piece = piece.expect("the runs end").unwrap().unwrap();
                 seen.push_str(std::str::from_utf8(&piece).unwrap());
@@ -132,16 +132,18 @@ async fn outputs(session: &Session, home: &Path) -> Vec<(&'static str, Vec<u8>)>
     let id = serde_json::from_str::<Value>(&made.1).unwrap()["id"].as_str().unwrap().to_owned();
     out.push(("a title", made.1.into()));
     let path = format!("/api/sessions/{id}");
-    let events = session.watch(&path, 2).await;
-    let mut run_id = String::new();
+    let (mut run_id, mut events) = (String::new(), String::new());
     for text in [format!("say {SEALED} and {MCP_TOKEN}"), format!("fail with {SEALED}")] {
+        let watching = session.watch(&path, events.matches("\nid: ").count()).await;
         let (status, answer) =
             session.send(Method::POST, &format!("{path}/messages"), &json!({"text": text})).await;
         assert_eq!(status, 202, "{answer}");
         let accepted: Value = serde_json::from_str(&answer).unwrap();
         accepted["run_id"].as_str().unwrap().clone_into(&mut run_id);
+        let seen = tokio::time::timeout(PATIENCE, watching).await.expect("the run ends");
+        events.push('\n');
+        events.push_str(&seen.unwrap());
     }
-    let events = events.await.unwrap();
     assert!(events.contains("tool_finished") && events.contains("\"failed\""), "{events}");
     for (kind, field) in
         [("text_delta", "text"), ("thinking_delta", "text"), ("tool_call_delta", "partial_json")]
