@@ -63,7 +63,6 @@ impl Listed {
 }
 
 pub(super) async fn list(call: Call) -> Answer {
-    call.query().finish()?;
     let secrets = call.app.secrets.list().await?;
     let items = secrets.into_iter().map(|secret| Listed::new(secret, &call.app));
     Reply::ok(&List::whole(items.collect()))
