@@ -120,7 +120,8 @@ fn read_key(path: &Path) -> Result<Option<SealingKey>, SecretsError> {
 fn take_rights_from_others(path: &Path, file: &File) -> io::Result<()> {
     let mut permissions = file.metadata()?.permissions();
     let mode = permissions.mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let is_private = mode | PRIVATE == PRIVATE;
+    if is_private {
         return Ok(());
     }
     permissions.set_mode(PRIVATE);

@@ -59,7 +59,7 @@ impl SealingKey {
 
     /// What names the key without telling anything about it.
     pub(super) fn id(&self) -> String {
-        let digest = Sha256::new().chain_update(ID_PURPOSE).chain_update(&*self.0).finalize();
+        let digest = Sha256::new().chain_update(ID_PURPOSE).chain_update(*self.0).finalize();
         hex(digest.get(..8).unwrap_or_default())
     }
 

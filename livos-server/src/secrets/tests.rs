@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use livos_core::MemoryStore;
@@ -139,7 +141,7 @@ async fn a_rotation_changes_the_key_and_keeps_the_secrets() {
 #[derive(Debug)]
 struct Dying {
     inner: Arc<dyn Settings>,
-    changes: std::sync::atomic::AtomicUsize,
+    changes: AtomicUsize,
     after: bool,
 }
 
@@ -154,7 +156,7 @@ impl Settings for Dying {
     }
 
     async fn change_setting(&self, change: SettingChange) -> Result<u64, StoreError> {
-        let number = self.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.changes.fetch_add(1, Ordering::Relaxed);
         if number == 1 {
             if self.after {
                 self.inner.change_setting(change).await?;
@@ -169,7 +171,7 @@ impl Settings for Dying {
 async fn an_interrupted_rotation_loses_nothing_and_is_finished_later() {
     for after in [false, true] {
         let (inner, home) = fresh();
-        let dying = Dying { inner: Arc::clone(&inner), changes: Default::default(), after };
+        let dying = Dying { inner: Arc::clone(&inner), changes: AtomicUsize::default(), after };
         let dying: Arc<dyn Settings> = Arc::new(dying);
         let secrets = over(&dying, home.path());
         secrets.set(name("A"), &Secret::new(VALUE)).await.unwrap();
