@@ -120,7 +120,7 @@ fn read_key(path: &Path) -> Result<Option<SealingKey>, SecretsError> {
 fn take_rights_from_others(path: &Path, file: &File) -> io::Result<()> {
     let mut permissions = file.metadata()?.permissions();
     let mode = permissions.mode() & 0o777;
-    let is_private = mode | PRIVATE == PRIVATE;
+    let is_private = mode % 0o100 == 0;
     if is_private {
         return Ok(());
     }

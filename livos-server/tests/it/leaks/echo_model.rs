@@ -1,5 +1,6 @@
 //! A service with OpenAI's protocol that says every secret it was told to say, in every way it can.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -91,7 +92,7 @@ fn stream_of(request: &Value, secrets: &[String]) -> String {
     let mut say = |delta: Value, end: Option<&str>| {
         let chunk = json!({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m",
             "choices": [{"index": 0, "delta": delta, "finish_reason": end}]});
-        out.push_str(&format!("data: {chunk}\n\n"));
+        write!(out, "data: {chunk}\n\n").unwrap();
     };
     let letters: Vec<char> = format!("Known: {all}; end").chars().collect();
     for piece in letters.chunks(3) {
