@@ -52,7 +52,7 @@ use crate::id::ApprovalId;
 use crate::id::AuditId;
 use crate::id::RuleId;
 use crate::id::ToolName;
-use crate::secret::Secret;
+use crate::redaction::Redactor;
 use crate::store::ApprovalFilter;
 use crate::store::ApprovalRecord;
 use crate::store::ApprovalState;
@@ -122,7 +122,7 @@ struct Shared {
     policies: ApprovalPolicies,
     expiry: Duration,
     clock: Arc<dyn Clock>,
-    secrets: Arc<[Secret]>,
+    redactor: Option<Redactor>,
     surfaces: Vec<Arc<dyn ApprovalSurface>>,
 }
 
@@ -280,8 +280,8 @@ impl ApprovalManagerBuilder {
     }
 
     /// Secrets that are taken out of what people are shown.
-    pub fn secrets(mut self, secrets: Arc<[Secret]>) -> Self {
-        self.0.secrets = secrets;
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.0.redactor = Some(redactor);
         self
     }
 
@@ -310,7 +310,7 @@ impl ApprovalManager {
             policies: ApprovalPolicies::default(),
             expiry: APPROVAL_EXPIRY,
             clock: Arc::new(SystemClock),
-            secrets: [].into(),
+            redactor: None,
             surfaces: Vec::new(),
         })
     }
@@ -441,7 +441,9 @@ impl ApprovalManager {
     pub(crate) fn request(&self, asked: Asked<'_>, now: Timestamp) -> ApprovalRequest {
         let Asked { run_id, origin, call_id, tool, effect, arguments, reason, question } = asked;
         let mut input = arguments.clone();
-        crate::replay::redact(&mut input, &self.shared.secrets);
+        if let Some(redactor) = &self.shared.redactor {
+            input = redactor.cleaned(input);
+        }
         let bound_to = match &question {
             Some(question) => serde_json::to_value(question).unwrap_or_default(),
             None => arguments.clone(),

@@ -62,6 +62,15 @@ pub(crate) enum StoreLocation {
 }
 
 impl StoreLocation {
+    /// The password in the address, if there is one; also as it is written there.
+    pub(crate) fn password(&self) -> Option<Secret> {
+        let Self::Redis(url) = self else { return None };
+        let (_, rest) = url.0.expose().split_once("://")?;
+        let (user, _) = rest.rsplit_once('@')?;
+        let (_, password) = user.split_once(':')?;
+        Some(Secret::from(password))
+    }
+
     /// Whether runs that somebody had a lease for when the server started are a dead process's.
     pub(crate) fn take_over(&self) -> TakeOver {
         match self {

@@ -13,9 +13,11 @@ use livos_core::ModelInfo;
 use livos_core::ModelName;
 use livos_core::ProviderId;
 use livos_core::ProviderManager;
+use livos_core::Redactor;
 use livos_core::RunRecord;
 use livos_core::ScheduleManager;
-use livos_core::Secret;
+use livos_core::SubagentManager;
+use livos_core::TaskManager;
 use livos_core::ToolRegistry;
 use livos_core::replay::Recording;
 use livos_core::replay::RecordingError;
@@ -34,6 +36,8 @@ pub(crate) struct Engine {
     pub(crate) recorder: Recorder,
     pub(crate) approvals: ApprovalManager,
     pub(crate) schedules: ScheduleManager,
+    pub(crate) agents: SubagentManager,
+    pub(crate) tasks: TaskManager,
     /// What a run may spend unless its message or schedule says otherwise.
     pub(crate) usual_budget: Budget,
 }
@@ -42,13 +46,13 @@ pub(crate) struct Engine {
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     pub(crate) agent: AgentLoop,
-    pub(crate) secrets: Arc<[Secret]>,
+    pub(crate) redactor: Redactor,
 }
 
 impl Recorder {
     /// One run as a file.
     pub(crate) async fn record(&self, run: &RunRecord) -> Result<Recording, RecordingError> {
-        Recording::of(&self.agent, run.session_id, run.id).await?.redact(&self.secrets)
+        Recording::of(&self.agent, run.session_id, run.id).await?.redact(&self.redactor)
     }
 }
 

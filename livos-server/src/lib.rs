@@ -23,6 +23,7 @@
 //! - `api`: the routes; `chat_completions`: those of OpenAI's API
 //! - `runs`: one run at a time in a session, watched by many
 //! - `callback`: replies posted to an address; `address_guard`: which addresses may be called
+//! - `secrets`: keys and tokens, sealed at rest
 //! - `disk`: whether the store's disk can take more
 //! - `console`: the web pages inside the binary
 //! - `cli`: the `livos` command, a client like any other
@@ -44,6 +45,7 @@ mod metrics;
 mod openapi;
 mod runs;
 mod runtime;
+mod secrets;
 mod serve;
 mod vitals;
 
@@ -62,4 +64,5 @@ pub use self::runtime::Models;
 pub use self::runtime::Server;
 pub use self::runtime::ServerBuilder;
 pub use self::runtime::StartError;
+pub use self::secrets::SecretsError;
 pub use self::serve::serve;

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
+use livos_core::Redactor;
+
 use crate::config::Config;
 use crate::config::Environment;
 use crate::config::ServeFlags;
@@ -29,14 +31,16 @@ pub fn serve(flags: ServeFlags) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error, USAGE),
     };
-    telemetry::start(&config.log);
+    let redactor = Redactor::new();
+    telemetry::start(&config.log, redactor.clone());
+    telemetry::report_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, &environment)),
+        Ok(runtime) => runtime.block_on(run(config, &environment, redactor)),
         Err(error) => Err(error.into()),
     };
     match served {
@@ -45,11 +49,16 @@ pub fn serve(flags: ServeFlags) -> ExitCode {
     }
 }
 
-async fn run(config: Config, environment: &Environment) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(
+    config: Config,
+    environment: &Environment,
+    redactor: Redactor,
+) -> Result<(), Box<dyn std::error::Error>> {
     // Before the port is open, so that a signal is never missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let server = Server::start(config, environment).await?;
+    let server =
+        Server::builder(config).environment(environment)?.redactor(redactor).start().await?;
     announce(&server);
     tokio::select! {
         _ = interrupt.recv() => {}

@@ -209,6 +209,7 @@ impl Driver {
         kinds: Vec<EventKind>,
         joins: Vec<RunId>,
     ) -> Result<(), JournalFailed> {
+        let kinds = self.shared.clean_all(kinds);
         let at = self.shared.clock.now();
         let run_id = self.context.run_id;
         let entries =
@@ -291,6 +292,7 @@ impl Driver {
         if self.run.open_approvals().next().is_some() {
             Box::pin(self.abandon_approvals(|_| true)).await;
         }
+        let ending = self.shared.clean_ending(ending);
         let outcome = self.outcome(ending, EndRecord::Written);
         let kind = EventKind::RunFinished {
             status: outcome.status,

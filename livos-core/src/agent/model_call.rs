@@ -15,6 +15,7 @@ use super::driver::millis;
 use super::interrupt::Interruption;
 use super::interrupt::interruptible;
 use super::make_room::MadeRoom;
+use super::redact::AnswerGate;
 use crate::clock::Timestamp;
 use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
@@ -38,6 +39,8 @@ struct ModelCall {
     /// What is asked, until it is.
     request: Option<ChatRequest>,
     pieces: Option<ChatStream>,
+    /// Holds back what may be the beginning of a secret; none when no secret is known.
+    gate: Option<Box<AnswerGate>>,
     first_piece_at: Option<Timestamp>,
 }
 
@@ -55,7 +58,7 @@ impl Driver {
         turn: u32,
         access: ToolAccess,
     ) -> Result<(), JournalFailed> {
-        let tools = self.context.tools.specs();
+        let tools = self.shared.shown_tools(&self.context.tools);
         if self.make_room(&tools, self.time_for(access)).await? == MadeRoom::GivenUp {
             return Ok(());
         }
@@ -104,7 +107,12 @@ impl Driver {
         let cancel = self.control.cancel_signal().clone();
         let asked_at = self.shared.clock.now();
         self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
-        let mut call = ModelCall { request: Some(request), pieces: None, first_piece_at: None };
+        let mut call = ModelCall {
+            request: Some(request),
+            pieces: None,
+            gate: self.shared.answer_gate(),
+            first_piece_at: None,
+        };
         loop {
             let time_left = self.time_for(access);
             let heard = {
@@ -170,21 +178,28 @@ impl Driver {
         if let Some(request) = call.request.take() {
             call.pieces = Some(provider.chat_stream(request).await?);
         }
-        while let Some(pieces) = &mut call.pieces
+        let ModelCall { pieces, gate, first_piece_at, .. } = call;
+        while let Some(pieces) = pieces
             && let Some(piece) = pieces.next().await
         {
             let piece = piece?;
-            let first_at = *call.first_piece_at.get_or_insert_with(|| self.shared.clock.now());
+            let first_at = *first_piece_at.get_or_insert_with(|| self.shared.clock.now());
             self.accounts.streamed(streamed_bytes(&piece), first_at);
             match piece {
-                ChatChunk::Finished(response) => return Ok(Heard::Answer(response)),
+                ChatChunk::Finished(response) => {
+                    self.emit_rest(gate);
+                    return Ok(Heard::Answer(response));
+                }
                 ChatChunk::Text(text) => {
                     CrashPoint::Streaming.pass();
-                    self.emit(EventKind::TextDelta { text });
+                    self.emit_piece(gate, EventKind::TextDelta { text });
                 }
-                ChatChunk::Thinking(text) => self.emit(EventKind::ThinkingDelta { text }),
+                ChatChunk::Thinking(text) => {
+                    self.emit_piece(gate, EventKind::ThinkingDelta { text });
+                }
                 ChatChunk::ToolCall { call_id, name, partial_json } => {
-                    self.emit(EventKind::ToolCallDelta { call_id, name, partial_json });
+                    let piece = EventKind::ToolCallDelta { call_id, name, partial_json };
+                    self.emit_piece(gate, piece);
                 }
                 ChatChunk::Retrying { provider, reason, delay } => {
                     let delay_ms = millis(delay);
@@ -197,6 +212,9 @@ impl Driver {
                     }));
                 }
                 ChatChunk::Switched { from, to, reason, discarded_chars } => {
+                    if let Some(gate) = gate {
+                        gate.discard();
+                    }
                     let now = self.shared.clock.now();
                     self.accounts.asked_again(from.clone(), to.clone(), now);
                     let switched =

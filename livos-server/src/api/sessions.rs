@@ -87,7 +87,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let new: NewSession = call.json().await?;
     let mut checked = Checked::default();
     let mut session = SessionRecord::new(SessionId::generate(), app.clock.now());
-    session.title = checked.title(new.title);
+    session.title = app.redactor.cleaned(checked.title(new.title));
     session.model = checked.model("model", new.model);
     checked.finish()?;
     app.store.create_session(session.clone()).await?;
@@ -142,7 +142,7 @@ pub(super) async fn change(call: Call) -> Answer {
     let id: SessionId = call.id("session")?;
     let change: SessionChange = call.json().await?;
     let mut checked = Checked::default();
-    let title = checked.title(change.title);
+    let title = app.redactor.cleaned(checked.title(change.title));
     let model = checked.model("model", change.model);
     checked.finish()?;
     let patch = SessionPatch { title, model, at: Some(app.clock.now()) };
@@ -175,7 +175,7 @@ pub(super) async fn fork(call: Call) -> Answer {
     let new: NewFork = call.json().await?;
     let mut checked = Checked::default();
     let mut into = SessionRecord::new(SessionId::generate(), app.clock.now());
-    into.title = checked.title(new.title);
+    into.title = app.redactor.cleaned(checked.title(new.title));
     checked.finish()?;
     let last = app.store.last_seq(session.id).await?;
     let up_to = new.seq.unwrap_or(last);

@@ -83,6 +83,12 @@ pub enum ClientError {
         /// The tool that was to be called.
         tool: String,
     },
+    /// The sealed secrets of the home cannot be used or changed.
+    #[error("{0}")]
+    Secrets(String),
+    /// Whoever was asked pressed Ctrl-C.
+    #[error("nothing was changed")]
+    GivenUp,
     /// The terminal does not take or give text.
     #[error("the terminal failed: {0}")]
     Terminal(String),
@@ -109,6 +115,8 @@ impl ClientError {
             Self::NoTask => exit::USAGE,
             Self::NeedsApproval { .. } => exit::NEEDS_APPROVAL,
             Self::Terminal(_) | Self::File { .. } => exit::FAILED,
+            Self::Terminal(_) | Self::Secrets(_) | Self::File { .. } => exit::FAILED,
+            Self::GivenUp => exit::CANCELLED,
             problem if problem.is_about_the_request() => exit::FAILED,
             _ => exit::NO_SERVER,
         }
@@ -191,6 +199,12 @@ impl Client {
 
     pub(super) async fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<(), ClientError> {
+        let request = self.request(Method::PUT, path);
+        let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string())).await.map(drop)
     }
 
     /// Sends JSON Lines, however long that takes.

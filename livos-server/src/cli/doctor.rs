@@ -26,6 +26,7 @@ use crate::config::MIN_API_KEY_BYTES;
 use crate::config::ServeFlags;
 use crate::home::RunningServer;
 use crate::home::api_key_path;
+use crate::secrets::key_file_path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorArgs {
@@ -103,6 +104,7 @@ async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
     let mut checks = vec![Check::ok("configuration", "every setting can be used")];
     checks.push(home(config.home()));
     checks.push(key_file(&config));
+    checks.push(secrets_key(config.home()));
     checks.push(disk(config.home()));
     if RunningServer::find(config.home()).is_some() {
         checks.extend(server(target, environment).await);
@@ -199,6 +201,46 @@ fn key_file(config: &Config) -> Check {
     }
 }
 
+/// Whether only the owner can read the key that the secrets are sealed with.
+fn secrets_key(home: &Path) -> Check {
+    const NAME: &str = "secrets key";
+    let path = key_file_path(home);
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Check::failing(
+            NAME,
+            format!(
+                "others may read {0}; run `chmod 600 {0}` and `livos secrets rotate`",
+                path.display()
+            ),
+        ),
+        Ok(_) => Check::ok(NAME, path.display().to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Check::ok(NAME, "one is made with the first secret")
+        }
+        Err(error) => Check::failing(NAME, format!("{}: {error}", path.display())),
+    }
+}
+
+/// The sealed secrets there are, and those that something else is used for.
+fn secrets(listed: &serde_json::Value) -> Vec<Check> {
+    const NAME: &str = "secrets";
+    let is_shadowed = |secret: &&serde_json::Value| {
+        secret.get("shadowed") == Some(&serde_json::Value::Bool(true))
+    };
+    let all: Vec<&serde_json::Value> = items(listed, "items").collect();
+    let names: Vec<&str> = all.iter().map(|secret| text(secret, "name")).collect();
+    let mut checks = vec![match names.as_slice() {
+        [] => Check::ok(NAME, "none is sealed"),
+        names => Check::ok(NAME, format!("sealed: {}", names.join(", "))),
+    }];
+    checks.extend(all.into_iter().filter(is_shadowed).map(|secret| {
+        let message =
+            format!("the environment's {0} is used, not the sealed one", text(secret, "name"));
+        Check::warning(NAME, message)
+    }));
+    checks
+}
+
 fn disk(home: &Path) -> Check {
     const NAME: &str = "disk";
     /// Below this much free space a warning is given, in MiB.
@@ -240,6 +282,7 @@ async fn readiness(client: &Client) -> Result<Vec<Check>, ClientError> {
     checks.extend(work(&ready));
     let status: serde_json::Value = client.get("/api/status").await?;
     checks.push(context(&status));
+    checks.extend(secrets(&client.get("/api/secrets").await?));
     let providers: serde_json::Value = client.get("/api/providers").await?;
     let names: Vec<_> = items(&providers, "items").map(|provider| text(provider, "id")).collect();
     checks.push(match names.as_slice() {

@@ -1,6 +1,8 @@
 //! The environment layer.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use livos_core::Secret;
 
@@ -41,11 +43,32 @@ impl Environment {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// The values of all variables that are named like secrets: `…KEY`, `…TOKEN`, `…SECRET`, `…PASSWORD`.
-    pub(crate) fn secrets(&self) -> Vec<Secret> {
+    /// All variables that are named like secrets: `…KEY`, `…TOKEN`, `…SECRET`, `…PASSWORD`. Those that name
+    /// a file are left out: a path is no secret, and is said all the time.
+    pub(crate) fn secrets(&self) -> Vec<(String, Secret)> {
         let is_secret = |name: &str| SECRET_NAMES.iter().any(|end| name.ends_with(end));
-        let secrets = self.0.iter().filter(|(name, _)| is_secret(name));
-        secrets.map(|(_, value)| Secret::from(value.as_str())).collect()
+        let is_path = |value: &str| value.starts_with('/') && Path::new(value).exists();
+        let secrets = self.0.iter().filter(|(name, value)| is_secret(name) && !is_path(value));
+        secrets.map(|(name, value)| (name.clone(), Secret::from(value.as_str()))).collect()
+    }
+
+    /// The same variables, and these where none of the name is set.
+    pub(crate) fn completed_by<'a>(
+        &self,
+        others: impl IntoIterator<Item = (&'a str, &'a Secret)>,
+    ) -> Self {
+        let mut completed = self.clone();
+        for (name, secret) in others {
+            if completed.get(name).is_none() {
+                completed.0.insert(name.to_owned(), secret.expose().to_owned());
+            }
+        }
+        completed
+    }
+
+    /// The names of all variables that are set to something.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        self.0.keys().filter(|name| self.get(name).is_some()).cloned().collect()
     }
 
     pub(super) fn layer(&self) -> Layer {

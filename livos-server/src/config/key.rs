@@ -39,6 +39,9 @@ pub(crate) const MAX_CONCURRENT_RUNS: Key =
 pub(crate) const LEASE_SECONDS: Key =
     Key { name: "agent.lease_seconds", variable: "LIVOS_AGENT_LEASE_SECONDS" };
 
+pub(crate) const TASKS_PER_USER: Key =
+    Key { name: "agent.tasks_per_user", variable: "LIVOS_AGENT_TASKS_PER_USER" };
+
 pub(crate) const COMPACTION_THRESHOLD: Key =
     Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
 pub(crate) const COMPACTION_WINDOW: Key =
@@ -104,6 +107,7 @@ pub(crate) const ALL: &[Key] = &[
     MAX_COST,
     DAILY_LIMIT,
     MAX_CONCURRENT_RUNS,
+    TASKS_PER_USER,
     LEASE_SECONDS,
     COMPACTION_THRESHOLD,
     COMPACTION_WINDOW,

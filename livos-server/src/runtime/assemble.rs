@@ -8,8 +8,10 @@ use livos_core::ApprovalStore;
 use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::ResultSink;
 use livos_core::ScheduleManager;
-use livos_core::Secret;
+use livos_core::SubagentManager;
+use livos_core::TaskManager;
 use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
@@ -33,18 +35,21 @@ use crate::vitals::Vitals;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, secrets } = own;
+    let Own { choice, tools, redactor, .. } = own;
     let schedules = schedules(&app, &config);
+    let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
+    let tasks = TaskManager::new(Arc::clone(&app.store))
+        .with_clock(Arc::clone(&app.clock))
+        .with_per_user(config.agent.tasks_per_user);
     let providers = providers(choice, config.model).await;
-    add_own_tools(&tools, &config.agent, &schedules);
+    add_own_tools(&tools, &config.agent, &schedules, &agents);
     let usual_budget = config.agent.budget;
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
-    let secrets: Arc<[Secret]> = secrets.into();
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
         .policies(config.approvals.policies)
         .expiry(config.approvals.expiry)
         .clock(Arc::clone(&app.clock))
-        .secrets(Arc::clone(&secrets))
+        .redactor(redactor.clone())
         .build();
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
@@ -54,27 +59,43 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
         .workspace(config.agent.workspace)
+        .redactor(redactor.clone())
         .clock(Arc::clone(&app.clock))
         .approvals(approvals.clone());
     if let Some(limit) = config.agent.daily_limit {
         agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
     }
     let agent = agent.build();
-    let recorder = Recorder { agent: agent.clone(), secrets };
+    let recorder = Recorder { agent: agent.clone(), redactor: redactor.clone() };
+    let results = ResultSink::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let runs = Runs::start(RunsParts {
         agent,
         store: Arc::clone(&app.store),
         feed: Arc::clone(&app.feed),
         metrics: Arc::clone(&app.metrics),
+        redactor,
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
             .with_lease(config.agent.lease)
             .with_take_over(config.store.take_over()),
-        sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
+        sinks: vec![
+            Arc::new(HttpCallback::new(app.callback_guard.clone())),
+            Arc::new(results),
+        ],
         schedules: schedules.clone(),
     });
-    let engine = Engine { runs, tools, providers, recorder, approvals, schedules, usual_budget };
+    let engine = Engine {
+        runs,
+        tools,
+        providers,
+        recorder,
+        approvals,
+        schedules,
+        agents,
+        tasks,
+        usual_budget,
+    };
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
     }
@@ -107,7 +128,15 @@ fn default_model(manager: &ProviderManager) -> ModelName {
 }
 
 /// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
-fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings, schedules: &ScheduleManager) {
+fn add_own_tools(
+    tools: &ToolRegistry,
+    settings: &AgentSettings,
+    schedules: &ScheduleManager,
+    agents: &SubagentManager,
+) {
+    if let Err(error) = livos_tools::subagents::register(tools, agents) {
+        tracing::error!(%error, "a tool is missing");
+    }
     if let Err(error) = livos_tools::schedules::register(tools, schedules) {
         tracing::error!(%error, "a tool is missing");
     }

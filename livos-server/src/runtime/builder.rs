@@ -1,6 +1,6 @@
 //! A server with something of the embedder's own.
 
-use livos_core::Secret;
+use livos_core::Redactor;
 use livos_core::ToolRegistry;
 
 use super::Models;
@@ -19,7 +19,8 @@ pub struct ServerBuilder {
     config: Config,
     choice: Choice,
     tools: ToolRegistry,
-    secrets: Vec<Secret>,
+    environment: Environment,
+    redactor: Redactor,
 }
 
 /// What an embedder brings.
@@ -27,30 +28,36 @@ pub struct ServerBuilder {
 pub(super) struct Own {
     pub(super) choice: Choice,
     pub(super) tools: ToolRegistry,
-    /// What recordings must not hold.
-    pub(super) secrets: Vec<Secret>,
+    /// Where keys come from before the sealed secrets; empty if the embedder brought the models.
+    pub(super) environment: Environment,
+    pub(super) redactor: Redactor,
 }
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
         let choice = Choice::Local { ollama_host: String::new() };
-        let (tools, secrets) = (ToolRegistry::new(), Vec::new());
-        Self { config, choice, tools, secrets }
+        Self {
+            config,
+            choice,
+            tools: ToolRegistry::new(),
+            environment: Environment::default(),
+            redactor: Redactor::new(),
+        }
     }
 
     /// Asks these models, whatever the environment says.
     pub fn models(mut self, models: Models) -> Self {
-        self.choice = Choice::Configured(models);
+        self.choice = Choice::Own(models);
         self
     }
 
-    /// Asks the providers that the environment has keys or addresses for.
+    /// Asks the providers that the environment, or else the sealed secrets, have keys or addresses for.
     ///
     /// # Errors
     /// When a key or address cannot be used.
     pub fn environment(mut self, environment: &Environment) -> Result<Self, StartError> {
         self.choice = models::configured(environment, self.config.model.as_ref())?;
-        self.secrets = environment.secrets();
+        self.environment = environment.clone();
         Ok(self)
     }
 
@@ -63,12 +70,19 @@ impl ServerBuilder {
         self
     }
 
+    /// The redactor that learns the secrets of this server: those of the environment, the API key, and the
+    /// sealed ones. Give one that the logs of the program pass, too.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, secrets } = self;
-        Server::compose(config, Own { choice, tools, secrets }).await
+        let Self { config, choice, tools, environment, redactor } = self;
+        Server::compose(config, Own { choice, tools, environment, redactor }).await
     }
 }

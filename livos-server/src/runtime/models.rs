@@ -2,6 +2,8 @@
 
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Secret;
+use livos_core::SecretName;
 use livos_core::Tiers;
 use livos_providers::ConfigError;
 use livos_providers::ConfiguredProvider;
@@ -19,6 +21,8 @@ const DEMO: &str = "demo";
 /// Where the models come from.
 #[derive(Debug)]
 pub(super) enum Choice {
+    /// What the embedder brought.
+    Own(Models),
     /// What the environment has keys or addresses for.
     Configured(Models),
     /// Nothing is configured: whatever runs on this machine.
@@ -26,6 +30,29 @@ pub(super) enum Choice {
         /// The value of `OLLAMA_HOST`; empty if it is not set.
         ollama_host: String,
     },
+}
+
+/// How the variables end that give a provider its key.
+const PROVIDER_KEY: &str = "_API_KEY";
+
+/// The same choice, with the keys that are sealed secrets.
+///
+/// # Errors
+/// When such a key cannot be used.
+pub(super) fn with_sealed_keys(
+    choice: Choice,
+    environment: &Environment,
+    sealed: &[(SecretName, Secret)],
+    model: Option<&ModelName>,
+) -> Result<Choice, ConfigError> {
+    let keys = sealed.iter().map(|(name, secret)| (name.as_str(), secret));
+    let mut keys = keys.filter(|(name, _)| name.ends_with(PROVIDER_KEY)).peekable();
+    match choice {
+        // The embedder's own.
+        Choice::Own(models) => Ok(Choice::Own(models)),
+        choice if keys.peek().is_none() => Ok(choice),
+        _ => configured(&environment.completed_by(keys), model),
+    }
 }
 
 /// Reads keys and addresses. Nothing is asked yet.
@@ -67,7 +94,7 @@ impl Choice {
     /// The models; looks for a local server if need be.
     pub(super) async fn resolve(self) -> Models {
         let ollama_host = match self {
-            Self::Configured(models) => return models,
+            Self::Own(models) | Self::Configured(models) => return models,
             Self::Local { ollama_host } => ollama_host,
         };
         let builder = ProviderManager::builder();
@@ -96,7 +123,7 @@ mod tests {
         let environment: Environment = variables.iter().copied().collect();
         match configured(&environment, model.map(ModelName::from).as_ref()).unwrap() {
             Choice::Local { .. } => None,
-            Choice::Configured(models) => {
+            Choice::Own(models) | Choice::Configured(models) => {
                 let with_key = |id: &livos_core::ProviderId| match models.with_key.contains(id) {
                     true => format!("{id} with key"),
                     false => id.to_string(),

@@ -23,6 +23,7 @@ mod events;
 mod gated_provider;
 mod killed;
 mod peer;
+mod leaks;
 mod process;
 mod queueing;
 mod recovery;
