@@ -11,6 +11,7 @@ mod error;
 mod output;
 mod registry;
 mod spec;
+mod untrusted;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;

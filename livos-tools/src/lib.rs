@@ -33,6 +33,8 @@ pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "web")]
+pub mod outgoing;
 pub mod shell;
 pub mod time;
 mod workspace_root;
