@@ -37,6 +37,8 @@ pub mod fuzzing;
 pub mod outgoing;
 pub mod shell;
 pub mod time;
+#[cfg(feature = "web")]
+pub mod web;
 mod workspace_root;
 
 pub use self::workspace_root::WorkspaceError;
