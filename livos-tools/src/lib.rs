@@ -1,4 +1,4 @@
-//! Files, shell and time tools for agents built on [`livos_core`].
+//! Files, shell, web, system, container and time tools for agents built on [`livos_core`].
 //!
 //! ```
 //! use livos_core::ToolRegistry;
@@ -19,6 +19,10 @@
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
 //! - module [`shell`] has `shell`
 //! - module [`time`] has `time`
+//! - module [`web`] has `web_fetch`, `web_search`, `http_request` (feature `web`)
+//! - module [`system`] has `system_info`
+//! - module [`containers`] has `containers` and `containers_manage` (feature `containers`)
+//! - module [`outgoing`] is the HTTP client for addresses of other people's choice, and its guard
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
 //! File tools cannot leave the workspace, whatever links lie in it. A command run by the
@@ -29,6 +33,8 @@
 #![expect(clippy::unnecessary_literal_bound, reason = "the signatures are the trait's")]
 
 mod blocking;
+#[cfg(feature = "containers")]
+pub mod containers;
 pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -36,6 +42,7 @@ pub mod fuzzing;
 #[cfg(feature = "web")]
 pub mod outgoing;
 pub mod shell;
+pub mod system;
 pub mod time;
 #[cfg(feature = "web")]
 pub mod web;

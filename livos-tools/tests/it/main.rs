@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails shall say where")]
 
 mod agent;
+mod containers;
 mod files;
 mod harness;
+mod outgoing;
 mod processes;
 mod registry;
 mod shell;
+mod site;
 mod time;
+mod web;
