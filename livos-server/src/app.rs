@@ -6,10 +6,10 @@ use std::sync::Arc;
 use livos_core::Clock;
 use livos_core::SqliteStore;
 use livos_core::Store;
+use livos_tools::outgoing::AddressGuard;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
-use crate::address_guard::AddressGuard;
 use crate::config::HttpSettings;
 use crate::config::WebAddress;
 use crate::disk::Disk;

@@ -26,11 +26,11 @@ use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::SystemClock;
+use livos_tools::outgoing::AddressGuard;
 use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::address_guard::AddressGuard;
 use crate::api;
 use crate::app::App;
 use crate::config::Config;
@@ -163,6 +163,7 @@ impl Server {
         let address = listener.address();
         let key_source = key.source();
         own.secrets.push(key.secret().clone());
+        own.secrets.extend(config.web.search.keys().cloned());
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),
@@ -176,7 +177,8 @@ impl Server {
             login_tokens: LoginTokens::default(),
             metrics: Arc::new(Metrics::new()),
             clock: Arc::new(SystemClock),
-            callback_guard: AddressGuard::new(config.http.callback_hosts.iter().cloned()),
+            callback_guard: AddressGuard::new("http.callback_hosts")
+                .allow_hosts(&config.http.callback_hosts),
             store,
             sqlite,
             disk: match &config.store {

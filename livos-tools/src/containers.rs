@@ -27,6 +27,8 @@ pub use self::socket::InvalidSocket;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::frames::Frames;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::frames::Shape;
 
 /// Registers `containers`, which looks and changes nothing.
 ///

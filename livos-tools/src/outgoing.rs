@@ -28,6 +28,8 @@ pub use self::resolver::SystemResolver;
 pub use self::web_address::WebAddressError;
 
 #[cfg(feature = "fuzzing")]
+pub(crate) use self::body::Packing;
+#[cfg(feature = "fuzzing")]
 pub(crate) use self::body::decoded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::public_address::is_public;

@@ -42,6 +42,8 @@ pub(crate) use self::charset::decode;
 pub(crate) use self::html::Style;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::html::to_markdown;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::pdf::text_of;
 
 use crate::outgoing::ClientError;
 use crate::outgoing::GuardedClient;

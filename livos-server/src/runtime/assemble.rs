@@ -1,5 +1,7 @@
 //! Providers, tools and the agent, after the port is open.
 
+mod surroundings;
+
 use std::sync::Arc;
 
 use livos_core::AgentLoop;
@@ -28,9 +30,10 @@ use crate::runs::RunsParts;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, lease, secrets } = own;
+    let Own { choice, tools, lease, secrets, pdf } = own;
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent);
+    surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use livos_core::DEFAULT_LEASE;
 use livos_core::Secret;
 use livos_core::ToolRegistry;
+use livos_tools::web::PdfProgram;
 
 use super::Models;
 use super::Server;
@@ -24,6 +25,7 @@ pub struct ServerBuilder {
     tools: ToolRegistry,
     lease: Duration,
     secrets: Vec<Secret>,
+    pdf: PdfProgram,
 }
 
 /// What an embedder brings.
@@ -34,13 +36,16 @@ pub(super) struct Own {
     pub(super) lease: Duration,
     /// What recordings must not hold.
     pub(super) secrets: Vec<Secret>,
+    /// Who reads PDF files for the agent.
+    pub(super) pdf: PdfProgram,
 }
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
         let choice = Choice::Local { ollama_host: String::new() };
         let (tools, secrets) = (ToolRegistry::new(), Vec::new());
-        Self { config, choice, tools, lease: DEFAULT_LEASE, secrets }
+        let pdf = PdfProgram::in_process();
+        Self { config, choice, tools, lease: DEFAULT_LEASE, secrets, pdf }
     }
 
     /// Asks these models, whatever the environment says.
@@ -76,12 +81,19 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets this program read PDF files for the agent, which then can take no more than it may.
+    /// Without it they are read within this process.
+    pub fn pdf_program(mut self, pdf: PdfProgram) -> Self {
+        self.pdf = pdf;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, lease, secrets } = self;
-        Server::compose(config, Own { choice, tools, lease, secrets }).await
+        let Self { config, choice, tools, lease, secrets, pdf } = self;
+        Server::compose(config, Own { choice, tools, lease, secrets, pdf }).await
     }
 }

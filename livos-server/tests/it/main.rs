@@ -24,4 +24,5 @@ mod queueing;
 mod recovery;
 mod sessions;
 mod small_disk;
+mod surroundings;
 mod test_server;

@@ -111,7 +111,7 @@ pub enum ClientError {
     /// It leads on and on.
     #[error("it redirects more than {} times", GuardedClient::MAX_REDIRECTS)]
     TooManyRedirects,
-    /// The server cannot be reached.
+    /// The server cannot be reached; nothing was sent.
     #[error("{host} cannot be reached: {reason}")]
     Unreachable {
         /// Who.
@@ -119,7 +119,7 @@ pub enum ClientError {
         /// The last cause.
         reason: String,
     },
-    /// Nothing came in time.
+    /// Nothing came in time; what was sent may have arrived.
     #[error("{host} did not answer within {} seconds", .time.as_secs_f64())]
     TimedOut {
         /// Who.
@@ -127,7 +127,7 @@ pub enum ClientError {
         /// How long it was waited for.
         time: Duration,
     },
-    /// What came is not HTTP, or is packed in a way that was not asked for.
+    /// What came is not HTTP, or is packed in a way that was not asked for. What was sent may have arrived.
     #[error("{host} sent what cannot be read: {reason}")]
     Unreadable {
         /// Who.
@@ -345,11 +345,8 @@ fn failure(error: &reqwest::Error, host: String, time: Duration) -> ClientError 
     // Only the last cause is told: the first has the address, with whatever is in its query.
     let reason = last_cause(error);
     match error {
-        _ if error.is_connect() && !error.is_timeout() => ClientError::Unreachable { host, reason },
-        _ if error.is_timeout() => {
-            let time = if error.is_connect() { GuardedClient::CONNECT_TIMEOUT } else { time };
-            ClientError::TimedOut { host, time }
-        }
+        _ if error.is_connect() => ClientError::Unreachable { host, reason },
+        _ if error.is_timeout() => ClientError::TimedOut { host, time },
         _ => ClientError::Unreadable { host, reason },
     }
 }

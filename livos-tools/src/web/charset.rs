@@ -50,9 +50,12 @@ fn of_page(bytes: &[u8]) -> Option<&'static Encoding> {
 fn guessed(bytes: &[u8]) -> &'static Encoding {
     match std::str::from_utf8(bytes) {
         Ok(_) => UTF_8,
-        // A page that was cut may end in the middle of a letter.
-        Err(error) if error.error_len().is_none() => UTF_8,
-        Err(_) => WINDOWS_1252,
+        // A page that was cut may end in the middle of a letter, if it had whole ones before.
+        Err(error) => {
+            let whole = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let is_cut = error.error_len().is_none() && !whole.is_ascii();
+            if is_cut { UTF_8 } else { WINDOWS_1252 }
+        }
     }
 }
 
@@ -80,7 +83,7 @@ mod tests {
             (b"\xfe\xff\0a\0b", None, "ab"),
             (b"\xef\xbb\xbfx", Some("latin1"), "x"),
             (b"<meta charset=utf-16>caf\xc3\xa9", None, "<meta charset=utf-16>café"),
-            (b"cut \xe2\x82", None, "cut \u{fffd}"),
+            (b"\xc3\xa9 cut \xe2\x82", None, "é cut \u{fffd}"),
             (b"", None, ""),
         ] {
             assert_eq!(decode(bytes, declared), text);

@@ -47,6 +47,9 @@ const PIECE: usize = 8 * 1024;
 const MAX_DEPTH: usize = 256;
 /// How many nodes a page may have for its article to be looked for.
 const MAX_NODES_FOR_ARTICLE: usize = 60_000;
+/// How long a word may be, in bytes, for the article to be looked for: readers of articles look at
+/// each place of a word again and again.
+const MAX_WORD_FOR_ARTICLE: usize = 4_096;
 /// An article shorter than this, in bytes, is taken for a mistake if the page has more.
 const MIN_ARTICLE: usize = 400;
 /// What holds nothing to read.
@@ -63,7 +66,9 @@ pub(crate) fn to_markdown(html: &str, url: &Url, style: Style) -> Markdown {
     }
     make_absolute(&document, url);
     let page = |document: &Document| unescape_addresses(&document.md(Some(&NOT_SHOWN)));
-    let wants_article = style == Style::Article && shape.nodes <= MAX_NODES_FOR_ARTICLE;
+    let wants_article = style == Style::Article
+        && shape.nodes <= MAX_NODES_FOR_ARTICLE
+        && shape.longest_word <= MAX_WORD_FOR_ARTICLE;
     if !wants_article {
         return Markdown { title, text: page(&document), is_whole };
     }
@@ -102,13 +107,18 @@ fn parse(html: &str) -> (Document, bool) {
 struct Shape {
     nodes: usize,
     depth: usize,
+    longest_word: usize,
 }
 
 impl Shape {
     fn of(document: &Document) -> Self {
-        let mut shape = Self { nodes: 0, depth: 0 };
-        walk(document, |_, depth| {
+        let mut shape = Self { nodes: 0, depth: 0, longest_word: 0 };
+        walk(document, |node, depth| {
             shape.nodes += 1;
+            if node.is_text() {
+                let longest = node.text().split_whitespace().map(str::len).max();
+                shape.longest_word = shape.longest_word.max(longest.unwrap_or(0));
+            }
             shape.depth = shape.depth.max(depth);
             Descend::Into
         });

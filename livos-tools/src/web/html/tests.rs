@@ -61,17 +61,17 @@ fn a_base_of_the_page_counts() {
 #[test]
 fn hostile_nesting_neither_overflows_nor_takes_for_ever() {
     for page in [
-        "<b><i>".repeat(20_000) + "deep",
-        "<div>".repeat(200_000) + "deep",
-        "<table><tr><td>".repeat(30_000) + "deep",
-        "<ul><li>".repeat(30_000) + "deep",
-        "<blockquote>".repeat(30_000) + "deep",
-        "<a><font>".repeat(30_000) + "deep",
-        "<svg>".repeat(30_000) + "deep",
-        "<template>".repeat(30_000) + "deep",
-        "<!--".repeat(200_000),
-        "<p a=b ".repeat(100_000),
-        "&amp;".repeat(200_000),
+        "<b><i>".repeat(5_000) + "deep",
+        "<div>".repeat(50_000) + "deep",
+        "<table><tr><td>".repeat(5_000) + "deep",
+        "<ul><li>".repeat(5_000) + "deep",
+        "<blockquote>".repeat(5_000) + "deep",
+        "<a><font>".repeat(3_000) + "deep",
+        "<svg>".repeat(5_000) + "deep",
+        "<template>".repeat(3_000) + "deep",
+        "<!--".repeat(20_000),
+        "<p a=b ".repeat(20_000),
+        "&amp;".repeat(20_000),
     ] {
         let started = Instant::now();
         let markdown = std::thread::Builder::new()
@@ -86,7 +86,7 @@ fn hostile_nesting_neither_overflows_nor_takes_for_ever() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn any_text_is_a_page(
