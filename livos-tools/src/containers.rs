@@ -16,8 +16,8 @@ use livos_core::RegisterToolError;
 use livos_core::ToolError;
 use livos_core::ToolRegistry;
 
-pub use self::engine::EngineError;
 pub use self::engine::Engine;
+pub use self::engine::EngineError;
 pub use self::look::Containers;
 pub use self::look::ContainersArgs;
 pub use self::manage::ContainersManage;

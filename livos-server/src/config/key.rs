@@ -79,14 +79,12 @@ pub(crate) const WEB_SEARCH: Key = Key { name: "web.search", variable: "LIVOS_WE
 pub(crate) const BRAVE_KEY: Key = Key { name: "web.brave_api_key", variable: "BRAVE_API_KEY" };
 pub(crate) const BRAVE_URL: Key = Key { name: "web.brave_base_url", variable: "BRAVE_BASE_URL" };
 pub(crate) const TAVILY_KEY: Key = Key { name: "web.tavily_api_key", variable: "TAVILY_API_KEY" };
-pub(crate) const TAVILY_URL: Key =
-    Key { name: "web.tavily_base_url", variable: "TAVILY_BASE_URL" };
+pub(crate) const TAVILY_URL: Key = Key { name: "web.tavily_base_url", variable: "TAVILY_BASE_URL" };
 pub(crate) const SEARXNG_URL: Key = Key { name: "web.searxng_url", variable: "SEARXNG_URL" };
 
 pub(crate) const CONTAINER_ACCESS: Key =
     Key { name: "containers.access", variable: "LIVOS_CONTAINERS_ACCESS" };
-pub(crate) const CONTAINER_SOCKET: Key =
-    Key { name: "containers.socket", variable: "DOCKER_HOST" };
+pub(crate) const CONTAINER_SOCKET: Key = Key { name: "containers.socket", variable: "DOCKER_HOST" };
 
 /// Every setting, in the order the documentation lists them.
 pub(crate) const ALL: &[Key] = &[

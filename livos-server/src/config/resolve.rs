@@ -169,7 +169,9 @@ fn http(typed: &mut Typed<'_>) -> HttpSettings {
         body_timeout: typed.seconds(&key::BODY_SECONDS, DEFAULT_BODY_SECONDS),
         shutdown_timeout: typed.seconds(&key::SHUTDOWN_SECONDS, DEFAULT_SHUTDOWN_SECONDS),
         allowed_hosts: typed.get(&key::ALLOWED_HOSTS, hosts).unwrap_or_default(),
-        callback_hosts: typed.get(&key::CALLBACK_HOSTS, value::hosts_or_addresses).unwrap_or_default(),
+        callback_hosts: typed
+            .get(&key::CALLBACK_HOSTS, value::hosts_or_addresses)
+            .unwrap_or_default(),
         allowed_origins: typed.get(&key::ALLOWED_ORIGINS, origins).unwrap_or_default(),
     }
 }

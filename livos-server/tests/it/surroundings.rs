@@ -98,7 +98,9 @@ async fn tools_are_offered_as_the_settings_say() {
         assert!(all.contains(&name.to_owned()), "{name}: {all:?}");
     }
     let look = names(&[("LIVOS_CONTAINERS_ACCESS", "read")]).await;
-    assert!(look.contains(&"containers".to_owned()) && !look.contains(&"containers_manage".to_owned()));
+    assert!(
+        look.contains(&"containers".to_owned()) && !look.contains(&"containers_manage".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -41,7 +41,9 @@ pub enum EngineError {
         socket: String,
     },
     /// This user may not talk to it.
-    #[error("this server may not use {socket}; its owner must allow it (for Docker: the group docker)")]
+    #[error(
+        "this server may not use {socket}; its owner must allow it (for Docker: the group docker)"
+    )]
     Forbidden {
         /// The socket.
         socket: String,
@@ -106,9 +108,13 @@ impl Engine {
         let version = open.response.headers().get("api-version");
         let version = version.and_then(|value| value.to_str().ok()).map(str::trim);
         let is_version = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        version.filter(|text| !text.is_empty() && is_version(text)).map(str::to_owned).ok_or_else(|| {
-            EngineError::Unreadable("what listens there does not say which version it has".to_owned())
-        })
+        version.filter(|text| !text.is_empty() && is_version(text)).map(str::to_owned).ok_or_else(
+            || {
+                EngineError::Unreadable(
+                    "what listens there does not say which version it has".to_owned(),
+                )
+            },
+        )
     }
 
     /// Asks for something and reads it as JSON.
@@ -198,7 +204,8 @@ impl Engine {
             .await
             .map_err(unreadable)?;
         let connection = Connection(tokio::spawn(connection).abort_handle());
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost");
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, "localhost");
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

@@ -75,8 +75,7 @@ impl Containers {
         let shape = shape_of(&self.engine, name).await?;
         let mut frames = Frames::new(shape, Self::MAX_LOG);
         let path = format!("/containers/{name}/logs?stdout=true&stderr=true&tail={tail}");
-        let end =
-            self.engine.stream(Method::GET, &path, None, &mut frames, Engine::TIME).await?;
+        let end = self.engine.stream(Method::GET, &path, None, &mut frames, Engine::TIME).await?;
         let (text, dropped) = frames.finish();
         if text.is_empty() && end == StreamEnd::Whole {
             return Ok(ToolOutput::text("[the container has said nothing]"));

@@ -87,7 +87,9 @@ impl ContainersManage {
         let made = self.engine.post(&path, Some(body), Engine::TIME).await?;
         let id = made.as_ref().and_then(|made| made.get("Id")).and_then(Value::as_str);
         let Some(id) = id.filter(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric())) else {
-            return Err(ToolError::model("the container engine did not say how it names the command"));
+            return Err(ToolError::model(
+                "the container engine did not say how it names the command",
+            ));
         };
         let seconds = args.timeout_seconds.unwrap_or(Self::DEFAULT_EXEC).clamp(1, Self::MAX_EXEC);
         let mut frames = Frames::new(Shape::Framed, Self::MAX_OUTPUT);
@@ -112,7 +114,9 @@ impl ContainersManage {
             }
             // The engine has no way to end it.
             StreamEnd::TimeOver => {
-                format!("[after {seconds} seconds it was not waited for any longer; it is still running]")
+                format!(
+                    "[after {seconds} seconds it was not waited for any longer; it is still running]"
+                )
             }
         };
         let output = ToolOutput::text(text).untrusted(&format!("output of a command in {name}"));

@@ -18,7 +18,9 @@ pub struct EngineSocket(PathBuf);
 
 /// Text that names no socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be the path of a socket, such as unix:///var/run/docker.sock; tcp and ssh are not supported")]
+#[error(
+    "must be the path of a socket, such as unix:///var/run/docker.sock; tcp and ssh are not supported"
+)]
 pub struct InvalidSocket;
 
 impl Default for EngineSocket {

@@ -78,7 +78,11 @@ mod tests {
                 None,
                 "<meta http-equiv=x content='text/html; charset=shift_jis'>テ",
             ),
-            (b"<?xml version='1.0' encoding='gbk'?>\xc4\xe3", None, "<?xml version='1.0' encoding='gbk'?>你"),
+            (
+                b"<?xml version='1.0' encoding='gbk'?>\xc4\xe3",
+                None,
+                "<?xml version='1.0' encoding='gbk'?>你",
+            ),
             (b"\xff\xfea\0b\0", Some("utf-8"), "ab"),
             (b"\xfe\xff\0a\0b", None, "ab"),
             (b"\xef\xbb\xbfx", Some("latin1"), "x"),

@@ -12,7 +12,8 @@ pub(super) fn make_absolute(document: &Document, page: &Url) {
     let base = document.base_uri().and_then(|base| page.join(&base).ok());
     let base = base.unwrap_or_else(|| page.clone());
     let addressed = [("a", "href"), ("img", "src"), ("area", "href")];
-    let nodes: Vec<_> = document.root().descendants_it().filter(dom_query::NodeRef::is_element).collect();
+    let nodes: Vec<_> =
+        document.root().descendants_it().filter(dom_query::NodeRef::is_element).collect();
     for node in nodes {
         let kind = addressed.iter().find(|(tag, _)| node.has_name(tag));
         let Some((tag, attribute)) = kind else { continue };
@@ -52,7 +53,8 @@ mod tests {
 
     #[test]
     fn addresses_are_copied_as_they_stand() {
-        let markdown = "a &amp; [x](/y?a=1&amp;b=2) &amp; [z](</q r&amp;s>) [u](/v&amp;w \"t &amp; t\")";
+        let markdown =
+            "a &amp; [x](/y?a=1&amp;b=2) &amp; [z](</q r&amp;s>) [u](/v&amp;w \"t &amp; t\")";
         let expected = "a &amp; [x](/y?a=1&b=2) &amp; [z](</q r&amp;s>) [u](/v&w \"t &amp; t\")";
         assert_eq!(unescape_addresses(markdown), expected);
     }

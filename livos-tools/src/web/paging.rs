@@ -57,7 +57,10 @@ mod tests {
         let first = part("äöü", 0, 2, 100).unwrap();
         assert_eq!(first.remark(true).unwrap(), "[characters 0 to 2 of 3; go on with start=2]");
         let last = part("äöü", 2, 2, 100).unwrap();
-        assert_eq!((last.text, last.remark(true).unwrap()), ("ü", "[characters 2 to 3 of 3]".into()));
+        assert_eq!(
+            (last.text, last.remark(true).unwrap()),
+            ("ü", "[characters 2 to 3 of 3]".into())
+        );
         assert!(part("äöü", 0, 9, 100).unwrap().remark(false).unwrap().contains("it is lost"));
         assert_eq!(part("äöü", 3, 1, 100), None);
         assert_eq!(part("", 0, 1, 100).unwrap().text, "");

@@ -77,7 +77,8 @@ impl PdfProgram {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed = |error| ToolError::model(format!("the reader of PDF files fails: {error}"));
         let mut child = command.spawn().map_err(failed)?;
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let talk = async {
             let feed = async {
                 if let Some(mut stdin) = stdin {

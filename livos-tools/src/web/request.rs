@@ -190,8 +190,8 @@ fn headers(typed: &BTreeMap<String, String>) -> Result<HeaderMap, ToolError> {
         if OF_THE_CLIENT.contains(&name) {
             return Err(wrong("is set by the client; leave it out"));
         }
-        let mut value =
-            HeaderValue::try_from(value.as_str()).map_err(|_| wrong("has a value with control characters"))?;
+        let mut value = HeaderValue::try_from(value.as_str())
+            .map_err(|_| wrong("has a value with control characters"))?;
         value.set_sensitive(true);
         headers.append(name, value);
     }
@@ -251,9 +251,13 @@ mod tests {
 
     #[test]
     fn headers_that_are_not_the_models_are_refused_by_name() {
-        for (name, value) in
-            [("Host", "x"), ("content-length", "1"), ("bad name", "x"), ("x", "a\r\nb: c"), ("", "x")]
-        {
+        for (name, value) in [
+            ("Host", "x"),
+            ("content-length", "1"),
+            ("bad name", "x"),
+            ("x", "a\r\nb: c"),
+            ("", "x"),
+        ] {
             let error = one(name, value).unwrap_err().to_string();
             assert!(error.starts_with(&format!("headers: '{name}'")), "{error}");
         }

@@ -61,9 +61,7 @@ pub struct SearchQuery {
 }
 
 /// How old a page may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Age {
     /// A day.
@@ -164,7 +162,28 @@ pub struct WebSearchArgs {
     /// How many pages to name. Default: 5, maximum: 20.
     count: Option<u8>,
     /// Only pages that are younger than this.
-    newer_than: Option<Age>,
+    newer_than: Option<NewerThan>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum NewerThan {
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+impl From<NewerThan> for Age {
+    fn from(newer: NewerThan) -> Self {
+        match newer {
+            NewerThan::Day => Self::Day,
+            NewerThan::Week => Self::Week,
+            NewerThan::Month => Self::Month,
+            NewerThan::Year => Self::Year,
+        }
+    }
 }
 
 /// How many characters a search may have: the services refuse more.
@@ -202,7 +221,7 @@ impl<B: SearchBackend> Tool for WebSearch<B> {
             return Err(ToolError::model(format!("query must have 1 to {MAX_QUERY} characters")));
         }
         let mut query = SearchQuery::new(text, args.count.unwrap_or(DEFAULT_COUNT));
-        query.age = args.newer_than;
+        query.age = args.newer_than.map(Age::from);
         let mut found = self.backend.search(&query).await?;
         found.truncate(query.count.into());
         if found.is_empty() {

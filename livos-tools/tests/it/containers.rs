@@ -156,10 +156,9 @@ fn answer(request: &str, body: &str) -> Vec<u8> {
         "POST /v1.51/containers/web/stop?t=3" | "POST /v1.51/containers/web/restart?t=10" => {
             b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()
         }
-        "POST /v1.51/containers/web/exec" if body.contains("broken") => json_answer(
-            "409 Conflict",
-            &json!({"message": "container 3f4e is not running"}),
-        ),
+        "POST /v1.51/containers/web/exec" if body.contains("broken") => {
+            json_answer("409 Conflict", &json!({"message": "container 3f4e is not running"}))
+        }
         "POST /v1.51/containers/web/exec" if body.contains("sleep") => {
             json_answer("201 Created", &json!({"Id": "slow1"}))
         }
@@ -176,7 +175,9 @@ fn answer(request: &str, body: &str) -> Vec<u8> {
             answer.extend(frame(1, "so far\n"));
             answer
         }
-        "/exec/e1/json" => json_answer("200 OK", &json!({"ID": "e1", "Running": false, "ExitCode": 2})),
+        "/exec/e1/json" => {
+            json_answer("200 OK", &json!({"ID": "e1", "Running": false, "ExitCode": 2}))
+        }
         other => json_answer(
             "404 Not Found",
             &json!({"message": format!("No such container: {}", other.split('/').nth(2).unwrap_or(other))}),
@@ -225,7 +226,8 @@ async fn containers_are_started_stopped_and_used() {
     assert!(done.contains("bin etc\nno such file\n") && done.ends_with("[exit code 2]"), "{done}");
     let asked = fake.asked();
     let body: Value = serde_json::from_str(&asked.first().unwrap().1).unwrap();
-    let expected = json!({"AttachStdout": true, "AttachStderr": true, "Cmd": ["ls", "/"], "User": "nobody"});
+    let expected =
+        json!({"AttachStdout": true, "AttachStderr": true, "Cmd": ["ls", "/"], "User": "nobody"});
     assert_eq!(body, expected);
     assert_eq!(asked.get(1).unwrap().1, "{\"Detach\":false,\"Tty\":false}");
 }
@@ -238,7 +240,9 @@ async fn a_command_that_goes_on_is_not_waited_for() {
                            "timeout_seconds": 1});
     let done = workspace.text(&tool, arguments).await;
     assert!(done.contains("so far"), "{done}");
-    assert!(done.ends_with("[after 1 seconds it was not waited for any longer; it is still running]"));
+    assert!(
+        done.ends_with("[after 1 seconds it was not waited for any longer; it is still running]")
+    );
 }
 
 #[tokio::test]
@@ -248,7 +252,8 @@ async fn what_cannot_be_done_is_said_in_words() {
     let manage = ContainersManage::new(fake.engine());
     let check = async |told: String, expected: &str| assert!(told.contains(expected), "{told}");
     let logs = json!({"operation": "logs", "container": "gone"});
-    check(workspace.text(&look, logs).await, "error: No such container: gone; the operation list").await;
+    check(workspace.text(&look, logs).await, "error: No such container: gone; the operation list")
+        .await;
     let bad = json!({"operation": "inspect", "container": "../images"});
     check(workspace.text(&look, bad).await, "container must be a name or id").await;
     check(workspace.text(&look, json!({"operation": "logs"})).await, "need container").await;

@@ -32,9 +32,7 @@ async fn get(client: &GuardedClient, url: &str) -> Result<Answer, ClientError> {
 }
 
 /// Two servers at one port: one that may be called, one that may not.
-async fn outside_and_inside(
-    answer: impl Fn(&str) -> Sent + Send + Sync + 'static,
-) -> (Site, Site) {
+async fn outside_and_inside(answer: impl Fn(&str) -> Sent + Send + Sync + 'static) -> (Site, Site) {
     let outside = Site::start(answer).await;
     let mut twin = outside.address;
     twin.set_ip(INSIDE.parse().unwrap());
@@ -65,9 +63,12 @@ async fn an_address_inside_is_refused_before_anything_is_sent() {
     // By name: the system's own, and one that leads there.
     let names = Names::default().with("inner.test", &[&[INSIDE]]).with("six.test", &[&["::1"]]);
     let named = client().with_names(Arc::new(names));
-    for (client, host) in
-        [(client(), "localhost"), (client(), "LOCALHOST."), (named.clone(), "inner.test"), (named, "six.test")]
-    {
+    for (client, host) in [
+        (client(), "localhost"),
+        (client(), "LOCALHOST"),
+        (named.clone(), "inner.test"),
+        (named, "six.test"),
+    ] {
         let error = get(&client, &format!("http://{host}:{port}/")).await.unwrap_err();
         assert!(matches!(error, ClientError::NotAllowed(_)), "{host}: {error}");
     }
@@ -207,7 +208,9 @@ async fn silence_ends_in_time() {
     tokio::spawn(async move {
         let mut held = held;
         let mut sockets = Vec::new();
-        while let Ok((socket, _)) = tokio::select! { s = listener.accept() => s, _ = held.changed() => return } {
+        while let Ok((socket, _)) =
+            tokio::select! { s = listener.accept() => s, _ = held.changed() => return }
+        {
             sockets.push(socket);
         }
     });

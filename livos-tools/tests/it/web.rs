@@ -140,9 +140,7 @@ async fn a_picture_comes_as_a_picture() {
     let (workspace, site) = (Workspace::new(), site().await);
     let output = workspace.run(&WebFetch::new(client()), json!({"url": site.url("/png")})).await;
     let content = output.unwrap().content;
-    let is_png = |block: &ContentBlock| {
-        matches!(block, ContentBlock::Image(image) if image.media_type == "image/png")
-    };
+    let is_png = |block: &ContentBlock| matches!(block, ContentBlock::Image(image) if image.media_type == "image/png");
     assert!(content.iter().any(is_png), "{content:?}");
 }
 
@@ -247,7 +245,10 @@ async fn every_service_finds_pages() {
     let asked = service.requests();
     let [brave, tavily, searxng] = asked.as_slice() else { panic!("{asked:?}") };
     assert!(brave.starts_with("GET /res/v1/web/search?q=tides+%26+moon&count=1&"), "{brave}");
-    assert!(brave.contains("freshness=pw") && brave.contains("x-subscription-token: k3y"), "{brave}");
+    assert!(
+        brave.contains("freshness=pw") && brave.contains("x-subscription-token: k3y"),
+        "{brave}"
+    );
     assert!(tavily.starts_with("POST /search ") && tavily.contains("authorization: Bearer k3y"));
     let body: Value = serde_json::from_str(tavily.rsplit("\r\n").next().unwrap()).unwrap();
     assert_eq!(body, json!({"query": "tides & moon", "max_results": 1, "time_range": "week"}));

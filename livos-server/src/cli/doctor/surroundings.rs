@@ -34,9 +34,12 @@ fn web(config: &Config) -> Check {
 
 fn search(config: &Config) -> Check {
     const NAME: &str = "web search";
-    match config.web.search.chosen() {
-        SearchChoice::Brave => Check::ok(NAME, "by Brave Search"),
-        SearchChoice::Tavily => Check::ok(NAME, "by Tavily"),
+    let search = &config.web.search;
+    match search.chosen() {
+        SearchChoice::Brave => {
+            Check::ok(NAME, format!("by Brave Search, at {}", search.brave_address))
+        }
+        SearchChoice::Tavily => Check::ok(NAME, format!("by Tavily, at {}", search.tavily_address)),
         SearchChoice::SearXng => Check::ok(NAME, "by SearXNG"),
         SearchChoice::Off => {
             Check::ok(NAME, "off; set BRAVE_API_KEY, TAVILY_API_KEY or SEARXNG_URL to have it")

@@ -60,8 +60,7 @@ fn search(typed: &mut Typed<'_>) -> SearchSettings {
     settings
 }
 
-const WEB_ADDRESS: &str =
-    "must be an http or https address such as https://search.example.org, without user and password";
+const WEB_ADDRESS: &str = "must be an http or https address such as https://search.example.org, without user and password";
 
 fn address(typed: &Value) -> Result<String, String> {
     let text = value::text(typed)?;
@@ -76,7 +75,9 @@ fn made_or_told<T>(
 ) -> Option<T> {
     let mut service = None;
     let told = made.map(|made| service = Some(made));
-    typed.get(key, |_| told.map_err(|_| "has characters that no key has; paste it again".to_owned()));
+    typed.get(key, |_| {
+        told.map_err(|_| "has characters that no key has; paste it again".to_owned())
+    });
     service
 }
 
@@ -87,7 +88,9 @@ fn choice(typed: &Value, ready: &[SearchChoice]) -> Result<SearchChoice, String>
         "tavily" => (SearchChoice::Tavily, &key::TAVILY_KEY),
         "searxng" => (SearchChoice::SearXng, &key::SEARXNG_URL),
         other => {
-            return Err(format!("'{other}' is no search service; write brave, tavily, searxng or off"));
+            return Err(format!(
+                "'{other}' is no search service; write brave, tavily, searxng or off"
+            ));
         }
     };
     match ready.contains(&choice) {

@@ -76,7 +76,10 @@ impl Endpoint {
     }
 
     /// Asks, and reads the answer as JSON.
-    pub(super) async fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<T, SearchError> {
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        request: Request,
+    ) -> Result<T, SearchError> {
         // A redirect could carry the key elsewhere.
         let request = request.with_redirects(Redirects::Show);
         let sent = self.client.send(request, Limits::new(MAX_BODY, TIME)).await;
