@@ -161,8 +161,17 @@ async fn the_catalogue_tells_what_there_is() {
         .collect();
     assert_eq!(
         names,
-        ["file_edit", "file_list", "file_read", "file_search", "file_write", "time"],
-        "no shell unless it is on"
+        [
+            "file_edit",
+            "file_list",
+            "file_read",
+            "file_search",
+            "file_write",
+            "system_info",
+            "time",
+            "web_fetch"
+        ],
+        "no shell, no requests and no containers unless they are on"
     );
     let models = server.get("/api/models").await.json();
     assert_eq!(
