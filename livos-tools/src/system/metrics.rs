@@ -25,7 +25,7 @@ pub struct SystemMetrics {
     /// How many processors it has.
     pub cpus: usize,
     /// How busy they are together, 0 to 100, over a fifth of a second.
-    pub cpu_percent: f32,
+    pub cpu_percent: f64,
     /// How many processes wanted a processor, on average.
     pub load: Option<Load>,
     /// Its memory.
@@ -91,7 +91,7 @@ pub struct Process {
     /// Its program, as the system names it.
     pub name: String,
     /// How busy it keeps processors: 100 is one of them.
-    pub cpu_percent: f32,
+    pub cpu_percent: f64,
     /// The memory it uses.
     pub memory: u64,
     /// How long it has been running.
@@ -191,8 +191,8 @@ impl Look {
     }
 }
 
-fn rounded(percent: f32) -> f32 {
-    (percent * 10.0).round() / 10.0
+fn rounded(percent: f32) -> f64 {
+    (f64::from(percent) * 10.0).round() / 10.0
 }
 
 fn disks(disks: &Disks) -> Vec<Disk> {

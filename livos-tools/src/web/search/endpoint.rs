@@ -135,5 +135,8 @@ pub(super) fn key_header(
 fn said(body: &[u8]) -> String {
     const MAX: usize = 300;
     let text = String::from_utf8_lossy(body.get(..body.len().min(MAX)).unwrap_or_default());
+    if text.trim_start().starts_with('<') {
+        return "it answers with a web page".to_owned();
+    }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
