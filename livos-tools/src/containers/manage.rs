@@ -35,7 +35,7 @@ pub struct ContainersManageArgs {
     operation: Operation,
     /// The name or id of the container.
     container: String,
-    /// For exec: the program and its arguments; for a shell line ["sh", "-c", "the line"].
+    /// For exec: the program and its arguments, such as `["sh", "-c", "the line"]`.
     command: Option<Vec<String>>,
     /// For exec: where in the container to run it. Default: as its image says.
     directory: Option<String>,

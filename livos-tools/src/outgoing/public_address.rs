@@ -48,24 +48,19 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     if let Some(ip) = ip.to_ipv4_mapped() {
         return is_public_v4(ip);
     }
-    let [a, b, c, d, e, f, y, z] = ip.segments();
-    let embedded = || {
-        let [y1, y2] = y.to_be_bytes();
-        let [z1, z2] = z.to_be_bytes();
-        Ipv4Addr::new(y1, y2, z1, z2)
-    };
     // Translated by NAT64 under the well-known prefix (RFC 6052); 64:ff9b:1::/48 is for local use.
-    if [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        return is_public_v4(embedded());
+    if let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = ip.segments() {
+        return is_public_v4(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
     }
+    let [first, second, ..] = ip.segments();
     // Global unicast is 2000::/3. Of that, 2001::/23 is for protocols (Teredo, benchmarks, ORCHID
     // among them), 2002::/16 is 6to4, 2001:db8::/32 and 3fff::/20 are for documentation.
-    let is_global = (a & 0xe000) == 0x2000;
-    let leads_elsewhere = (a == 0x2001 && b < 0x200)
-        || (a == 0x2001 && b == 0xdb8)
-        || a == 0x2002
-        || (a == 0x3fff && b < 0x1000);
-    is_global && !leads_elsewhere
+    match first {
+        0x2001 => second >= 0x200 && second != 0xdb8,
+        0x2002 => false,
+        0x3fff => second >= 0x1000,
+        _ => (first & 0xe000) == 0x2000,
+    }
 }
 
 #[cfg(test)]
@@ -151,7 +146,8 @@ mod tests {
         #[test]
         fn no_form_of_version_6_is_a_way_around(bits in any::<u32>()) {
             let v4 = Ipv4Addr::from_bits(bits);
-            let [hi, lo] = [(bits >> 16) as u16, bits as u16];
+            let [a, b, c, d] = bits.to_be_bytes();
+            let [hi, lo] = [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])];
             let mapped = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, hi, lo);
             let translated = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, hi, lo);
             prop_assert_eq!(is_public(mapped.into()), is_public(v4.into()));

@@ -196,7 +196,7 @@ fn refused(answer: &Answer) -> ToolError {
 
 fn nothing_to_read(answer: &Answer, declared: &Declared) -> ToolError {
     let Declared { media_type, .. } = declared;
-    let clean: String = media_type.chars().filter(|c| c.is_ascii_graphic()).take(100).collect();
+    let clean: String = media_type.chars().filter(char::is_ascii_graphic).take(100).collect();
     ToolError::model(format!(
         "{} is neither text, nor a PDF file, nor a picture that can be seen: it is {} ({} bytes read)",
         answer.url,

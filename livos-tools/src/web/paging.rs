@@ -1,5 +1,7 @@
 //! A part of a long text, and an honest word on what is not shown.
 
+use std::fmt::Write;
+
 /// A part of a text, counted in characters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
@@ -34,7 +36,7 @@ impl Part<'_> {
         }
         let mut remark = format!("[characters {start} to {end} of {total}");
         if end < total {
-            remark.push_str(&format!("; go on with start={end}"));
+            let _ = write!(remark, "; go on with start={end}");
         }
         if !is_whole {
             remark.push_str("; there was more than is read of one address, and it is lost");

@@ -4,6 +4,7 @@
 //! thread and memory; a program of its own can be held to limits and ended, which is what a server
 //! should choose.
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::io::Write;
 use std::path::PathBuf;
@@ -70,7 +71,10 @@ impl PdfProgram {
     /// The text of a file, page by page.
     pub(super) async fn read(&self, pdf: Bytes, readers: &Readers) -> Result<String, ToolError> {
         let Some((program, arguments)) = &self.program else {
-            return readers.read(TIME, move || text_of(&pdf)).await?.map_err(unreadable);
+            return readers
+                .read(TIME, move || text_of(&pdf))
+                .await?
+                .map_err(|problem| unreadable(&problem));
         };
         let mut command = Command::new(program);
         command.args(arguments).env_clear().kill_on_drop(true);
@@ -97,7 +101,7 @@ impl PdfProgram {
         };
         match status.code() {
             Some(0) => Ok(text),
-            Some(code) if code == i32::from(UNREADABLE) => Err(unreadable(problem)),
+            Some(code) if code == i32::from(UNREADABLE) => Err(unreadable(&problem)),
             _ => Err(ToolError::model(
                 "the PDF file needs more memory or time than it may take, or is damaged",
             )),
@@ -105,7 +109,7 @@ impl PdfProgram {
     }
 }
 
-fn unreadable(problem: String) -> ToolError {
+fn unreadable(problem: &str) -> ToolError {
     ToolError::model(format!("the PDF file cannot be read: {}", problem.trim()))
 }
 
@@ -167,7 +171,7 @@ pub(crate) fn text_of(pdf: &[u8]) -> Result<String, String> {
         let words = lines.join("\n");
         has_words |= !words.trim().is_empty();
         let rest = if read.is_err() { "\n[the rest of this page cannot be read]" } else { "" };
-        text.push_str(&format!("[page {number}]\n\n{}{rest}\n\n", words.trim()));
+        let _ = write!(text, "[page {number}]\n\n{}{rest}\n\n", words.trim());
         if text.len() > MAX_TEXT {
             break;
         }
@@ -199,17 +203,18 @@ mod tests {
         let mut places = Vec::new();
         for (at, object) in objects.iter().enumerate() {
             places.push(file.len());
-            file.push_str(&format!("{} 0 obj\n{object}\nendobj\n", at + 1));
+            let _ = write!(file, "{} 0 obj\n{object}\nendobj\n", at + 1);
         }
         let table = file.len();
-        file.push_str(&format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1));
+        let _ = write!(file, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
         for place in places {
-            file.push_str(&format!("{place:010} 00000 n \n"));
+            let _ = writeln!(file, "{place:010} 00000 n ");
         }
-        file.push_str(&format!(
+        let _ = write!(
+            file,
             "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n",
             objects.len() + 1
-        ));
+        );
         file.into_bytes()
     }
 

@@ -1,5 +1,10 @@
 //! The tools as a program that embeds them uses them.
-#![expect(clippy::unwrap_used, reason = "a test that fails shall say where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails shall say where"
+)]
 
 mod agent;
 mod containers;
