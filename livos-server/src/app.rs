@@ -9,10 +9,10 @@ use livos_core::EventFeed;
 use livos_core::Redactor;
 use livos_core::SqliteStore;
 use livos_core::Store;
+use livos_tools::outgoing::AddressGuard;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
-use crate::address_guard::AddressGuard;
 use crate::config::HttpSettings;
 use crate::config::WebAddress;
 use crate::disk::Disk;

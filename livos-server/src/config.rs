@@ -26,6 +26,11 @@ use livos_core::ModelName;
 use livos_core::ScheduleSettings;
 use livos_core::Secret;
 use livos_core::TakeOver;
+use livos_tools::containers::EngineSocket;
+use livos_tools::outgoing::AddressGuard;
+use livos_tools::web::Brave;
+use livos_tools::web::SearXng;
+use livos_tools::web::Tavily;
 
 pub use self::env::Environment;
 pub use self::flags::ServeFlags;
@@ -51,6 +56,8 @@ pub struct Config {
     pub(crate) schedules: ScheduleSettings,
     pub(crate) http: HttpSettings,
     pub(crate) approvals: ApprovalSettings,
+    pub(crate) web: WebSettings,
+    pub(crate) containers: ContainerSettings,
 }
 
 /// Where journals and sessions are kept.
@@ -115,6 +122,8 @@ pub(crate) struct AgentSettings {
     pub(crate) shell: ShellAccess,
     pub(crate) budget: Budget,
     pub(crate) max_concurrent_runs: usize,
+    /// How many tasks of one user go on at once.
+    pub(crate) tasks_per_user: u32,
     /// How soon after the death of this server others that share its store take over its runs.
     pub(crate) lease: Duration,
     /// What all runs together may cost in a day.
@@ -151,6 +160,95 @@ pub(crate) struct HttpSettings {
     pub(crate) callback_hosts: Vec<String>,
     /// Origins beside the server's own and the public URL's.
     pub(crate) allowed_origins: Vec<WebAddress>,
+}
+
+/// What the agent may do on the web.
+#[derive(Debug, Clone)]
+pub(crate) struct WebSettings {
+    pub(crate) fetch: Offered,
+    pub(crate) requests: Offered,
+    /// Hosts that may be called though they are not of the public internet.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Networks of the same kind.
+    pub(crate) allowed_networks: Vec<ipnet::IpNet>,
+    pub(crate) search: SearchSettings,
+}
+
+impl WebSettings {
+    /// What decides where the agent's requests may go.
+    pub(crate) fn guard(&self) -> AddressGuard {
+        AddressGuard::new("web.allowed_hosts")
+            .allow_hosts(&self.allowed_hosts)
+            .allow_networks(self.allowed_networks.iter().copied())
+    }
+}
+
+/// Whether the agent has a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offered {
+    Off,
+    On,
+}
+
+/// Who searches the web.
+#[derive(Debug, Clone)]
+pub(crate) struct SearchSettings {
+    /// What was asked for; without it the first service that is set up.
+    pub(crate) choice: Option<SearchChoice>,
+    pub(crate) brave: Option<Brave>,
+    pub(crate) brave_key: Option<Secret>,
+    pub(crate) brave_address: String,
+    pub(crate) tavily: Option<Tavily>,
+    pub(crate) tavily_key: Option<Secret>,
+    pub(crate) tavily_address: String,
+    pub(crate) searxng: Option<SearXng>,
+}
+
+/// A search service, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SearchChoice {
+    Off,
+    Brave,
+    Tavily,
+    SearXng,
+}
+
+impl SearchSettings {
+    /// The services that can be asked, in the order in which they are preferred.
+    pub(crate) fn ready(&self) -> Vec<SearchChoice> {
+        let services = [
+            (SearchChoice::Brave, self.brave.is_some()),
+            (SearchChoice::Tavily, self.tavily.is_some()),
+            (SearchChoice::SearXng, self.searxng.is_some()),
+        ];
+        services.into_iter().filter(|(_, is_ready)| *is_ready).map(|(service, _)| service).collect()
+    }
+
+    /// The service that is asked.
+    pub(crate) fn chosen(&self) -> SearchChoice {
+        let first = || self.ready().first().copied();
+        self.choice.or_else(first).unwrap_or(SearchChoice::Off)
+    }
+
+    /// The keys, which nobody may see.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Secret> {
+        self.brave_key.iter().chain(&self.tavily_key)
+    }
+}
+
+/// What the agent may do with the containers of this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct ContainerSettings {
+    pub(crate) access: ContainerAccess,
+    /// None for Docker's own.
+    pub(crate) socket: Option<EngineSocket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContainerAccess {
+    Off,
+    Read,
+    Manage,
 }
 
 impl Config {

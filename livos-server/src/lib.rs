@@ -22,13 +22,13 @@
 //! - `http`: connections, authentication, problems, event streams
 //! - `api`: the routes; `chat_completions`: those of OpenAI's API
 //! - `runs`: one run at a time in a session, watched by many
-//! - `callback`: replies posted to an address; `address_guard`: which addresses may be called
 //! - `secrets`: keys and tokens, sealed at rest
+//! - `callback`: replies posted to an address
+//! - `pdf_program`: this program as the reader of PDF files
 //! - `disk`: whether the store's disk can take more
 //! - `console`: the web pages inside the binary
 //! - `cli`: the `livos` command, a client like any other
 
-mod address_guard;
 mod api;
 mod app;
 mod callback;
@@ -43,6 +43,7 @@ mod home;
 mod http;
 mod metrics;
 mod openapi;
+mod pdf_program;
 mod runs;
 mod runtime;
 mod secrets;
@@ -60,6 +61,7 @@ pub use self::home::Home;
 pub use self::home::HomeError;
 pub use self::home::RunningServer;
 pub use self::home::api_key_path;
+pub use self::pdf_program::pdf_program;
 pub use self::runtime::Models;
 pub use self::runtime::Server;
 pub use self::runtime::ServerBuilder;

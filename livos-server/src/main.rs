@@ -6,5 +6,8 @@ use clap::Parser;
 use livos_server::ServeFlags;
 
 fn main() -> ExitCode {
-    livos_server::serve(ServeFlags::parse())
+    match livos_server::pdf_program() {
+        Some(code) => code,
+        None => livos_server::serve(ServeFlags::parse()),
+    }
 }

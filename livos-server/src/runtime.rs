@@ -30,11 +30,11 @@ use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::SystemClock;
+use livos_tools::outgoing::AddressGuard;
 use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::address_guard::AddressGuard;
 use crate::api;
 use crate::app::App;
 use crate::config::Config;
@@ -175,6 +175,7 @@ impl Server {
         redactor
             .learn_all(own.environment.secrets().iter().map(|(name, key)| (name.as_str(), key)));
         redactor.learn("LIVOS_API_KEY", key.secret());
+        redactor.learn_all(config.web.search.keys().map(|key| ("search key", key)));
         if let Some(password) = config.store.password() {
             redactor.learn("LIVOS_STORE", &password);
         }
@@ -201,7 +202,8 @@ impl Server {
             redactor,
             secrets: Arc::new(secrets),
             environment_names: own.environment.names(),
-            callback_guard: AddressGuard::new(config.http.callback_hosts.iter().cloned()),
+            callback_guard: AddressGuard::new("http.callback_hosts")
+                .allow_hosts(&config.http.callback_hosts),
             store,
             feed,
             sqlite,

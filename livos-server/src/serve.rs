@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::config::Environment;
 use crate::config::ServeFlags;
 use crate::http::Causes;
+use crate::pdf_program;
 use crate::runtime::Server;
 use crate::runtime::telemetry;
 
@@ -57,8 +58,8 @@ async fn run(
     // Before the port is open, so that a signal is never missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let server =
-        Server::builder(config).environment(environment)?.redactor(redactor).start().await?;
+    let server = Server::builder(config).environment(environment)?.redactor(redactor);
+    let server = server.pdf_program(pdf_program::own()).start().await?;
     announce(&server);
     tokio::select! {
         _ = interrupt.recv() => {}

@@ -1,5 +1,5 @@
-//! Files, shell, time and questions to people, for agents built on [`livos_core`].
-//! Files, shell, time and schedule tools for agents built on [`livos_core`].
+//! Files, shell, web, system, container, schedule and time tools, questions to people and other agents,
+//! for agents built on [`livos_core`].
 //!
 //! ```
 //! use livos_core::ToolRegistry;
@@ -24,6 +24,10 @@
 //! - module [`subagents`] has `sessions_create`, `sessions_list`, `sessions_send`, `sessions_history`,
 //!   `agent_create`, `agent_list`
 //! - module [`time`] has `time`
+//! - module [`web`] has `web_fetch`, `web_search`, `http_request` (feature `web`)
+//! - module [`system`] has `system_info`
+//! - module [`containers`] has `containers` and `containers_manage` (feature `containers`)
+//! - module [`outgoing`] is the HTTP client for addresses of other people's choice, and its guard
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
 //! File tools cannot leave the workspace, whatever links lie in it. A command run by the
@@ -35,14 +39,21 @@
 
 pub mod ask_user;
 mod blocking;
+#[cfg(feature = "containers")]
+pub mod containers;
 pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "web")]
+pub mod outgoing;
 pub mod schedules;
 pub mod shell;
 pub mod subagents;
+pub mod system;
 pub mod time;
+#[cfg(feature = "web")]
+pub mod web;
 mod workspace_root;
 
 pub use self::workspace_root::WorkspaceError;

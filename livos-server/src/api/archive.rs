@@ -126,6 +126,7 @@ pub(super) async fn import(call: Call) -> Answer {
     query.finish()?;
     let text = call.text_with_uploads(MEDIA_TYPE).await?;
     let mut imported = parse(&text)?;
+    imported.session.parent = None;
     imported.session.title = imported.session.title.map(|title| app.redactor.cleaned(title));
     for entry in &mut imported.entries {
         entry.kind = app.redactor.cleaned(entry.kind.clone());

@@ -109,8 +109,9 @@ pub(super) async fn list(call: Call) -> Answer {
     if text.as_ref().is_some_and(|text| text.len() > MAX_SEARCH) {
         query.fault("q", format!("may have {MAX_SEARCH} bytes at most"));
     }
+    let parent = query.value("parent", "the id of a session");
     query.finish()?;
-    let sessions = SessionQuery { text, after };
+    let sessions = SessionQuery { text, parent, after };
     let page = call.app.store.sessions(sessions, limit).await?;
     let last = page.items.last().map(|session| SessionCursor::from(session).to_string());
     let next_cursor = last.filter(|_| page.has_more);

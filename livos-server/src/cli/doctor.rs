@@ -1,6 +1,7 @@
 //! `livos doctor`: what is wrong with this installation, and how to mend it.
 
 mod store;
+mod surroundings;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -106,6 +107,7 @@ async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
     checks.push(key_file(&config));
     checks.push(secrets_key(config.home()));
     checks.push(disk(config.home()));
+    checks.extend(surroundings::checks(&config).await);
     if RunningServer::find(config.home()).is_some() {
         checks.extend(server(target, environment).await);
         return checks;

@@ -89,6 +89,23 @@ pub(crate) const ALLOWED_ORIGINS: Key =
 pub(crate) const CALLBACK_HOSTS: Key =
     Key { name: "http.callback_hosts", variable: "LIVOS_HTTP_CALLBACK_HOSTS" };
 
+pub(crate) const WEB_FETCH: Key = Key { name: "web.fetch", variable: "LIVOS_WEB_FETCH" };
+pub(crate) const WEB_REQUESTS: Key = Key { name: "web.requests", variable: "LIVOS_WEB_REQUESTS" };
+pub(crate) const WEB_HOSTS: Key =
+    Key { name: "web.allowed_hosts", variable: "LIVOS_WEB_ALLOWED_HOSTS" };
+pub(crate) const WEB_NETWORKS: Key =
+    Key { name: "web.allowed_networks", variable: "LIVOS_WEB_ALLOWED_NETWORKS" };
+pub(crate) const WEB_SEARCH: Key = Key { name: "web.search", variable: "LIVOS_WEB_SEARCH" };
+pub(crate) const BRAVE_KEY: Key = Key { name: "web.brave_api_key", variable: "BRAVE_API_KEY" };
+pub(crate) const BRAVE_URL: Key = Key { name: "web.brave_base_url", variable: "BRAVE_BASE_URL" };
+pub(crate) const TAVILY_KEY: Key = Key { name: "web.tavily_api_key", variable: "TAVILY_API_KEY" };
+pub(crate) const TAVILY_URL: Key = Key { name: "web.tavily_base_url", variable: "TAVILY_BASE_URL" };
+pub(crate) const SEARXNG_URL: Key = Key { name: "web.searxng_url", variable: "SEARXNG_URL" };
+
+pub(crate) const CONTAINER_ACCESS: Key =
+    Key { name: "containers.access", variable: "LIVOS_CONTAINERS_ACCESS" };
+pub(crate) const CONTAINER_SOCKET: Key = Key { name: "containers.socket", variable: "DOCKER_HOST" };
+
 /// Every setting, in the order the documentation lists them.
 pub(crate) const ALL: &[Key] = &[
     LISTEN,
@@ -130,6 +147,18 @@ pub(crate) const ALL: &[Key] = &[
     ALLOWED_HOSTS,
     ALLOWED_ORIGINS,
     CALLBACK_HOSTS,
+    WEB_FETCH,
+    WEB_REQUESTS,
+    WEB_HOSTS,
+    WEB_NETWORKS,
+    WEB_SEARCH,
+    BRAVE_KEY,
+    BRAVE_URL,
+    TAVILY_KEY,
+    TAVILY_URL,
+    SEARXNG_URL,
+    CONTAINER_ACCESS,
+    CONTAINER_SOCKET,
 ];
 
 /// What was typed in one place.

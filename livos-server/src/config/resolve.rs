@@ -1,5 +1,7 @@
 //! Layers to meaning: the first layer that has a value wins, and every problem is kept.
 
+mod web;
+
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -88,6 +90,8 @@ pub(super) fn config(
         schedules: schedules(&mut typed),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
+        web: web::settings(&mut typed),
+        containers: web::containers(&mut typed),
         home,
     };
     typed.refuse_open_door(&config);
@@ -135,6 +139,10 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             1..=10_000,
             DEFAULT_CONCURRENT_RUNS,
         ),
+        tasks_per_user: typed
+            .get(&key::TASKS_PER_USER, |typed| value::number(typed, 1..=1_000))
+            .and_then(|tasks| u32::try_from(tasks).ok())
+            .unwrap_or(DEFAULT_TASKS_PER_USER),
         lease: Duration::from_secs(typed.number(
             &key::LEASE_SECONDS,
             1..=MAX_LEASE.as_secs(),
@@ -189,15 +197,6 @@ fn schedules(typed: &mut Typed<'_>) -> ScheduleSettings {
 
 fn http(typed: &mut Typed<'_>) -> HttpSettings {
     let hosts = |typed: &Value| value::list(typed)?.iter().map(|host| value::host(host)).collect();
-    // Addresses too: those of version 6 are no host names.
-    let receivers = |typed: &Value| {
-        let is_address = |host: &str| host.parse::<std::net::IpAddr>().is_ok();
-        let host = |host: &String| match is_address(host) {
-            true => Ok(host.clone()),
-            false => value::host(host),
-        };
-        value::list(typed)?.iter().map(host).collect()
-    };
     let origins = |typed: &Value| {
         value::list(typed)?.iter().map(|origin| value::web_address(origin)).collect()
     };
@@ -213,7 +212,9 @@ fn http(typed: &mut Typed<'_>) -> HttpSettings {
         body_timeout: typed.seconds(&key::BODY_SECONDS, DEFAULT_BODY_SECONDS),
         shutdown_timeout: typed.seconds(&key::SHUTDOWN_SECONDS, DEFAULT_SHUTDOWN_SECONDS),
         allowed_hosts: typed.get(&key::ALLOWED_HOSTS, hosts).unwrap_or_default(),
-        callback_hosts: typed.get(&key::CALLBACK_HOSTS, receivers).unwrap_or_default(),
+        callback_hosts: typed
+            .get(&key::CALLBACK_HOSTS, value::hosts_or_addresses)
+            .unwrap_or_default(),
         allowed_origins: typed.get(&key::ALLOWED_ORIGINS, origins).unwrap_or_default(),
     }
 }

@@ -84,6 +84,7 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("agent.max_cost_micro_usd", "6"),
         ("agent.daily_limit_micro_usd", "9"),
         ("agent.max_concurrent_runs", "7"),
+        ("agent.tasks_per_user", "3"),
         ("agent.lease_seconds", "7"),
         ("compaction.threshold_tokens", "5000"),
         ("compaction.window_percent", "50"),
@@ -100,6 +101,18 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("http.allowed_hosts", "a.example"),
         ("http.allowed_origins", "https://b.example"),
         ("http.callback_hosts", "c.example"),
+        ("web.fetch", "off"),
+        ("web.requests", "on"),
+        ("web.allowed_hosts", "wiki.lan"),
+        ("web.allowed_networks", "10.0.0.0/8"),
+        ("web.search", "off"),
+        ("web.brave_api_key", "k3y"),
+        ("web.brave_base_url", "https://a.example"),
+        ("web.tavily_api_key", "k3y"),
+        ("web.tavily_base_url", "https://a.example"),
+        ("web.searxng_url", "http://127.0.0.1:8888"),
+        ("containers.access", "read"),
+        ("containers.socket", "unix:///run/podman/podman.sock"),
     ];
     assert_eq!(
         samples.map(|(name, _)| name).to_vec(),
@@ -170,4 +183,36 @@ fn web_addresses_know_their_parts() {
     }
     assert_eq!(host_of("[::1]:3200"), "[::1]");
     assert_eq!(host_of("[::1]"), "[::1]");
+}
+
+#[test]
+fn the_web_is_told_what_is_wrong_with_it() {
+    for (variable, value, problem) in [
+        ("LIVOS_WEB_ALLOWED_NETWORKS", "10.0.0.0/99", "'10.0.0.0/99' is no network"),
+        ("LIVOS_WEB_ALLOWED_HOSTS", "http://x", "is no host name"),
+        ("LIVOS_WEB_SEARCH", "brave", "needs web.brave_api_key (BRAVE_API_KEY)"),
+        ("LIVOS_WEB_SEARCH", "altavista", "write brave, tavily, searxng or off"),
+        ("BRAVE_API_KEY", "two\nlines", "has characters that no key has"),
+        ("SEARXNG_URL", "http://me:hunter2@x", "without user and password"),
+        ("LIVOS_CONTAINERS_ACCESS", "all", "must be off, read or manage"),
+    ] {
+        let error = load(&[(variable, value)], "").unwrap_err();
+        assert!(messages(&error)[0].contains(problem), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    let remote = ("DOCKER_HOST", "tcp://127.0.0.1:2375");
+    assert!(load(&[remote], "").is_ok(), "it may be there for others");
+    assert!(load(&[remote, ("LIVOS_CONTAINERS_ACCESS", "read")], "").is_err());
+}
+
+#[test]
+fn the_search_service_that_was_asked_for_is_asked() {
+    let keys = [("TAVILY_API_KEY", "t-k3y"), ("SEARXNG_URL", "http://127.0.0.1:8888")];
+    let search = |variables: &[(&str, &str)]| load(variables, "").unwrap().web.search;
+    assert_eq!(search(&[]).chosen(), SearchChoice::Off);
+    assert_eq!(search(&keys).chosen(), SearchChoice::Tavily);
+    let with = |choice| [keys[0], keys[1], ("LIVOS_WEB_SEARCH", choice)];
+    assert_eq!(search(&with("searxng")).chosen(), SearchChoice::SearXng);
+    assert_eq!(search(&with("off")).chosen(), SearchChoice::Off);
+    assert!(!format!("{:?}", load(&keys, "").unwrap()).contains("t-k3y"));
 }

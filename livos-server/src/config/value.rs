@@ -218,6 +218,15 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     }
 }
 
+/// A list of hosts. Addresses too: those of version 6 are no host names.
+pub(super) fn hosts_or_addresses(value: &Value) -> Result<Vec<String>, String> {
+    let read = |text: &String| match text.parse::<IpAddr>() {
+        Ok(_) => Ok(text.clone()),
+        Err(_) => host(text),
+    };
+    list(value)?.iter().map(read).collect()
+}
+
 pub(super) fn log_filter(value: &Value) -> Result<String, String> {
     let text = text(value)?;
     match tracing_subscriber::EnvFilter::try_new(&text) {

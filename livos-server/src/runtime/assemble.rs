@@ -1,5 +1,7 @@
 //! Providers, tools and the agent, after the port is open.
 
+mod surroundings;
+
 use std::sync::Arc;
 
 use livos_core::AgentLoop;
@@ -35,7 +37,7 @@ use crate::vitals::Vitals;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, redactor, .. } = own;
+    let Own { choice, tools, redactor, pdf, .. } = own;
     let schedules = schedules(&app, &config);
     let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
@@ -43,6 +45,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .with_per_user(config.agent.tasks_per_user);
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent, &schedules, &agents);
+    surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)

@@ -2,6 +2,7 @@
 
 use livos_core::Redactor;
 use livos_core::ToolRegistry;
+use livos_tools::web::PdfProgram;
 
 use super::Models;
 use super::Server;
@@ -21,6 +22,7 @@ pub struct ServerBuilder {
     tools: ToolRegistry,
     environment: Environment,
     redactor: Redactor,
+    pdf: PdfProgram,
 }
 
 /// What an embedder brings.
@@ -31,6 +33,8 @@ pub(super) struct Own {
     /// Where keys come from before the sealed secrets; empty if the embedder brought the models.
     pub(super) environment: Environment,
     pub(super) redactor: Redactor,
+    /// Who reads PDF files for the agent.
+    pub(super) pdf: PdfProgram,
 }
 
 impl ServerBuilder {
@@ -42,6 +46,7 @@ impl ServerBuilder {
             tools: ToolRegistry::new(),
             environment: Environment::default(),
             redactor: Redactor::new(),
+            pdf: PdfProgram::in_process(),
         }
     }
 
@@ -77,12 +82,19 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets this program read PDF files for the agent, which then can take no more than it may.
+    /// Without it they are read within this process.
+    pub fn pdf_program(mut self, pdf: PdfProgram) -> Self {
+        self.pdf = pdf;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, environment, redactor } = self;
-        Server::compose(config, Own { choice, tools, environment, redactor }).await
+        let Self { config, choice, tools, environment, redactor, pdf } = self;
+        Server::compose(config, Own { choice, tools, environment, redactor, pdf }).await
     }
 }

@@ -31,5 +31,6 @@ mod redis_server;
 mod schedules;
 mod sessions;
 mod small_disk;
+mod surroundings;
 mod test_server;
 mod two_servers;

@@ -1,12 +1,21 @@
 //! The tools as a program that embeds them uses them.
-#![expect(clippy::unwrap_used, reason = "a test that fails shall say where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails shall say where"
+)]
 
 mod agent;
+mod containers;
 mod files;
 mod harness;
+mod outgoing;
 mod processes;
 mod registry;
 mod schedules;
 mod shell;
 mod subagents;
+mod site;
 mod time;
+mod web;

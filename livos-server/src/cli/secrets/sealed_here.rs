@@ -40,7 +40,7 @@ impl SealedHere {
         }
         let home = Home::open(config.home()).map_err(|error| unusable(&error))?;
         let opened = open_store(&config.store).await;
-        let (store, _) = opened.map_err(|error| unusable(&error))?;
+        let store = opened.map_err(|error| unusable(&error))?.store;
         let secrets = SealedSecrets::new(
             store as Arc<dyn Settings>,
             config.home(),
