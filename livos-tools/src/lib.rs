@@ -33,6 +33,7 @@ pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod sandbox;
 pub mod shell;
 pub mod time;
 mod workspace_root;
