@@ -24,6 +24,7 @@ use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::Secret;
 use livos_core::TakeOver;
+use livos_tools::sandbox::SandboxSettings;
 
 pub use self::env::Environment;
 pub use self::flags::ServeFlags;
@@ -100,6 +101,9 @@ pub(crate) struct AgentSettings {
     pub(crate) system_prompt: String,
     pub(crate) workspace: PathBuf,
     pub(crate) shell: ShellAccess,
+    pub(crate) unconfined: Unconfined,
+    /// What commands may reach and use.
+    pub(crate) sandbox: SandboxSettings,
     pub(crate) budget: Budget,
     pub(crate) max_concurrent_runs: usize,
     /// What all runs together may cost in a day.
@@ -111,6 +115,17 @@ pub(crate) struct AgentSettings {
 pub(crate) enum ShellAccess {
     Off,
     On,
+}
+
+/// What becomes of shell commands where the sandbox cannot enforce all it promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unconfined {
+    /// There is no shell then.
+    Refuse,
+    /// Somebody decides about each of them.
+    Ask,
+    /// They run as if it could.
+    Allow,
 }
 
 /// The bounds of the listener, and who may call it from a browser.

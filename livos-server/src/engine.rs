@@ -16,6 +16,7 @@ use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_core::replay::Recording;
 use livos_core::replay::RecordingError;
+use livos_tools::shell::ShellSessions;
 
 use crate::runs::Runs;
 
@@ -29,6 +30,8 @@ pub(crate) struct Engine {
     pub(crate) tools: ToolRegistry,
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
+    /// What the shell started; none where there is no shell.
+    pub(crate) shell: Option<ShellSessions>,
 }
 
 /// Records runs for tests, without the secrets that this server knows.

@@ -62,3 +62,6 @@ pub use self::runtime::Server;
 pub use self::runtime::ServerBuilder;
 pub use self::runtime::StartError;
 pub use self::serve::serve;
+
+pub use livos_tools::sandbox::Launcher;
+pub use livos_tools::sandbox::enter_if_asked;

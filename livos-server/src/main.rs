@@ -6,5 +6,6 @@ use clap::Parser;
 use livos_server::ServeFlags;
 
 fn main() -> ExitCode {
-    livos_server::serve(ServeFlags::parse())
+    let launcher = livos_server::enter_if_asked();
+    livos_server::serve(ServeFlags::parse(), launcher)
 }

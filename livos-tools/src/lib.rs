@@ -36,6 +36,7 @@ pub mod fuzzing;
 pub mod sandbox;
 pub mod shell;
 pub mod time;
+pub mod todo;
 mod workspace_root;
 
 pub use self::workspace_root::WorkspaceError;

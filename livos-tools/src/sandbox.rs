@@ -198,9 +198,17 @@ pub struct SandboxSettings {
     pub limits: Limits,
     readable: Vec<PathBuf>,
     hidden: Vec<PathBuf>,
+    left_out: Vec<Layer>,
 }
 
 impl SandboxSettings {
+    /// Does without a layer that this machine has, where it gets in the way. It counts as
+    /// missing then, and what only it enforces as a gap.
+    pub fn without(mut self, layer: Layer) -> Self {
+        self.left_out.push(layer);
+        self
+    }
+
     /// Grants or denies the network.
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = network;

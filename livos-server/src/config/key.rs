@@ -24,6 +24,7 @@ pub(crate) const SYSTEM_PROMPT: Key =
 pub(crate) const WORKSPACE: Key =
     Key { name: "agent.workspace", variable: "LIVOS_AGENT_WORKSPACE" };
 pub(crate) const SHELL: Key = Key { name: "agent.shell", variable: "LIVOS_AGENT_SHELL" };
+pub(crate) const SANDBOX: Key = Key { name: "agent.sandbox", variable: "LIVOS_AGENT_SANDBOX" };
 pub(crate) const MAX_TURNS: Key =
     Key { name: "agent.max_turns", variable: "LIVOS_AGENT_MAX_TURNS" };
 pub(crate) const MAX_TOKENS: Key =
@@ -36,6 +37,15 @@ pub(crate) const DAILY_LIMIT: Key =
     Key { name: "agent.daily_limit_micro_usd", variable: "LIVOS_AGENT_DAILY_LIMIT_MICRO_USD" };
 pub(crate) const MAX_CONCURRENT_RUNS: Key =
     Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
+
+pub(crate) const SANDBOX_NETWORK: Key =
+    Key { name: "sandbox.network", variable: "LIVOS_SANDBOX_NETWORK" };
+pub(crate) const SANDBOX_READABLE: Key =
+    Key { name: "sandbox.readable", variable: "LIVOS_SANDBOX_READABLE" };
+pub(crate) const SANDBOX_MEMORY: Key =
+    Key { name: "sandbox.memory_mib", variable: "LIVOS_SANDBOX_MEMORY_MIB" };
+pub(crate) const SANDBOX_PROCESSES: Key =
+    Key { name: "sandbox.processes", variable: "LIVOS_SANDBOX_PROCESSES" };
 
 pub(crate) const COMPACTION_THRESHOLD: Key =
     Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
@@ -81,12 +91,17 @@ pub(crate) const ALL: &[Key] = &[
     SYSTEM_PROMPT,
     WORKSPACE,
     SHELL,
+    SANDBOX,
     MAX_TURNS,
     MAX_TOKENS,
     MAX_SECONDS,
     MAX_COST,
     DAILY_LIMIT,
     MAX_CONCURRENT_RUNS,
+    SANDBOX_NETWORK,
+    SANDBOX_READABLE,
+    SANDBOX_MEMORY,
+    SANDBOX_PROCESSES,
     COMPACTION_THRESHOLD,
     COMPACTION_WINDOW,
     COMPACTION_KEEP,

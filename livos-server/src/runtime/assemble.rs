@@ -10,6 +10,9 @@ use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
 use livos_tools::WorkspaceRoot;
+use livos_tools::sandbox::Launcher;
+use livos_tools::sandbox::Sandbox;
+use livos_tools::shell::ShellSessions;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
@@ -20,6 +23,7 @@ use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
 use crate::config::Config;
 use crate::config::ShellAccess;
+use crate::config::Unconfined;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
@@ -28,10 +32,10 @@ use crate::runs::RunsParts;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, lease, secrets } = own;
+    let Own { choice, tools, lease, secrets, launcher } = own;
     let providers = providers(choice, config.model).await;
-    add_own_tools(&tools, &config.agent);
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
+    let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)
@@ -57,7 +61,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });
-    if app.engine.set(Engine { runs, tools, providers, recorder }).is_err() {
+    if app.engine.set(Engine { runs, tools, providers, recorder, shell }).is_err() {
         tracing::error!("the engine was made twice");
     }
 }
@@ -77,22 +81,75 @@ fn default_model(manager: &ProviderManager) -> ModelName {
         .map_or_else(|| ModelName::from(TIER), ModelName::from)
 }
 
-/// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
-fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings) {
+/// The tools that need nothing but this machine and the journal. A tool that cannot be had is
+/// left out, visibly. Gives back what the shell started, to be ended with the server.
+async fn add_own_tools(
+    tools: &ToolRegistry,
+    settings: &AgentSettings,
+    launcher: Option<Launcher>,
+    journal: Arc<dyn Journal>,
+) -> Option<ShellSessions> {
+    let todo = livos_tools::todo::register(tools, journal);
     let root = match WorkspaceRoot::create(&settings.workspace) {
         Ok(root) => root,
         Err(error) => {
             tracing::error!(%error, "the workspace cannot be used; there are no file tools");
-            return;
+            return None;
         }
     };
-    let shell = match settings.shell {
-        ShellAccess::Off => Ok(()),
-        ShellAccess::On => livos_tools::shell::register(tools, &root, ShellSettings::default()),
-    };
-    let registered =
-        [livos_tools::files::register(tools, &root), livos_tools::time::register(tools), shell];
+    let mut registered =
+        vec![todo, livos_tools::files::register(tools, &root), livos_tools::time::register(tools)];
+    let mut sessions = None;
+    if let Some(shell) = shell_settings(settings, launcher).await {
+        match livos_tools::shell::register(tools, &root, shell) {
+            Ok(started) => sessions = Some(started),
+            Err(error) => registered.push(Err(error)),
+        }
+    }
     for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
+    }
+    sessions
+}
+
+/// How commands are run, if they are.
+async fn shell_settings(
+    settings: &AgentSettings,
+    launcher: Option<Launcher>,
+) -> Option<ShellSettings> {
+    if settings.shell == ShellAccess::Off {
+        return None;
+    }
+    let sandbox = match launcher {
+        None => Err("this program does not start itself as a launcher".to_owned()),
+        Some(launcher) => {
+            let sandbox = Sandbox::detect(launcher, settings.sandbox.clone()).await;
+            sandbox.map_err(|error| error.to_string())
+        }
+    };
+    let (shell, lacks) = match sandbox {
+        Ok(sandbox) if sandbox.confinement().is_whole() => {
+            tracing::info!(sandbox = %sandbox.confinement(), "shell commands are confined");
+            return Some(ShellSettings::default().with_sandbox(sandbox));
+        }
+        Ok(sandbox) => {
+            let lacks = sandbox.confinement().gaps().join("; ");
+            (ShellSettings::default().with_sandbox(sandbox), lacks)
+        }
+        Err(reason) => (ShellSettings::default(), reason),
+    };
+    match settings.unconfined {
+        Unconfined::Refuse => {
+            tracing::error!(
+                %lacks,
+                "there is no shell: commands cannot be confined here; see `livos doctor`, or set \
+                 agent.sandbox to ask or allow"
+            );
+            None
+        }
+        Unconfined::Ask | Unconfined::Allow => {
+            tracing::warn!(%lacks, "shell commands are not fully confined");
+            Some(shell)
+        }
     }
 }

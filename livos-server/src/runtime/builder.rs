@@ -5,6 +5,7 @@ use std::time::Duration;
 use livos_core::DEFAULT_LEASE;
 use livos_core::Secret;
 use livos_core::ToolRegistry;
+use livos_tools::sandbox::Launcher;
 
 use super::Models;
 use super::Server;
@@ -24,6 +25,7 @@ pub struct ServerBuilder {
     tools: ToolRegistry,
     lease: Duration,
     secrets: Vec<Secret>,
+    launcher: Option<Launcher>,
 }
 
 /// What an embedder brings.
@@ -34,13 +36,15 @@ pub(super) struct Own {
     pub(super) lease: Duration,
     /// What recordings must not hold.
     pub(super) secrets: Vec<Secret>,
+    /// Confines shell commands.
+    pub(super) launcher: Option<Launcher>,
 }
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
         let choice = Choice::Local { ollama_host: String::new() };
         let (tools, secrets) = (ToolRegistry::new(), Vec::new());
-        Self { config, choice, tools, lease: DEFAULT_LEASE, secrets }
+        Self { config, choice, tools, lease: DEFAULT_LEASE, secrets, launcher: None }
     }
 
     /// Asks these models, whatever the environment says.
@@ -56,7 +60,15 @@ impl ServerBuilder {
     pub fn environment(mut self, environment: &Environment) -> Result<Self, StartError> {
         self.choice = models::configured(environment, self.config.model.as_ref())?;
         self.secrets = environment.secrets();
+        self.launcher = environment.launcher().cloned().or(self.launcher);
         Ok(self)
+    }
+
+    /// Confines shell commands by this launcher, which the program got in the first line of its
+    /// `main`. Without one they cannot be confined, and are handled as `agent.sandbox` says.
+    pub fn launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = Some(launcher);
+        self
     }
 
     /// Lends the agents these tools beside the server's own.
@@ -81,7 +93,7 @@ impl ServerBuilder {
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, lease, secrets } = self;
-        Server::compose(config, Own { choice, tools, lease, secrets }).await
+        let Self { config, choice, tools, lease, secrets, launcher } = self;
+        Server::compose(config, Own { choice, tools, lease, secrets, launcher }).await
     }
 }

@@ -43,20 +43,20 @@ pub(crate) struct ConfinedCommand {
     /// Where to leave the directory it ended in.
     pub(crate) directory_note: Option<PathBuf>,
     /// For temporary files, where the sandbox has no place of its own.
-    pub(crate) temporary: PathBuf,
+    pub(crate) temporary: Option<PathBuf>,
     pub(crate) output: PipeWriter,
 }
 
 impl Sandbox {
     /// Where a command finds room for temporary files.
-    pub(crate) fn temporary_directory(&self, otherwise: PathBuf) -> PathBuf {
-        if self.has_own_files() { PathBuf::from("/tmp") } else { otherwise }
+    pub(crate) fn temporary_directory(&self, otherwise: Option<PathBuf>) -> Option<PathBuf> {
+        if self.has_own_files() { Some(PathBuf::from("/tmp")) } else { otherwise }
     }
 
     /// Starts a command. It runs when this returns.
     pub(crate) async fn start(&self, command: ConfinedCommand) -> Result<Confined, SandboxError> {
         let settings = self.settings();
-        let temporary = (!self.has_own_files()).then_some(command.temporary);
+        let temporary = command.temporary.filter(|_| !self.has_own_files());
         let plan = Plan {
             workspace: command.workspace,
             readable: settings.readable.clone(),
@@ -101,7 +101,7 @@ impl Start<'_> {
             program: program.to_string_lossy().into_owned(),
         };
         // One that does not read says why on the other way.
-        let sent = tokio::time::timeout(TIME_TO_START, confined.socket.write_all(&plan)).await;
+        let _ = tokio::time::timeout(TIME_TO_START, confined.socket.write_all(&plan)).await;
         let answer = tokio::time::timeout(TIME_TO_START, confined.next_message()).await;
         match answer {
             Ok(Ok(Some(Message::Ready { notes }))) => Ok((confined, notes)),
@@ -109,11 +109,8 @@ impl Start<'_> {
                 Err(SandboxError::Wall { step, error })
             }
             Ok(Ok(Some(Message::NotRun { error }))) => Err(SandboxError::NotRun { error }),
-            Ok(Ok(_)) | Err(_) => Err(not_a_launcher()),
-            Ok(Err(error)) => match sent {
-                Ok(Err(_)) => Err(not_a_launcher()),
-                _ => Err(SandboxError::Start(error)),
-            },
+            // It ended, or said something else, or nothing.
+            Ok(_) | Err(_) => Err(not_a_launcher()),
         }
     }
 

@@ -12,6 +12,20 @@ pub struct Confinement {
     notes: Vec<String>,
 }
 
+/// Who commands run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum User {
+    /// Limits that the kernel keeps for each user do not bind it.
+    Root,
+    Ordinary,
+}
+
+impl User {
+    pub(super) fn of_this_process() -> Self {
+        if nix::unistd::geteuid().is_root() { Self::Root } else { Self::Ordinary }
+    }
+}
+
 /// Whether a layer is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayerState {
@@ -26,9 +40,10 @@ impl Confinement {
         layers: Vec<(Layer, LayerState)>,
         notes: Vec<String>,
         settings: &SandboxSettings,
+        user: User,
     ) -> Self {
         let mut confinement = Self { layers, gaps: Vec::new(), notes };
-        confinement.gaps = confinement.find_gaps(settings);
+        confinement.gaps = confinement.find_gaps(settings, user);
         confinement
     }
 
@@ -61,7 +76,7 @@ impl Confinement {
         Layer::ALL.into_iter().filter(|layer| self.has(*layer)).collect()
     }
 
-    fn find_gaps(&self, settings: &SandboxSettings) -> Vec<String> {
+    fn find_gaps(&self, settings: &SandboxSettings, user: User) -> Vec<String> {
         let namespaces = self.has(Layer::Namespaces);
         let landlock = self.has(Layer::Landlock);
         let calls = self.has(Layer::SystemCalls);
@@ -86,6 +101,15 @@ impl Confinement {
         lacks(
             !namespaces && (!landlock || old_landlock("signals")),
             "other processes of the same user can be signalled",
+        );
+        lacks(
+            !namespaces && user == User::Root,
+            "commands run as root with its capabilities, and the number of their processes is \
+             only watched",
+        );
+        lacks(
+            !namespaces && landlock,
+            "modes, owners and times of the user's files outside the workspace can be changed",
         );
         if !namespaces {
             let mut granted = settings.readable.iter();
@@ -123,19 +147,19 @@ mod tests {
         };
         let layers = Layer::ALL.map(|layer| (layer, state(layer))).to_vec();
         let notes = notes.iter().map(ToString::to_string).collect();
-        Confinement::new(layers, notes, &SandboxSettings::default())
+        Confinement::new(layers, notes, &SandboxSettings::default(), User::Ordinary)
     }
 
     #[test]
     fn what_nothing_enforces_is_a_gap() {
         assert!(with(&Layer::ALL, &[]).is_whole());
-        assert!(with(&[Layer::Landlock, Layer::SystemCalls], &[]).is_whole());
         let gaps = |enforced: &[Layer], notes: &[&str]| with(enforced, notes).gaps().len();
         assert_eq!(gaps(&[], &[]), 5);
         assert_eq!(gaps(&[Layer::Namespaces], &[]), 1);
-        assert_eq!(gaps(&[Layer::Landlock], &[]), 3);
+        assert_eq!(gaps(&[Layer::Landlock], &[]), 4);
+        assert_eq!(gaps(&[Layer::Landlock, Layer::SystemCalls], &[]), 1);
         let old = ["Landlock ABI 2: files outside can be truncated", "Landlock ABI 2: signals"];
-        assert_eq!(gaps(&[Layer::Landlock, Layer::SystemCalls], &old), 2);
+        assert_eq!(gaps(&[Layer::Landlock, Layer::SystemCalls], &old), 3);
         assert_eq!(gaps(&Layer::ALL, &old), 0, "namespaces cover for it");
     }
 

@@ -10,6 +10,7 @@ use super::LayerState;
 use super::SandboxError;
 use super::SandboxSettings;
 use super::confined::Start;
+use super::confinement::User;
 use super::plan::Plan;
 
 /// Tries each layer by itself, and those that hold together.
@@ -20,11 +21,15 @@ pub(super) async fn detect(
     if !cfg!(target_os = "linux") {
         let missing = || LayerState::Missing("only Linux has it".to_owned());
         let layers = Layer::ALL.map(|layer| (layer, missing())).to_vec();
-        return Ok(Confinement::new(layers, Vec::new(), settings));
+        return Ok(Confinement::new(layers, Vec::new(), settings, User::of_this_process()));
     }
     let mut states = Vec::new();
     let mut notes = Vec::new();
     for layer in Layer::ALL {
+        if settings.left_out.contains(&layer) {
+            states.push((layer, LayerState::Missing("turned off".to_owned())));
+            continue;
+        }
         let state = match attempt(launcher, settings, vec![layer]).await {
             Ok(more) => {
                 notes.extend(more);
@@ -37,7 +42,7 @@ pub(super) async fn detect(
         };
         states.push((layer, state));
     }
-    let confinement = Confinement::new(states, notes, settings);
+    let confinement = Confinement::new(states, notes, settings, User::of_this_process());
     attempt(launcher, settings, confinement.enforced()).await?;
     Ok(confinement)
 }

@@ -44,7 +44,7 @@ impl CommandLine {
 
     /// The same, leaving word in the file that `variable` names of the directory it ends in.
     pub(super) fn leaving_note(self, variable: &str) -> Self {
-        let note = format!("trap 'pwd -P >|\"${variable}\" 2>/dev/null' EXIT; ");
+        let note = format!("trap '{{ pwd -P >|\"${variable}\"; }} 2>/dev/null' EXIT; ");
         // On the same line, so that the line numbers of errors stay right.
         let arguments = self
             .arguments

@@ -198,14 +198,16 @@ fn confined_command(
     sandbox: &Sandbox,
     output: std::io::PipeWriter,
 ) -> std::io::Result<ConfinedCommand> {
-    let own = launch.root.temporary_directory().map_err(std::io::Error::other)?;
+    // Where the workspace lets us make none the command does without.
+    let own = launch.root.temporary_directory().ok();
     let temporary = sandbox.temporary_directory(own.clone());
     let mut environment = launch.variables;
-    environment.insert("TMPDIR".into(), temporary.clone().into());
-    let directory_note = match launch.follows_directory {
-        FollowsDirectory::Yes => Some(Family::note_in(&temporary, &Family::new_mark())),
-        FollowsDirectory::No => None,
-    };
+    if let Some(temporary) = &temporary {
+        environment.insert("TMPDIR".into(), temporary.into());
+    }
+    let directory_note = temporary
+        .filter(|_| launch.follows_directory == FollowsDirectory::Yes)
+        .map(|temporary| Family::note_in(&temporary, &Family::new_mark()));
     if let Some(note) = &directory_note {
         environment.insert(Process::NOTE.into(), note.into());
     }
@@ -257,12 +259,11 @@ impl Free {
     fn start(launch: Launch<'_>, output: std::io::PipeWriter) -> std::io::Result<Self> {
         let mark = Family::new_mark();
         let note = match launch.follows_directory {
-            FollowsDirectory::Yes => {
-                let place = launch.root.temporary_directory().map_err(std::io::Error::other)?;
-                Some(Family::note_in(&place, &mark))
-            }
+            // Where the workspace lets us make no place for it, the session stays where it is.
+            FollowsDirectory::Yes => launch.root.temporary_directory().ok(),
             FollowsDirectory::No => None,
-        };
+        }
+        .map(|place| Family::note_in(&place, &mark));
         let mut command = Command::new(&launch.line.program);
         command
             .args(&launch.line.arguments)

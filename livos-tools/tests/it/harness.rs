@@ -34,9 +34,11 @@ impl Clock for StoppedClock {
 }
 
 pub(crate) struct Workspace {
-    directory: TempDir,
+    /// Removed with the workspace, if it is its own.
+    _directory: Option<TempDir>,
     pub(crate) root: WorkspaceRoot,
     pub(crate) cancel: CancelSignal,
+    session: SessionId,
     progress: Arc<Mutex<Vec<String>>>,
 }
 
@@ -44,11 +46,23 @@ impl Workspace {
     pub(crate) fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let root = WorkspaceRoot::open(directory.path()).unwrap();
-        Self { directory, root, cancel: CancelSignal::new(), progress: Arc::default() }
+        Self { _directory: Some(directory), ..Self::at(root) }
+    }
+
+    /// One that somebody else removes.
+    pub(crate) fn at(root: WorkspaceRoot) -> Self {
+        let session = SessionId::generate();
+        let cancel = CancelSignal::new();
+        Self { _directory: None, root, cancel, session, progress: Arc::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
+        self.root.path()
+    }
+
+    /// The session of all calls.
+    pub(crate) fn session(&self) -> SessionId {
+        self.session
     }
 
     pub(crate) fn put(&self, path: &str, content: impl AsRef<[u8]>) {
@@ -69,7 +83,7 @@ impl Workspace {
         let now = StoppedClock.now();
         let parts = ToolContextParts {
             run_id: RunId::generate(),
-            session_id: SessionId::generate(),
+            session_id: self.session,
             origin: Origin::default(),
             workspace: workspace.map(Arc::from),
             budget: BudgetMeter::new(Budget::default(), now),

@@ -45,7 +45,9 @@ enum Piece<'a> {
 pub(super) fn enter(grants: &[Grant], hidden: &[PathBuf], scratch_bytes: u64) -> Result<(), Failure> {
     let links = links_at_the_top();
     let pieces = in_order(grants, hidden);
-    take_the_stage().map_err(Failure::of("set the stage for the file system"))?;
+    take_the_stage()
+        .and_then(|()| make_scratch(scratch_bytes))
+        .map_err(Failure::of("set the stage for the file system"))?;
     for (path, pieces) in &pieces {
         for piece in pieces {
             place(path, piece).map_err(|error| Failure {
@@ -54,11 +56,9 @@ pub(super) fn enter(grants: &[Grant], hidden: &[PathBuf], scratch_bytes: u64) ->
             })?;
         }
     }
-    furnish(&links, scratch_bytes).map_err(Failure::of("furnish the file system"))?;
-    for path in [NEW, "/new/dev"] {
-        remount(Path::new(path), MsFlags::MS_RDONLY | MsFlags::MS_NOSUID)
-            .map_err(Failure::of("make the file system read-only"))?;
-    }
+    furnish(&links).map_err(Failure::of("furnish the file system"))?;
+    remount(Path::new(NEW), MsFlags::MS_RDONLY | MsFlags::MS_NOSUID)
+        .map_err(Failure::of("make the file system read-only"))?;
     move_in().map_err(Failure::of("move into the file system"))
 }
 
@@ -117,6 +117,15 @@ fn take_the_stage() -> io::Result<()> {
     tmpfs(Path::new(NEW), "mode=755,size=1m")
 }
 
+/// Room for temporary files. Before all else, so that a workspace may lie beneath it.
+fn make_scratch(bytes: u64) -> io::Result<()> {
+    for path in ["/new/tmp", "/new/dev/shm"] {
+        fs::create_dir_all(path)?;
+        tmpfs(Path::new(path), &format!("mode=1777,size={bytes}"))?;
+    }
+    Ok(())
+}
+
 fn place(path: &Path, piece: &Piece<'_>) -> io::Result<()> {
     let target = beneath(NEW, path);
     match piece {
@@ -170,7 +179,7 @@ fn make_room(source: &Path, target: &Path) -> io::Result<()> {
 }
 
 /// What every command finds: its processes, a few devices, room for temporary files.
-fn furnish(links: &[(PathBuf, PathBuf)], scratch_bytes: u64) -> io::Result<()> {
+fn furnish(links: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     for (link, target) in links {
         let place = beneath(NEW, link);
         if fs::symlink_metadata(&place).is_err() {
@@ -185,16 +194,6 @@ fn furnish(links: &[(PathBuf, PathBuf)], scratch_bytes: u64) -> io::Result<()> {
     ] {
         symlink(target, link)?;
     }
-    for path in ["/new/tmp", "/new/dev/shm"] {
-        if !Path::new(path).exists() {
-            fs::create_dir_all(path)?;
-        }
-    }
-    // A workspace beneath /tmp stays where it is; the rest of /tmp is as small as the tree.
-    if fs::read_dir("/new/tmp")?.next().is_none() {
-        tmpfs(Path::new("/new/tmp"), &format!("mode=1777,size={scratch_bytes}"))?;
-    }
-    tmpfs(Path::new("/new/dev/shm"), &format!("mode=1777,size={scratch_bytes}"))?;
     fs::create_dir_all("/new/var")?;
     symlink("/tmp", "/new/var/tmp").or_else(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Ok(()),

@@ -89,7 +89,11 @@ fn put_up_walls(plan: &Plan) -> Result<Vec<String>, Failure> {
         directory.enter_again()?;
         scratch.extend(["/tmp", "/dev/shm"].map(Path::new));
     }
-    resource_limits::set(&plan.limits)?;
+    let others = match plan.enforces(Layer::Namespaces) {
+        true => 0,
+        false => process_table::threads_of(Uid::effective()),
+    };
+    resource_limits::set(&plan.limits, others)?;
     if plan.enforces(Layer::Namespaces) {
         namespaces::become_ordinary(outside)?;
     }

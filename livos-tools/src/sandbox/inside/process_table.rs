@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use nix::unistd::Pid;
+use nix::unistd::Uid;
 
 /// All processes that can be seen.
 pub(super) fn all() -> Vec<Pid> {
@@ -11,6 +12,19 @@ pub(super) fn all() -> Vec<Pid> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .map(Pid::from_raw)
         .collect()
+}
+
+/// How many threads a user has, which is what the kernel counts.
+pub(super) fn threads_of(user: Uid) -> u64 {
+    let threads = |process: Pid| {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        (field("Uid:")? == u64::from(user.as_raw())).then(|| field("Threads:"))?
+    };
+    all().into_iter().filter_map(threads).sum()
 }
 
 /// Everything a process started, and what that started, without the dead.

@@ -26,6 +26,9 @@ pub(super) fn supervise(view: View) -> Result<i32, Failure> {
     // so none of them gets away.
     nix::sys::prctl::set_child_subreaper(true).map_err(Failure::of("become the reaper"))?;
     namespaces::enter(view)?;
+    // Opened now: when the keeper has moved into its own file system, so have we.
+    let nothing =
+        std::fs::File::open("/dev/null").map_err(Failure::of("let go of the socket"))?;
     let mut keeper = Command::new("/proc/self/exe")
         .arg0("livos-sandbox-keeper")
         .args([MARKER, Role::Keeper.as_str()])
@@ -33,15 +36,10 @@ pub(super) fn supervise(view: View) -> Result<i32, Failure> {
         .spawn()
         .map_err(Failure::of("start the keeper"))?;
     // The keeper has the socket; were it ours too, its end would not be seen.
-    close_socket().map_err(Failure::of("let go of the socket"))?;
+    nix::unistd::dup2_stdin(&nothing).map_err(Failure::of("let go of the socket"))?;
     let ended = keeper.wait().map_err(Failure::of("wait for the keeper"))?;
     end_orphans();
     Ok(ended.code().unwrap_or(exit_code::FAILED))
-}
-
-fn close_socket() -> std::io::Result<()> {
-    let nothing = std::fs::File::open("/dev/null")?;
-    nix::unistd::dup2_stdin(&nothing).map_err(std::io::Error::from)
 }
 
 /// Kills what is left until nothing is. In a namespace there is nothing by now.
