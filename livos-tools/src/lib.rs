@@ -1,4 +1,4 @@
-//! Files, shell and time tools for agents built on [`livos_core`].
+//! Files, shell, task list and time tools for agents built on [`livos_core`].
 //!
 //! ```
 //! use livos_core::ToolRegistry;
@@ -17,13 +17,13 @@
 //! ```
 //!
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
-//! - module [`shell`] has `shell`
-//! - module [`time`] has `time`
+//! - module [`shell`] has `shell`, `shell_output`, `shell_kill`; [`sandbox`] keeps commands in
+//! - module [`todo`] has `todo`, [`time`] has `time`
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
-//! File tools cannot leave the workspace, whatever links lie in it. A command run by the
-//! shell can: it gets a clean environment and leaves no process behind, but it is not
-//! confined by the kernel. Unix only; the strongest confinement needs Linux 5.6.
+//! File tools cannot leave the workspace, whatever links lie in it, and commands of the shell
+//! cannot where they are given a sandbox. Unix only; the sandbox is Linux only, and the
+//! strongest confinement of files needs Linux 5.6.
 //!
 //! The feature `fuzzing` opens entry points for fuzzers and is no part of the contract.
 #![expect(clippy::unnecessary_literal_bound, reason = "the signatures are the trait's")]

@@ -126,8 +126,11 @@ impl ShellSettings {
     }
 
     /// What a model is told of what is not enforced.
-    fn gaps(&self) -> &[String] {
-        self.sandbox.as_ref().map_or(&[], |sandbox| sandbox.confinement().gaps())
+    fn gaps(&self) -> Vec<&str> {
+        match &self.sandbox {
+            None => vec!["there is no sandbox"],
+            Some(sandbox) => sandbox.confinement().gaps().iter().map(String::as_str).collect(),
+        }
     }
 }
 
@@ -184,7 +187,11 @@ impl Shell {
     }
 
     /// The directory of this call, and whether the session goes on where it ends.
-    async fn place(&self, asked: Option<String>, context: &ToolContext) -> Result<Place, ToolError> {
+    async fn place(
+        &self,
+        asked: Option<String>,
+        context: &ToolContext,
+    ) -> Result<Place, ToolError> {
         let remembered = self.sessions.directory_of(context.session_id());
         run_in_workspace(&self.root, context, move |root, _| {
             if let Some(asked) = asked {
@@ -222,7 +229,9 @@ impl Shell {
                 self.sessions.set_directory(session, path.clone());
                 Some(format!("now in {path}"))
             }
-            None => Some("it ended outside the workspace; the next one runs where this one did".to_owned()),
+            None => Some(
+                "it ended outside the workspace; the next one runs where this one did".to_owned(),
+            ),
         }
     }
 }
@@ -274,7 +283,7 @@ impl Tool for Shell {
         let spill = SpillPlace::new(place.root.clone(), context, self.settings.kept_output);
         if let Some(slot) = slot {
             let gaps = self.settings.gaps();
-            return Ok(slot.run(process, spill, shown, started + time, gaps).await);
+            return Ok(slot.run(process, spill, shown, started + time, &gaps).await);
         }
         let mut capture = Capture::new(spill);
         let mut printed = Printed { capture: &mut capture, progress: Progress::new(context) };
@@ -282,7 +291,7 @@ impl Tool for Shell {
         let ending = ending::follow(&mut process, &mut printed, stop, started + time).await;
         let captured = capture.finish().await;
         let moved = self.remember(&ending, &place, context);
-        let remarks = Remarks::new(place.remark.into_iter().chain(moved), self.settings.gaps());
+        let remarks = Remarks::new(place.remark.into_iter().chain(moved), &self.settings.gaps());
         report::write(&ending, &captured, started.elapsed(), &remarks)
     }
 

@@ -15,19 +15,19 @@ use crate::process::Process;
 use crate::test_server::PATIENCE;
 
 /// Something that speaks HTTP, one request a connection, as the test plays it.
-struct Peer(TcpListener);
+pub(crate) struct Peer(TcpListener);
 
 impl Peer {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.0.local_addr().unwrap())
     }
 
     /// The next request, unanswered.
-    async fn asked(&self) -> (TcpStream, String) {
+    pub(crate) async fn asked(&self) -> (TcpStream, String) {
         let next = async {
             let (mut socket, _) = self.0.accept().await.unwrap();
             let mut read = Vec::new();
@@ -47,7 +47,7 @@ impl Peer {
     }
 }
 
-async fn answer(mut socket: TcpStream, media_type: &str, body: &str) {
+pub(crate) async fn answer(mut socket: TcpStream, media_type: &str, body: &str) {
     let length = body.len();
     let text = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -61,30 +61,35 @@ fn says(text: &str) -> String {
     format!("data: {piece}\n\ndata: {end}\n\ndata: [DONE]\n\n")
 }
 
-async fn start(home: &Path, model: &Peer) -> Process {
+/// A server that asks this peer.
+pub(crate) fn asking(home: &Path, model: &Peer) -> tokio::process::Command {
     let mut command = process::command(home);
     command
         .env("OPENAI_API_KEY", "sk-test")
         .env("OPENAI_BASE_URL", format!("{}/v1", model.url()))
         .env("LIVOS_MODEL", "openai/m")
         .env("LIVOS_HTTP_CALLBACK_HOSTS", "127.0.0.1");
-    process::started(command).await
+    command
 }
 
-struct Caller {
+async fn start(home: &Path, model: &Peer) -> Process {
+    process::started(asking(home, model)).await
+}
+
+pub(crate) struct Caller {
     client: reqwest::Client,
     url: String,
     key: String,
 }
 
 impl Caller {
-    fn new(server: &Process, home: &Path) -> Self {
+    pub(crate) fn new(server: &Process, home: &Path) -> Self {
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let key = std::fs::read_to_string(home.join("api.key")).unwrap().trim().to_owned();
         Self { client, url: server.url().to_owned(), key }
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
         let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.key);
         let request = request.header("content-type", "application/json").body(body.to_string());
         serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()

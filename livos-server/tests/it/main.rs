@@ -23,5 +23,6 @@ mod process;
 mod queueing;
 mod recovery;
 mod sessions;
+mod shell;
 mod small_disk;
 mod test_server;

@@ -81,7 +81,9 @@ impl FileEditArgs {
                 return Err(ToolError::model("give either old_text and new_text, or edits"));
             }
             (_, _, None) => {
-                return Err(ToolError::model("give old_text and new_text (empty to delete), or edits"));
+                return Err(ToolError::model(
+                    "give old_text and new_text (empty to delete), or edits",
+                ));
             }
         };
         Ok((path, edits))

@@ -97,9 +97,8 @@ impl Start<'_> {
         let program = self.launcher.program().to_owned();
         let plan = self.plan.encode().map_err(SandboxError::Start)?;
         let mut confined = self.spawn().map_err(SandboxError::Start)?;
-        let not_a_launcher = || SandboxError::NotALauncher {
-            program: program.to_string_lossy().into_owned(),
-        };
+        let not_a_launcher =
+            || SandboxError::NotALauncher { program: program.to_string_lossy().into_owned() };
         // One that does not read says why on the other way.
         let _ = tokio::time::timeout(TIME_TO_START, confined.socket.write_all(&plan)).await;
         let answer = tokio::time::timeout(TIME_TO_START, confined.next_message()).await;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Confinement;
-use super::Layer;
 use super::Launcher;
+use super::Layer;
 use super::LayerState;
 use super::SandboxError;
 use super::SandboxSettings;

@@ -145,7 +145,7 @@ impl Slot {
         place: SpillPlace,
         command: String,
         deadline: Instant,
-        gaps: &[String],
+        gaps: &[&str],
     ) -> ToolOutput {
         let background = Arc::new(Background {
             command,

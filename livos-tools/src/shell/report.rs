@@ -19,7 +19,7 @@ use super::ending::Ending;
 pub(super) struct Remarks(String);
 
 impl Remarks {
-    pub(super) fn new(remarks: impl Iterator<Item = String>, gaps: &[String]) -> Self {
+    pub(super) fn new(remarks: impl Iterator<Item = String>, gaps: &[&str]) -> Self {
         let mut text: String = remarks.map(|remark| format!("; {remark}")).collect();
         if !gaps.is_empty() {
             text.push_str("; not enforced here: ");
@@ -129,7 +129,11 @@ mod tests {
     }
 
     fn exited(raw: i32) -> Ending {
-        Ending::Exited { status: ExitStatus::from_raw(raw), background: Background::None, directory: None }
+        Ending::Exited {
+            status: ExitStatus::from_raw(raw),
+            background: Background::None,
+            directory: None,
+        }
     }
 
     #[test]
@@ -145,13 +149,15 @@ mod tests {
     fn what_is_not_enforced_is_told() {
         let remarks = Remarks::new(
             std::iter::once("now in src".to_owned()),
-            &["system calls are not filtered".to_owned()],
+            &["system calls are not filtered"],
         );
         let printed = Captured::Whole(Vec::new());
         let output = write(&exited(0), &printed, Duration::ZERO, &remarks).unwrap();
         assert_eq!(
             output.content[0].as_text(),
-            Some("[exit code 0, 0.0 s; now in src; not enforced here: system calls are not filtered]")
+            Some(
+                "[exit code 0, 0.0 s; now in src; not enforced here: system calls are not filtered]"
+            )
         );
     }
 

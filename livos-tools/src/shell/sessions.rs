@@ -135,7 +135,11 @@ impl ShellSessions {
         Some(number)
     }
 
-    pub(super) fn find(&self, session: SessionId, number: u32) -> Result<Arc<Background>, ToolError> {
+    pub(super) fn find(
+        &self,
+        session: SessionId,
+        number: u32,
+    ) -> Result<Arc<Background>, ToolError> {
         let state = self.state();
         let found = state.processes.get(&session).and_then(|all| all.get(&number)).cloned();
         found.ok_or_else(|| {

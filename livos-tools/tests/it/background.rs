@@ -30,7 +30,7 @@ async fn a_session_stays_where_its_last_command_ended() {
     workspace.put("src/deep/a.txt", "");
     for shell in shells(&workspace).await {
         for (args, expected) in [
-            (json!({"command": "cd src"}), "; now in src]"),
+            (json!({"command": "cd src"}), "; now in src"),
             (json!({"command": "ls; cd deep; exit 3"}), "deep\n[exit code 3, "),
             (json!({"command": "ls"}), "a.txt\n"),
             (json!({"argv": ["ls"]}), "a.txt\n"),

@@ -134,7 +134,10 @@ impl World {
             ("{udp}", udp),
             ("{victim}", victim),
             ("{mark}", self.mark.clone()),
-            ("{py}", "import ctypes, os, socket, sys; c = ctypes.CDLL(None, use_errno=True)".to_owned()),
+            (
+                "{py}",
+                "import ctypes, os, socket, sys; c = ctypes.CDLL(None, use_errno=True)".to_owned(),
+            ),
         ]
         .into_iter()
         .fold(command.to_owned(), |text, (name, value)| text.replace(name, &value))
@@ -206,8 +209,16 @@ const WAYS: &[(&str, Control, &str)] = &[
     ("proc of another: root", Works, "cat /proc/{victim}/root{outside}/secret.txt"),
     ("proc of the first: root", Skipped, "cat /proc/1/root{outside}/secret.txt"),
     ("proc of another: variables", Works, "tr '\\0' '\\n' < /proc/{victim}/environ"),
-    ("proc of all: variables", Works, "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep planted-secret"),
-    ("proc of another: memory", Works, "dd if=/proc/{victim}/mem bs=1 count=0 2>/dev/null && echo ESCAPED"),
+    (
+        "proc of all: variables",
+        Works,
+        "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep planted-secret",
+    ),
+    (
+        "proc of another: memory",
+        Works,
+        "dd if=/proc/{victim}/mem bs=1 count=0 2>/dev/null && echo ESCAPED",
+    ),
     ("write outside", Skipped, "echo x > {outside}/new"),
     ("append outside", Skipped, "echo x >> {outside}/secret.txt"),
     ("truncate outside", Skipped, "truncate -s 0 {outside}/secret.txt"),
@@ -221,36 +232,96 @@ const WAYS: &[(&str, Control, &str)] = &[
     ("write into the home", Skipped, "echo x > ../livos.toml"),
     ("homes of people", Works, "ls -A /root /home 2>/dev/null | grep -q . && echo ESCAPED"),
     ("password hashes", Works, "cat /etc/shadow >/dev/null && echo ESCAPED"),
-    ("keys of the machine", Works, "head -qc1 /etc/shadow /etc/ssh/ssh_host_rsa_key 2>/dev/null | grep -q . && echo ESCAPED"),
+    (
+        "keys of the machine",
+        Works,
+        "head -qc1 /etc/shadow /etc/ssh/ssh_host_rsa_key 2>/dev/null | grep -q . && echo ESCAPED",
+    ),
     ("variables of the host", Works, "env | grep -q HOST_ONLY= && echo ESCAPED"),
-    ("TCP", Works, "python3 -c '{py}; socket.create_connection((\"127.0.0.1\", {port}), 5); print(\"ESCAPED\")'"),
-    ("TCP to the world", Skipped, "python3 -c '{py}; socket.create_connection((\"192.0.2.1\", 80), 1); print(\"ESCAPED\")'"),
-    ("UDP", Works, "python3 -c '{py}; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b\"x\", (\"127.0.0.1\", {udp})); print(\"ESCAPED\")'"),
-    ("Unix socket in the workspace", Works, "python3 -c '{py}; socket.socket(socket.AF_UNIX).connect(\"docker.sock\"); print(\"ESCAPED\")'"),
-    ("Unix socket outside", Works, "python3 -c '{py}; socket.socket(socket.AF_UNIX).connect(\"{outside}/docker.sock\"); print(\"ESCAPED\")'"),
-    ("abstract Unix socket", Works, "python3 -c '{py}; socket.socket(socket.AF_UNIX).connect(\"\\0{mark}\"); print(\"ESCAPED\")'"),
-    ("netlink", Works, "python3 -c '{py}; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); print(\"ESCAPED\")'"),
-    ("io_uring", Works, "python3 -c '{py}; b = ctypes.create_string_buffer(120); c.syscall(425, 1, b) >= 0 and print(\"ESCAPED\")'"),
+    (
+        "TCP",
+        Works,
+        "python3 -c '{py}; socket.create_connection((\"127.0.0.1\", {port}), 5); print(\"ESCAPED\")'",
+    ),
+    (
+        "TCP to the world",
+        Skipped,
+        "python3 -c '{py}; socket.create_connection((\"192.0.2.1\", 80), 1); print(\"ESCAPED\")'",
+    ),
+    (
+        "UDP",
+        Works,
+        "python3 -c '{py}; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b\"x\", (\"127.0.0.1\", {udp})); print(\"ESCAPED\")'",
+    ),
+    (
+        "Unix socket in the workspace",
+        Works,
+        "python3 -c '{py}; socket.socket(socket.AF_UNIX).connect(\"docker.sock\"); print(\"ESCAPED\")'",
+    ),
+    (
+        "Unix socket outside",
+        Works,
+        "python3 -c '{py}; socket.socket(socket.AF_UNIX).connect(\"{outside}/docker.sock\"); print(\"ESCAPED\")'",
+    ),
+    (
+        "abstract Unix socket",
+        Works,
+        "python3 -c '{py}; socket.socket(socket.AF_UNIX).connect(\"\\0{mark}\"); print(\"ESCAPED\")'",
+    ),
+    (
+        "netlink",
+        Works,
+        "python3 -c '{py}; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); print(\"ESCAPED\")'",
+    ),
+    (
+        "io_uring",
+        Works,
+        "python3 -c '{py}; b = ctypes.create_string_buffer(120); c.syscall(425, 1, b) >= 0 and print(\"ESCAPED\")'",
+    ),
     ("setuid by chmod", Works, "cp /bin/true s; chmod u+s s && test -u s && echo ESCAPED"),
     ("setgid by chmod", Works, "cp /bin/true g; chmod 2755 g && test -g g && echo ESCAPED"),
-    ("setuid by open", Works, "python3 -c '{py}; os.umask(0); os.open(\"o\", os.O_CREAT | os.O_WRONLY, 0o4755); os.stat(\"o\").st_mode & 0o4000 and print(\"ESCAPED\")'"),
+    (
+        "setuid by open",
+        Works,
+        "python3 -c '{py}; os.umask(0); os.open(\"o\", os.O_CREAT | os.O_WRONLY, 0o4755); os.stat(\"o\").st_mode & 0o4000 and print(\"ESCAPED\")'",
+    ),
     ("new privileges", Works, "grep -q 'NoNewPrivs:.0' /proc/self/status && echo ESCAPED"),
-    ("capabilities", Skipped, "grep -q 'CapEff:.*[1-9a-f]' /proc/self/status && test ! -e /proc/self/uid_map && echo ESCAPED"),
+    (
+        "capabilities",
+        Skipped,
+        "grep -q 'CapEff:.*[1-9a-f]' /proc/self/status && test ! -e /proc/self/uid_map && echo ESCAPED",
+    ),
     ("become root", Skipped, "su root -c 'cat {outside}/secret.txt' </dev/null"),
     ("trace", Works, "python3 -c '{py}; c.ptrace(0, 0, 0, 0) == 0 and print(\"ESCAPED\")'"),
-    ("trace another", Skipped, "python3 -c '{py}; c.ptrace(16, {victim}, 0, 0) == 0 and print(\"ESCAPED\")'"),
-    ("read memory of another", Works, "python3 -c '{py}; c.syscall(310, {victim}, 0, 0, 0, 0, 0) == 0 and print(\"ESCAPED\")'"),
+    (
+        "trace another",
+        Skipped,
+        "python3 -c '{py}; c.ptrace(16, {victim}, 0, 0) == 0 and print(\"ESCAPED\")'",
+    ),
+    (
+        "read memory of another",
+        Works,
+        "python3 -c '{py}; c.syscall(310, {victim}, 0, 0, 0, 0, 0) == 0 and print(\"ESCAPED\")'",
+    ),
     ("mount", Skipped, "mkdir -p m; mount -t tmpfs none m && echo ESCAPED"),
     ("bind mount", Skipped, "mkdir -p m; mount --bind {outside} m && cat m/secret.txt"),
     ("namespaces of its own", Works, "unshare -Ur true && echo ESCAPED"),
-    ("namespace by clone", Works, "python3 -c '{py}; p = c.syscall(56, 0x10000000 | 17, 0, 0, 0, 0)\nif p == 0: os._exit(0)\np > 0 and print(\"ESCAPED\")'"),
+    (
+        "namespace by clone",
+        Works,
+        "python3 -c '{py}; p = c.syscall(56, 0x10000000 | 17, 0, 0, 0, 0)\nif p == 0: os._exit(0)\np > 0 and print(\"ESCAPED\")'",
+    ),
     ("chroot", Works, "python3 -c '{py}; os.chroot(\".\"); print(\"ESCAPED\")'"),
     ("kill another", Skipped, "kill -9 {victim} && echo ESCAPED"),
     ("signal another", Works, "kill -0 {victim} && echo ESCAPED"),
     ("kill everybody", Skipped, "kill -9 -1"),
     ("kill the keeper", Skipped, "kill -9 $PPID; setsid sleep 86400 & setsid sleep 86400"),
     ("device", Works, "mknod d b 254 0 && echo ESCAPED"),
-    ("raw disk", Skipped, "head -qc1 /dev/vda /dev/sda /dev/nvme0n1 /dev/mem 2>/dev/null | wc -c | grep -qv '^0' && echo ESCAPED"),
+    (
+        "raw disk",
+        Skipped,
+        "head -qc1 /dev/vda /dev/sda /dev/nvme0n1 /dev/mem 2>/dev/null | wc -c | grep -qv '^0' && echo ESCAPED",
+    ),
     ("settings of the kernel", Skipped, "echo 1 > /proc/sys/vm/drop_caches && echo ESCAPED"),
     ("core handler", Skipped, "echo '|/bin/x' > /proc/sys/kernel/core_pattern && echo ESCAPED"),
     ("magic keys", Skipped, "echo h > /proc/sysrq-trigger && echo ESCAPED"),
@@ -260,11 +331,27 @@ const WAYS: &[(&str, Control, &str)] = &[
     ("programs of everybody", Skipped, "touch /usr/bin/escaped && echo ESCAPED"),
     ("start of everybody", Skipped, "touch /etc/profile.d/escaped.sh && echo ESCAPED"),
     ("temporary files of others", Works, "ls {outside} && echo ESCAPED"),
-    ("children in the background", Skipped, "setsid sleep 86400 & nohup sleep 86400 >/dev/null 2>&1 & (setsid sh -c 'trap \"\" TERM HUP; sleep 86400; sleep 86400' &) ; true"),
-    ("daemon", Skipped, "python3 -c '{py}\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  os.environ.clear(); os.execve(\"/bin/sleep\", [\"sleep\", \"86400\"], dict(ESCAPE_MARK=\"{mark}\"))\n'"),
+    (
+        "children in the background",
+        Skipped,
+        "setsid sleep 86400 & nohup sleep 86400 >/dev/null 2>&1 & (setsid sh -c 'trap \"\" TERM HUP; sleep 86400; sleep 86400' &) ; true",
+    ),
+    (
+        "daemon",
+        Skipped,
+        "python3 -c '{py}\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  os.environ.clear(); os.execve(\"/bin/sleep\", [\"sleep\", \"86400\"], dict(ESCAPE_MARK=\"{mark}\"))\n'",
+    ),
     ("fork bomb", Skipped, "b() { b | b & }; b; sleep 86400"),
-    ("many processes", Skipped, "i=0; while [ $i -lt 400 ]; do sleep 86400 & i=$((i+1)); done; echo ESCAPED"),
-    ("threads", Skipped, "python3 -c '{py}; import threading, time\nfor i in range(2000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nprint(\"ESCAPED\"); os._exit(0)'"),
+    (
+        "many processes",
+        Skipped,
+        "i=0; while [ $i -lt 400 ]; do sleep 86400 & i=$((i+1)); done; echo ESCAPED",
+    ),
+    (
+        "threads",
+        Skipped,
+        "python3 -c '{py}; import threading, time\nfor i in range(2000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nprint(\"ESCAPED\"); os._exit(0)'",
+    ),
 ];
 
 /// Tries all ways but some; says which of them worked.
@@ -295,8 +382,7 @@ async fn no_way_leads_out() {
     let mut world = World::new();
     let settings = SandboxSettings::default().with_limits(limits()).with_hidden(world.home.path());
     let sandbox = sandbox::sandbox(settings).await;
-    let shell =
-        Shell::new(world.workspace.root.clone(), world.settings().with_sandbox(sandbox));
+    let shell = Shell::new(world.workspace.root.clone(), world.settings().with_sandbox(sandbox));
     let failures = escapes(&mut world, &shell, &[]).await;
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
@@ -312,8 +398,7 @@ async fn no_way_leads_out_without_namespaces() {
         .without(Layer::Namespaces);
     let sandbox = Sandbox::detect(world.launcher_of_nobody(), settings).await.unwrap();
     assert!(sandbox.confinement().has(Layer::Landlock) && !sandbox.confinement().is_whole());
-    let shell =
-        Shell::new(world.workspace.root.clone(), world.settings().with_sandbox(sandbox));
+    let shell = Shell::new(world.workspace.root.clone(), world.settings().with_sandbox(sandbox));
     let failures = escapes(&mut world, &shell, &KNOWN_GAPS).await;
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
@@ -325,8 +410,7 @@ async fn no_way_leads_an_ordinary_user_out() {
     let sandbox = Sandbox::detect(world.launcher_of_nobody(), settings).await.unwrap();
     let confinement = sandbox.confinement();
     assert!(confinement.is_whole(), "{confinement}");
-    let shell =
-        Shell::new(world.workspace.root.clone(), world.settings().with_sandbox(sandbox));
+    let shell = Shell::new(world.workspace.root.clone(), world.settings().with_sandbox(sandbox));
     let failures = escapes(&mut world, &shell, &[]).await;
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

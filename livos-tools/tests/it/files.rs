@@ -251,9 +251,18 @@ async fn several_edits_are_made_together_or_not_at_all() {
     let edit = FileEdit::new(workspace.root.clone());
     let good = json!({"old_text": "one", "new_text": "1"});
     for (edits, expected) in [
-        (json!([good, {"old_text": "four", "new_text": "4"}]), "edits[1]: old_text is not in the file"),
-        (json!([{"old_text": "two", "new_text": "2"}, good]), "edits[0]: old_text is there 2 times, in lines 2, 4"),
-        (json!([good, {"old_text": "one", "new_text": "x"}]), "edits[1]: old_text is not in the file"),
+        (
+            json!([good, {"old_text": "four", "new_text": "4"}]),
+            "edits[1]: old_text is not in the file",
+        ),
+        (
+            json!([{"old_text": "two", "new_text": "2"}, good]),
+            "edits[0]: old_text is there 2 times, in lines 2, 4",
+        ),
+        (
+            json!([good, {"old_text": "one", "new_text": "x"}]),
+            "edits[1]: old_text is not in the file",
+        ),
         (json!([]), "edits is empty"),
         (json!(vec![good.clone(); 51]), "at most 50"),
     ] {

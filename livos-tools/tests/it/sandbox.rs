@@ -55,7 +55,8 @@ async fn this_machine_enforces_all_of_it() {
 #[tokio::test]
 async fn what_is_turned_off_is_a_gap_and_the_model_learns_of_it() {
     let workspace = Workspace::new();
-    let settings = Layer::ALL.into_iter().fold(SandboxSettings::default(), SandboxSettings::without);
+    let settings =
+        Layer::ALL.into_iter().fold(SandboxSettings::default(), SandboxSettings::without);
     let shell = shell(&workspace, settings).await;
     let answer = workspace.text(&shell, json!({"command": "true"})).await;
     assert!(answer.contains("not enforced here: files outside the workspace"), "{answer}");
@@ -82,7 +83,10 @@ async fn ordinary_work_goes_on_inside() {
             assert!(answer.contains(expected), "{command}: {answer}");
         }
         let answer = workspace.text(&shell, json!({"argv": ["no-such-program"]})).await;
-        assert!(answer.starts_with("error: cannot run 'no-such-program': No such file"), "{answer}");
+        assert!(
+            answer.starts_with("error: cannot run 'no-such-program': No such file"),
+            "{answer}"
+        );
     }
 }
 
@@ -154,7 +158,9 @@ async fn a_granted_network_is_the_network_and_nothing_more() {
     let port = listener.local_addr().unwrap().port();
     let _docker = std::os::unix::net::UnixListener::bind(workspace.path().join("s.sock")).unwrap();
     let shell = shell(&workspace, SandboxSettings::default().with_network(Network::Granted)).await;
-    let tcp = format!("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port})); print(\"reached\")'");
+    let tcp = format!(
+        "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port})); print(\"reached\")'"
+    );
     let answer = workspace.text(&shell, json!({"command": tcp})).await;
     assert!(answer.starts_with("reached"), "{answer}");
     let unix = "python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"s.sock\")' 2>&1 | tail -1";
@@ -182,12 +188,14 @@ async fn more_can_be_made_readable_and_less_seen() {
     assert!(!answer.contains("the key") && answer.contains("Read-only"), "{answer}");
     let without = sandbox(settings.without(Layer::Namespaces)).await;
     let gaps = without.confinement().gaps();
-    assert!(gaps[0].contains("cannot be hidden without namespaces"), "{gaps:?}");
+    let told = gaps.iter().any(|gap| gap.contains("cannot be hidden without namespaces"));
+    assert!(told, "{gaps:?}");
 }
 
 #[tokio::test]
 async fn what_is_no_launcher_is_told_apart() {
-    let detect = |program| Sandbox::detect(Launcher::of_program(program), SandboxSettings::default());
+    let detect =
+        |program| Sandbox::detect(Launcher::of_program(program), SandboxSettings::default());
     let error = detect("/bin/true").await.unwrap_err();
     assert!(matches!(&error, SandboxError::NotALauncher { program } if program == "/bin/true"));
     assert!(error.to_string().contains("enter_if_asked() first"), "{error}");

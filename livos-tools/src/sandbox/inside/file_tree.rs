@@ -42,7 +42,11 @@ enum Piece<'a> {
 }
 
 /// Makes the tree and moves there. The host's file system is gone from sight then.
-pub(super) fn enter(grants: &[Grant], hidden: &[PathBuf], scratch_bytes: u64) -> Result<(), Failure> {
+pub(super) fn enter(
+    grants: &[Grant],
+    hidden: &[PathBuf],
+    scratch_bytes: u64,
+) -> Result<(), Failure> {
     let links = links_at_the_top();
     let pieces = in_order(grants, hidden);
     take_the_stage()
@@ -87,10 +91,7 @@ fn links_at_the_top() -> Vec<(PathBuf, PathBuf)> {
         .collect()
 }
 
-fn in_order<'a>(
-    grants: &'a [Grant],
-    hidden: &'a [PathBuf],
-) -> BTreeMap<&'a Path, Vec<Piece<'a>>> {
+fn in_order<'a>(grants: &'a [Grant], hidden: &'a [PathBuf]) -> BTreeMap<&'a Path, Vec<Piece<'a>>> {
     // Paths sort before what is beneath them.
     let mut pieces: BTreeMap<&Path, Vec<Piece<'_>>> = BTreeMap::new();
     for grant in grants {
@@ -148,9 +149,7 @@ fn place(path: &Path, piece: &Piece<'_>) -> io::Result<()> {
             bind(&source, &target, how | devices)
         }
         Piece::Hidden => match fs::metadata(&target) {
-            Ok(there) if there.is_dir() => {
-                tmpfs(&target, "mode=755,size=64k")
-            }
+            Ok(there) if there.is_dir() => tmpfs(&target, "mode=755,size=64k"),
             Ok(_) => bind(&beneath(OLD, Path::new("/dev/null")), &target, MsFlags::MS_RDONLY),
             // It is not in the tree at all.
             Err(_) => Ok(()),
@@ -250,8 +249,11 @@ fn remount(target: &Path, how: MsFlags) -> io::Result<()> {
         (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
         (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
     ];
-    let kept: MsFlags =
-        kept.into_iter().filter(|(has_it, _)| has.contains(*has_it)).map(|(_, flag)| flag).collect();
+    let kept: MsFlags = kept
+        .into_iter()
+        .filter(|(has_it, _)| has.contains(*has_it))
+        .map(|(_, flag)| flag)
+        .collect();
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | kept | how;
     mount(NOTHING, target, NOTHING, flags, NOTHING)?;
     Ok(())

@@ -26,7 +26,16 @@ pub(super) struct Grant {
 
 /// Programs and their libraries.
 const PROGRAMS: [&str; 11] = [
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/snap",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/opt",
+    "/nix/store",
+    "/snap",
     "/run/current-system",
 ];
 
@@ -34,15 +43,48 @@ const PROGRAMS: [&str; 11] = [
 /// where they are, and to check certificates. Everything else there is nobody's business:
 /// password hashes, keys of the machine, credentials of services.
 const CONFIGURATION: [&str; 42] = [
-    "/etc/alternatives", "/etc/bash.bashrc", "/etc/bash_completion", "/etc/ca-certificates",
-    "/etc/crypto-policies", "/etc/debian_version", "/etc/environment", "/etc/fonts",
-    "/etc/gitconfig", "/etc/group", "/etc/host.conf", "/etc/hostname", "/etc/hosts",
-    "/etc/inputrc", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
-    "/etc/locale.alias", "/etc/localtime", "/etc/login.defs", "/etc/lsb-release", "/etc/magic",
-    "/etc/mime.types", "/etc/networks", "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd",
-    "/etc/perl", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/profile", "/etc/protocols",
-    "/etc/python3", "/etc/redhat-release", "/etc/resolv.conf", "/etc/rpc", "/etc/services",
-    "/etc/shells", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/terminfo", "/etc/timezone",
+    "/etc/alternatives",
+    "/etc/bash.bashrc",
+    "/etc/bash_completion",
+    "/etc/ca-certificates",
+    "/etc/crypto-policies",
+    "/etc/debian_version",
+    "/etc/environment",
+    "/etc/fonts",
+    "/etc/gitconfig",
+    "/etc/group",
+    "/etc/host.conf",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/inputrc",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/locale.alias",
+    "/etc/localtime",
+    "/etc/login.defs",
+    "/etc/lsb-release",
+    "/etc/magic",
+    "/etc/mime.types",
+    "/etc/networks",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/passwd",
+    "/etc/perl",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/profile",
+    "/etc/protocols",
+    "/etc/python3",
+    "/etc/redhat-release",
+    "/etc/resolv.conf",
+    "/etc/rpc",
+    "/etc/services",
+    "/etc/shells",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/terminfo",
+    "/etc/timezone",
 ];
 
 /// Devices that are no way to anything.
@@ -53,8 +95,7 @@ pub(super) const DEVICES: [&str; 5] =
 pub(super) fn of(plan: &Plan) -> Vec<Grant> {
     let fixed = PROGRAMS.iter().chain(&CONFIGURATION).map(Path::new);
     let read = fixed.chain(plan.readable.iter().map(PathBuf::as_path));
-    let mut grants: Vec<Grant> =
-        read.filter_map(|path| grant(path, Access::Read)).collect();
+    let mut grants: Vec<Grant> = read.filter_map(|path| grant(path, Access::Read)).collect();
     grants.extend(DEVICES.iter().filter_map(|path| grant(Path::new(path), Access::Write)));
     grants.extend(grant(&plan.workspace, Access::Write));
     grants

@@ -75,7 +75,8 @@ fn tell(socket: &UnixStream, message: &Message) -> Result<(), Failure> {
 /// Each wall by itself keeps the command in; together they cover for each other.
 fn put_up_walls(plan: &Plan) -> Result<Vec<String>, Failure> {
     // Were the supervisor killed, nobody would look after us.
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Failure::of("tie to the supervisor"))?;
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
+        .map_err(Failure::of("tie to the supervisor"))?;
     let outside = outside_identity();
     let directory = Directory::of_this_process()?;
     let grants = grants::of(plan);

@@ -56,10 +56,8 @@ pub(super) fn limit_processes(processes: u32) -> Result<(), String> {
     // After the first round numbers are given out from 300 on, and no limit below 301 is taken.
     const RESERVED: u32 = 300;
     // Where the limit is the whole machine's, only its root may set it, and we are not.
-    let set = std::fs::write(
-        "/proc/sys/kernel/pid_max",
-        processes.saturating_add(RESERVED).to_string(),
-    );
+    let set =
+        std::fs::write("/proc/sys/kernel/pid_max", processes.saturating_add(RESERVED).to_string());
     set.map_err(|error| {
         format!("the number of processes is watched, not limited by the kernel ({error})")
     })

@@ -27,8 +27,7 @@ pub(super) fn supervise(view: View) -> Result<i32, Failure> {
     nix::sys::prctl::set_child_subreaper(true).map_err(Failure::of("become the reaper"))?;
     namespaces::enter(view)?;
     // Opened now: when the keeper has moved into its own file system, so have we.
-    let nothing =
-        std::fs::File::open("/dev/null").map_err(Failure::of("let go of the socket"))?;
+    let nothing = std::fs::File::open("/dev/null").map_err(Failure::of("let go of the socket"))?;
     let mut keeper = Command::new("/proc/self/exe")
         .arg0("livos-sandbox-keeper")
         .args([MARKER, Role::Keeper.as_str()])

@@ -114,8 +114,9 @@ fn forbidden(network: Network) -> Result<Rules, seccompiler::BackendError> {
     let sets_id = |mode: u8| each(SET_ID, |bit| vec![has_bit(mode, *bit)]);
     let creates = libc::O_CREAT.unsigned_abs().into();
     // What opens also makes; the mode counts then only.
-    let makes_with_id =
-        |flags: u8, mode: u8| each(SET_ID, |bit| vec![has_bit(flags, creates), has_bit(mode, *bit)]);
+    let makes_with_id = |flags: u8, mode: u8| {
+        each(SET_ID, |bit| vec![has_bit(flags, creates), has_bit(mode, *bit)])
+    };
     // Who makes a device has the disk.
     let makes_device = |mode: u8| -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
         let mut made = each(DEVICES, |kind| vec![equals_in(mode, FILE_TYPE, *kind)])?;
@@ -152,15 +153,8 @@ fn sockets(network: Network) -> Result<Vec<SeccompRule>, seccompiler::BackendErr
 }
 
 /// Each `CLONE_NEW…` that `clone` knows: mounts, cgroup, names, messages, users, processes, network.
-const NEW_NAMESPACE: &[u64] = &[
-    0x0002_0000,
-    0x0200_0000,
-    0x0400_0000,
-    0x0800_0000,
-    0x1000_0000,
-    0x2000_0000,
-    0x4000_0000,
-];
+const NEW_NAMESPACE: &[u64] =
+    &[0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000];
 /// `TIOCSTI` and `TIOCLINUX`: typing into the terminal of whoever started us.
 const TYPING: &[u64] = &[0x5412, 0x541c];
 /// `S_ISUID` and `S_ISGID`.
