@@ -229,7 +229,7 @@ async fn sandbox(config: &Config, environment: &Environment) -> Check {
     let confinement = sandbox.confinement();
     let notes: String = confinement.notes().iter().map(|note| format!("; {note}")).collect();
     if confinement.is_whole() {
-        return Check::ok(NAME, format!("shell commands are {confinement}{notes}"));
+        return Check::ok(NAME, format!("shell commands are confined, {confinement}{notes}"));
     }
     let message = format!("{confinement}; not enforced: {}{notes}", confinement.gaps().join(", "));
     match (config.agent.shell, config.agent.unconfined) {

@@ -48,7 +48,7 @@ async fn what_the_sandbox_enforces_is_told() {
     let ended = examined(home.path()).await;
     assert_eq!(
         check(&ended, "sandbox"),
-        "ok: shell commands are enforced by namespaces, Landlock, seccomp"
+        "ok: shell commands are confined, enforced by namespaces, Landlock, seccomp"
     );
 }
 

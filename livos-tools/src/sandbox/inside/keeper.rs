@@ -77,6 +77,10 @@ fn put_up_walls(plan: &Plan) -> Result<Vec<String>, Failure> {
     // Were the supervisor killed, nobody would look after us.
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
         .map_err(Failure::of("tie to the supervisor"))?;
+    if plan.workspace.parent().is_none() {
+        let error = "the whole file system cannot be the workspace".to_owned();
+        return Err(Failure { step: "keep to the workspace", error });
+    }
     let outside = outside_identity();
     let directory = Directory::of_this_process()?;
     let grants = grants::of(plan);
