@@ -1,7 +1,6 @@
 //! Shell commands as the server runs them: confined, and gone with it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use livos_core::testing::Script;
 use nix::sys::signal::Signal;
@@ -126,6 +125,7 @@ async fn runs(alive: &mut pipe::Receiver) {
 }
 
 async fn gone(alive: &mut pipe::Receiver) {
-    let said = tokio::time::timeout(Duration::from_secs(20), alive.read_to_end(&mut Vec::new()));
-    assert!(matches!(said.await, Ok(Ok(_))), "a process is left");
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, alive.read_to_end(&mut said)).await;
+    assert!(matches!(read, Ok(Ok(_))), "a process is left: {read:?}");
 }
