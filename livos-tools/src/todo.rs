@@ -52,13 +52,13 @@ struct Item {
     text: String,
     /// How far it is. Default: pending.
     #[serde(default)]
-    status: Progress,
+    status: Status,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-enum Progress {
+enum Status {
     #[default]
     Pending,
     InProgress,
@@ -158,14 +158,14 @@ fn written(items: &[Item]) -> Result<String, ToolError> {
             )));
         }
         let mark = match item.status {
-            Progress::Pending => "[ ]",
-            Progress::InProgress => "[>]",
-            Progress::Done => "[x]",
+            Status::Pending => "[ ]",
+            Status::InProgress => "[>]",
+            Status::Done => "[x]",
         };
         // Writing to a string does not fail.
         let _ = writeln!(list, "{}. {mark} {text}", place + 1);
     }
-    let done = items.iter().filter(|item| item.status == Progress::Done).count();
+    let done = items.iter().filter(|item| item.status == Status::Done).count();
     let _ = write!(list, "({done} of {} done)", items.len());
     Ok(list)
 }

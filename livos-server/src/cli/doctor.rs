@@ -227,7 +227,11 @@ async fn sandbox(config: &Config, environment: &Environment) -> Check {
         Err(error) => return Check::failing(NAME, error.to_string()),
     };
     let confinement = sandbox.confinement();
-    let notes: String = confinement.notes().iter().map(|note| format!("; {note}")).collect();
+    let mut notes = String::new();
+    for note in confinement.notes() {
+        notes.push_str("; ");
+        notes.push_str(note);
+    }
     if confinement.is_whole() {
         return Check::ok(NAME, format!("shell commands are confined, {confinement}{notes}"));
     }

@@ -205,7 +205,7 @@ mod tests {
     fn junk_is_no_message() {
         let mut line = Vec::new();
         Message::NotRun { error: "no\nfile".to_owned() }.send(&mut line).unwrap();
-        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(line.split(|byte| *byte == b'\n').count(), 2, "one line");
         assert!(Message::parse(&line).is_some());
         assert!(Message::parse(b"hello").is_none());
     }

@@ -38,7 +38,7 @@ pub(super) struct Process {
 
 enum Running {
     /// With all that the user of this process may do.
-    Free(Free),
+    Free(Box<Free>),
     /// In the sandbox.
     Confined(Box<Confined>),
 }
@@ -74,7 +74,7 @@ impl Process {
         let (reader, writer) = std::io::pipe().map_err(failed)?;
         let output = pipe::Receiver::from_owned_fd(reader.into()).map_err(failed)?;
         let running = match launch.sandbox {
-            None => Running::Free(Free::start(launch, writer).map_err(failed)?),
+            None => Running::Free(Box::new(Free::start(launch, writer).map_err(failed)?)),
             Some(sandbox) => {
                 let sandbox = sandbox.clone();
                 let command = confined_command(launch, &sandbox, writer).map_err(failed)?;

@@ -20,7 +20,11 @@ pub(super) struct Remarks(String);
 
 impl Remarks {
     pub(super) fn new(remarks: impl Iterator<Item = String>, gaps: &[&str]) -> Self {
-        let mut text: String = remarks.map(|remark| format!("; {remark}")).collect();
+        let mut text = String::new();
+        for remark in remarks {
+            text.push_str("; ");
+            text.push_str(&remark);
+        }
         if !gaps.is_empty() {
             text.push_str("; not enforced here: ");
             text.push_str(&gaps.join(", "));

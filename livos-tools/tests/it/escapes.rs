@@ -358,7 +358,7 @@ const WAYS: &[(&str, Control, &str)] = &[
 async fn escapes(world: &mut World, shell: &Shell, but: &[&str]) -> Vec<String> {
     let mut failures = Vec::new();
     for (name, _, command) in WAYS.iter().filter(|(name, ..)| !but.contains(name)) {
-        let args = json!({"command": world.filled(command), "timeout_seconds": 20});
+        let args = json!({"command": world.filled(command), "timeout_seconds": 8});
         let answer = world.workspace.text(shell, args).await;
         let told = answer.lines().any(|line| line.starts_with("ESCAPED"));
         if told || answer.contains("planted-secret") {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use livos_core::AgentLoop;
+use livos_core::ContentBlock;
 use livos_core::EventKind;
 use livos_core::Journal;
 use livos_core::MemoryStore;
@@ -26,7 +27,7 @@ async fn ask(store: &Arc<MemoryStore>, session: SessionId, arguments: Value) -> 
     assert_eq!(outcome.status, livos_core::RunStatus::Completed, "{outcome:?}");
     let entries = journal.read(session, 0, 10_000).await.unwrap();
     let result = entries.iter().rev().find_map(|entry| match &entry.kind {
-        EventKind::ToolFinished { content, .. } => content[0].as_text(),
+        EventKind::ToolFinished { content, .. } => content.first().and_then(ContentBlock::as_text),
         _ => None,
     });
     result.unwrap().to_owned()
