@@ -123,7 +123,7 @@ mod tool;
 mod worker;
 
 pub use self::agent::{AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport, CompactionRequest, Ending, EndRecord, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript};
-pub use self::approval::{Answer, Answerer, APPROVAL_EXPIRY, ApprovalDecision, ApprovalError, ApprovalManager, ApprovalManagerBuilder, ApprovalPolicies, ApprovalPolicy, ApprovalRequest, ApprovalResolution, ApprovalRule, ApprovalScope, ApprovalSurface, Approve, ArgumentsFingerprint, AskError, CallFingerprint, CallInQuestion, MAX_RULES, PatternError, Question, QuestionReply, RuleAction, RulePattern, RuleScope, Verdict, verdict};
+pub use self::approval::{Answer, Answerer, APPROVAL_EXPIRY, ApprovalDecision, ApprovalError, ApprovalManager, ApprovalManagerBuilder, ApprovalPolicies, ApprovalPolicy, ApprovalRequest, ApprovalResolution, ApprovalRule, ApprovalScope, ApprovalSurface, Approve, ArgumentsFingerprint, AskError, CallFingerprint, CallInQuestion, MAX_RULES, PatternError, Question, QuestionReply, RuleAction, RulePattern, RuleScope, verdict, Verdict};
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter, PausedBudget};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, ParseTimestampError, SystemClock, Timestamp};

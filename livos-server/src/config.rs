@@ -31,6 +31,7 @@ use livos_tools::outgoing::AddressGuard;
 use livos_tools::web::Brave;
 use livos_tools::web::SearXng;
 use livos_tools::web::Tavily;
+use livos_tools::sandbox::SandboxSettings;
 
 pub use self::env::Environment;
 pub use self::flags::ServeFlags;
@@ -120,6 +121,9 @@ pub(crate) struct AgentSettings {
     pub(crate) system_prompt: String,
     pub(crate) workspace: PathBuf,
     pub(crate) shell: ShellAccess,
+    pub(crate) unconfined: Unconfined,
+    /// What commands may reach and use.
+    pub(crate) sandbox: SandboxSettings,
     pub(crate) budget: Budget,
     pub(crate) max_concurrent_runs: usize,
     /// How many tasks of one user go on at once.
@@ -142,6 +146,17 @@ pub(crate) struct ApprovalSettings {
 pub(crate) enum ShellAccess {
     Off,
     On,
+}
+
+/// What becomes of shell commands where the sandbox cannot enforce all it promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unconfined {
+    /// There is no shell then.
+    Refuse,
+    /// Somebody decides about each of them.
+    Ask,
+    /// They run as if it could.
+    Allow,
 }
 
 /// The bounds of the listener, and who may call it from a browser.

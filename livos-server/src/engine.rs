@@ -21,6 +21,7 @@ use livos_core::TaskManager;
 use livos_core::ToolRegistry;
 use livos_core::replay::Recording;
 use livos_core::replay::RecordingError;
+use livos_tools::shell::ShellSessions;
 
 use crate::runs::Runs;
 
@@ -40,6 +41,8 @@ pub(crate) struct Engine {
     pub(crate) tasks: TaskManager,
     /// What a run may spend unless its message or schedule says otherwise.
     pub(crate) usual_budget: Budget,
+    /// What the shell started; none where there is no shell.
+    pub(crate) shell: Option<ShellSessions>,
 }
 
 /// Records runs for tests, without the secrets that this server knows.

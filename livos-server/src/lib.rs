@@ -68,3 +68,6 @@ pub use self::runtime::ServerBuilder;
 pub use self::runtime::StartError;
 pub use self::secrets::SecretsError;
 pub use self::serve::serve;
+
+pub use livos_tools::sandbox::Launcher;
+pub use livos_tools::sandbox::enter_if_asked;

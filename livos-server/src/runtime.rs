@@ -271,6 +271,9 @@ impl Server {
         let runs = async {
             if let Some(engine) = self.app.engine.get() {
                 engine.runs.stop(self.shutdown_timeout).await;
+                if let Some(shell) = &engine.shell {
+                    shell.stop().await;
+                }
             }
         };
         let (listened, ()) = tokio::join!(self.listening, runs);

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
 
+use livos_tools::sandbox::Launcher;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
@@ -26,8 +27,8 @@ const USAGE: u8 = 2;
 
 /// Serves until SIGINT or SIGTERM, and tells by the exit code how it went:
 /// 0 stopped, 1 could not start, 2 the configuration cannot be used.
-pub fn serve(flags: ServeFlags) -> ExitCode {
-    let environment = Environment::of_process();
+pub fn serve(flags: ServeFlags, launcher: Launcher) -> ExitCode {
+    let environment = Environment::of_process().with_launcher(launcher);
     let config = match Config::load(flags, &environment) {
         Ok(config) => config,
         Err(error) => return fail(&error, USAGE),

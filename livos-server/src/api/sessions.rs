@@ -198,7 +198,11 @@ pub(super) fn describe_fork(operation: Operation) -> Operation {
 pub(super) async fn remove(call: Call) -> Answer {
     let session = find(&call).await?;
     // A run that goes on would write the journal anew.
-    call.app.engine().await.runs.close(session.id).await?;
+    let engine = call.app.engine().await;
+    engine.runs.close(session.id).await?;
+    if let Some(shell) = &engine.shell {
+        shell.end_session(session.id).await;
+    }
     call.app.store.delete_session(session.id).await?;
     Ok(Reply::no_content())
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use livos_core::Secret;
+use livos_tools::sandbox::Sandbox;
 use serde::Serialize;
 
 use super::Target;
@@ -25,6 +26,8 @@ use crate::config::Config;
 use crate::config::Environment;
 use crate::config::MIN_API_KEY_BYTES;
 use crate::config::ServeFlags;
+use crate::config::ShellAccess;
+use crate::config::Unconfined;
 use crate::home::RunningServer;
 use crate::home::api_key_path;
 use crate::secrets::key_file_path;
@@ -108,6 +111,7 @@ async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
     checks.push(secrets_key(config.home()));
     checks.push(disk(config.home()));
     checks.extend(surroundings::checks(&config).await);
+    checks.push(sandbox(&config, environment).await);
     if RunningServer::find(config.home()).is_some() {
         checks.extend(server(target, environment).await);
         return checks;
@@ -256,6 +260,40 @@ fn disk(home: &Path) -> Check {
             }
         }
         Err(error) => Check::warning(NAME, format!("free space cannot be read: {error}")),
+    }
+}
+
+/// Whether shell commands can be kept in, and what happens where they cannot.
+async fn sandbox(config: &Config, environment: &Environment) -> Check {
+    const NAME: &str = "sandbox";
+    let Some(launcher) = environment.launcher() else {
+        return Check::warning(NAME, "this program cannot start itself as a launcher");
+    };
+    let sandbox = match Sandbox::detect(launcher.clone(), config.agent.sandbox.clone()).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => return Check::failing(NAME, error.to_string()),
+    };
+    let confinement = sandbox.confinement();
+    let mut notes = String::new();
+    for note in confinement.notes() {
+        notes.push_str("; ");
+        notes.push_str(note);
+    }
+    if confinement.is_whole() {
+        return Check::ok(NAME, format!("shell commands are confined, {confinement}{notes}"));
+    }
+    let message = format!("{confinement}; not enforced: {}{notes}", confinement.gaps().join(", "));
+    match (config.agent.shell, config.agent.unconfined) {
+        (ShellAccess::Off, _) => {
+            Check::warning(NAME, format!("{message}; the shell is off, so it does not matter yet"))
+        }
+        (ShellAccess::On, Unconfined::Refuse) => Check::failing(
+            NAME,
+            format!("{message}; so there is no shell, unless agent.sandbox is ask or allow"),
+        ),
+        (ShellAccess::On, Unconfined::Ask | Unconfined::Allow) => {
+            Check::warning(NAME, format!("{message}; agent.sandbox lets commands run all the same"))
+        }
     }
 }
 

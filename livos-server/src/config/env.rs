@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use livos_core::Secret;
+use livos_tools::sandbox::Launcher;
 
 use super::key;
 use super::key::Layer;
@@ -25,22 +26,32 @@ pub(super) const HOME: &str = "LIVOS_HOME";
 /// assert_eq!(environment.get("LIVOS_LISTEN"), Some("127.0.0.1:0"));
 /// ```
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    launcher: Option<Launcher>,
+}
 
 impl Environment {
     /// The variables of this process; those that are no UTF-8 are left out.
     pub fn of_process() -> Self {
         let text = |part: std::ffi::OsString| part.into_string().ok();
-        Self(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
-                .collect(),
-        )
+        std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+    }
+
+    /// The same, for a program that can start itself as the launcher of sandboxed commands.
+    /// Without one, shell commands cannot be confined.
+    pub fn with_launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = Some(launcher);
+        self
+    }
+
+    pub(crate) fn launcher(&self) -> Option<&Launcher> {
+        self.launcher.as_ref()
     }
 
     /// A variable that is set to something. An empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// All variables that are named like secrets: `…KEY`, `…TOKEN`, `…SECRET`, `…PASSWORD`. Those that name
@@ -48,7 +59,7 @@ impl Environment {
     pub(crate) fn secrets(&self) -> Vec<(String, Secret)> {
         let is_secret = |name: &str| SECRET_NAMES.iter().any(|end| name.ends_with(end));
         let is_path = |value: &str| value.starts_with('/') && Path::new(value).exists();
-        let secrets = self.0.iter().filter(|(name, value)| is_secret(name) && !is_path(value));
+        let secrets = self.variables.iter().filter(|(name, value)| is_secret(name) && !is_path(value));
         secrets.map(|(name, value)| (name.clone(), Secret::from(value.as_str()))).collect()
     }
 
@@ -60,7 +71,7 @@ impl Environment {
         let mut completed = self.clone();
         for (name, secret) in others {
             if completed.get(name).is_none() {
-                completed.0.insert(name.to_owned(), secret.expose().to_owned());
+                completed.variables.insert(name.to_owned(), secret.expose().to_owned());
             }
         }
         completed
@@ -68,7 +79,7 @@ impl Environment {
 
     /// The names of all variables that are set to something.
     pub(crate) fn names(&self) -> BTreeSet<String> {
-        self.0.keys().filter(|name| self.get(name).is_some()).cloned().collect()
+        self.variables.keys().filter(|name| self.get(name).is_some()).cloned().collect()
     }
 
     pub(super) fn layer(&self) -> Layer {
@@ -79,13 +90,15 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables =
+            variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, launcher: None }
     }
 }
 
 impl std::fmt::Debug for Environment {
     /// Names only: the values hold keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }

@@ -24,6 +24,7 @@ pub(crate) const SYSTEM_PROMPT: Key =
 pub(crate) const WORKSPACE: Key =
     Key { name: "agent.workspace", variable: "LIVOS_AGENT_WORKSPACE" };
 pub(crate) const SHELL: Key = Key { name: "agent.shell", variable: "LIVOS_AGENT_SHELL" };
+pub(crate) const SANDBOX: Key = Key { name: "agent.sandbox", variable: "LIVOS_AGENT_SANDBOX" };
 pub(crate) const MAX_TURNS: Key =
     Key { name: "agent.max_turns", variable: "LIVOS_AGENT_MAX_TURNS" };
 pub(crate) const MAX_TOKENS: Key =
@@ -41,6 +42,15 @@ pub(crate) const LEASE_SECONDS: Key =
 
 pub(crate) const TASKS_PER_USER: Key =
     Key { name: "agent.tasks_per_user", variable: "LIVOS_AGENT_TASKS_PER_USER" };
+
+pub(crate) const SANDBOX_NETWORK: Key =
+    Key { name: "sandbox.network", variable: "LIVOS_SANDBOX_NETWORK" };
+pub(crate) const SANDBOX_READABLE: Key =
+    Key { name: "sandbox.readable", variable: "LIVOS_SANDBOX_READABLE" };
+pub(crate) const SANDBOX_MEMORY: Key =
+    Key { name: "sandbox.memory_mib", variable: "LIVOS_SANDBOX_MEMORY_MIB" };
+pub(crate) const SANDBOX_PROCESSES: Key =
+    Key { name: "sandbox.processes", variable: "LIVOS_SANDBOX_PROCESSES" };
 
 pub(crate) const COMPACTION_THRESHOLD: Key =
     Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
@@ -118,6 +128,7 @@ pub(crate) const ALL: &[Key] = &[
     SYSTEM_PROMPT,
     WORKSPACE,
     SHELL,
+    SANDBOX,
     MAX_TURNS,
     MAX_TOKENS,
     MAX_SECONDS,
@@ -126,6 +137,10 @@ pub(crate) const ALL: &[Key] = &[
     MAX_CONCURRENT_RUNS,
     TASKS_PER_USER,
     LEASE_SECONDS,
+    SANDBOX_NETWORK,
+    SANDBOX_READABLE,
+    SANDBOX_MEMORY,
+    SANDBOX_PROCESSES,
     COMPACTION_THRESHOLD,
     COMPACTION_WINDOW,
     COMPACTION_KEEP,

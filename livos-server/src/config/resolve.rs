@@ -17,6 +17,8 @@ use livos_core::MAX_LEASE;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::ScheduleSettings;
+use livos_tools::sandbox::Limits;
+use livos_tools::sandbox::SandboxSettings;
 use toml::Value;
 
 use super::AgentSettings;
@@ -29,6 +31,7 @@ use super::LogFormat;
 use super::LogSettings;
 use super::ShellAccess;
 use super::StoreLocation;
+use super::Unconfined;
 use super::env;
 use super::env::Environment;
 use super::key;
@@ -129,6 +132,8 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             .get(&key::WORKSPACE, |typed| Ok(value::below(home, &value::text(typed)?)))
             .unwrap_or_else(|| home.join("workspace")),
         shell: typed.get(&key::SHELL, value::shell).unwrap_or(ShellAccess::Off),
+        unconfined: typed.get(&key::SANDBOX, value::unconfined).unwrap_or(Unconfined::Refuse),
+        sandbox: sandbox(typed, home),
         budget,
         daily_limit: typed
             .get(&key::DAILY_LIMIT, |typed| value::number(typed, 0..=1_000_000_000_000))
@@ -149,6 +154,20 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             DEFAULT_LEASE.as_secs(),
         )),
     }
+}
+
+/// What commands may reach: never the home with its keys, whatever else is granted.
+fn sandbox(typed: &mut Typed<'_>, home: &Path) -> SandboxSettings {
+    const MIB: u64 = 1024 * 1024;
+    let mut limits = Limits::default();
+    let processes = typed.number(&key::SANDBOX_PROCESSES, 8..=10_000, limits.processes.into());
+    limits.processes = u32::try_from(processes).unwrap_or(limits.processes);
+    limits.memory = MIB * typed.number(&key::SANDBOX_MEMORY, 64..=1_048_576, limits.memory / MIB);
+    let readable = typed.get(&key::SANDBOX_READABLE, |typed| value::paths(typed, home));
+    let network = typed.get(&key::SANDBOX_NETWORK, value::network).unwrap_or_default();
+    let settings =
+        SandboxSettings::default().with_limits(limits).with_network(network).with_hidden(home);
+    readable.into_iter().flatten().fold(settings, SandboxSettings::with_readable)
 }
 
 fn compaction(typed: &mut Typed<'_>) -> CompactionPolicy {

@@ -18,6 +18,9 @@ use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
 use livos_tools::WorkspaceRoot;
+use livos_tools::sandbox::Launcher;
+use livos_tools::sandbox::Sandbox;
+use livos_tools::shell::ShellSessions;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
@@ -28,6 +31,7 @@ use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
 use crate::config::Config;
 use crate::config::ShellAccess;
+use crate::config::Unconfined;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
@@ -37,17 +41,18 @@ use crate::vitals::Vitals;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, redactor, pdf, .. } = own;
+    let Own { choice, tools, redactor, pdf, launcher, .. } = own;
     let schedules = schedules(&app, &config);
     let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
         .with_clock(Arc::clone(&app.clock))
         .with_per_user(config.agent.tasks_per_user);
     let providers = providers(choice, config.model).await;
-    add_own_tools(&tools, &config.agent, &schedules, &agents);
+    let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
+    let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
+    add_managers_tools(&tools, &schedules, &agents);
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
-    let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
         .policies(config.approvals.policies)
         .expiry(config.approvals.expiry)
@@ -98,6 +103,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         agents,
         tasks,
         usual_budget,
+        shell,
     };
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
@@ -130,37 +136,94 @@ fn default_model(manager: &ProviderManager) -> ModelName {
         .map_or_else(|| ModelName::from(TIER), ModelName::from)
 }
 
-/// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
-fn add_own_tools(
+/// The tools through which models use what the server manages.
+fn add_managers_tools(
     tools: &ToolRegistry,
-    settings: &AgentSettings,
     schedules: &ScheduleManager,
     agents: &SubagentManager,
 ) {
-    if let Err(error) = livos_tools::subagents::register(tools, agents) {
+    let registered = [
+        livos_tools::subagents::register(tools, agents),
+        livos_tools::schedules::register(tools, schedules),
+    ];
+    for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
     }
-    if let Err(error) = livos_tools::schedules::register(tools, schedules) {
-        tracing::error!(%error, "a tool is missing");
-    }
+}
+
+/// The tools that need nothing but this machine and the journal. A tool that cannot be had is
+/// left out, visibly. Gives back what the shell started, to be ended with the server.
+async fn add_own_tools(
+    tools: &ToolRegistry,
+    settings: &AgentSettings,
+    launcher: Option<Launcher>,
+    journal: Arc<dyn Journal>,
+) -> Option<ShellSessions> {
+    let todo = livos_tools::todo::register(tools, journal);
     let root = match WorkspaceRoot::create(&settings.workspace) {
         Ok(root) => root,
         Err(error) => {
             tracing::error!(%error, "the workspace cannot be used; there are no file tools");
-            return;
+            return None;
         }
     };
-    let shell = match settings.shell {
-        ShellAccess::Off => Ok(()),
-        ShellAccess::On => livos_tools::shell::register(tools, &root, ShellSettings::default()),
-    };
-    let registered = [
+    let mut registered = vec![
+        todo,
         livos_tools::files::register(tools, &root),
         livos_tools::time::register(tools),
         livos_tools::ask_user::register(tools),
-        shell,
     ];
+    let mut sessions = None;
+    if let Some(shell) = shell_settings(settings, launcher).await {
+        match livos_tools::shell::register(tools, &root, shell) {
+            Ok(started) => sessions = Some(started),
+            Err(error) => registered.push(Err(error)),
+        }
+    }
     for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
+    }
+    sessions
+}
+
+/// How commands are run, if they are.
+async fn shell_settings(
+    settings: &AgentSettings,
+    launcher: Option<Launcher>,
+) -> Option<ShellSettings> {
+    if settings.shell == ShellAccess::Off {
+        return None;
+    }
+    let sandbox = match launcher {
+        None => Err("this program does not start itself as a launcher".to_owned()),
+        Some(launcher) => {
+            let sandbox = Sandbox::detect(launcher, settings.sandbox.clone()).await;
+            sandbox.map_err(|error| error.to_string())
+        }
+    };
+    let (shell, lacks) = match sandbox {
+        Ok(sandbox) if sandbox.confinement().is_whole() => {
+            tracing::info!(sandbox = %sandbox.confinement(), "shell commands are confined");
+            return Some(ShellSettings::default().with_sandbox(sandbox));
+        }
+        Ok(sandbox) => {
+            let lacks = sandbox.confinement().gaps().join("; ");
+            (ShellSettings::default().with_sandbox(sandbox), lacks)
+        }
+        Err(reason) => (ShellSettings::default(), reason),
+    };
+    match settings.unconfined {
+        Unconfined::Refuse => {
+            tracing::error!(
+                %lacks,
+                "there is no shell: commands cannot be confined here; see `livos doctor`, or set \
+                 agent.sandbox to ask or allow"
+            );
+            None
+        }
+        Unconfined::Ask | Unconfined::Allow => {
+            tracing::warn!(%lacks, "shell commands are not fully confined");
+            Some(shell)
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use livos_core::Redactor;
 use livos_core::ToolRegistry;
+use livos_tools::sandbox::Launcher;
 use livos_tools::web::PdfProgram;
 
 use super::Models;
@@ -23,6 +24,7 @@ pub struct ServerBuilder {
     environment: Environment,
     redactor: Redactor,
     pdf: PdfProgram,
+    launcher: Option<Launcher>,
 }
 
 /// What an embedder brings.
@@ -35,6 +37,8 @@ pub(super) struct Own {
     pub(super) redactor: Redactor,
     /// Who reads PDF files for the agent.
     pub(super) pdf: PdfProgram,
+    /// Confines shell commands.
+    pub(super) launcher: Option<Launcher>,
 }
 
 impl ServerBuilder {
@@ -47,6 +51,7 @@ impl ServerBuilder {
             environment: Environment::default(),
             redactor: Redactor::new(),
             pdf: PdfProgram::in_process(),
+            launcher: None,
         }
     }
 
@@ -63,7 +68,15 @@ impl ServerBuilder {
     pub fn environment(mut self, environment: &Environment) -> Result<Self, StartError> {
         self.choice = models::configured(environment, self.config.model.as_ref())?;
         self.environment = environment.clone();
+        self.launcher = environment.launcher().cloned().or(self.launcher);
         Ok(self)
+    }
+
+    /// Confines shell commands by this launcher, which the program got in the first line of its
+    /// `main`. Without one they cannot be confined, and are handled as `agent.sandbox` says.
+    pub fn launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = Some(launcher);
+        self
     }
 
     /// Lends the agents these tools beside the server's own.
@@ -94,7 +107,7 @@ impl ServerBuilder {
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, environment, redactor, pdf } = self;
-        Server::compose(config, Own { choice, tools, environment, redactor, pdf }).await
+        let Self { config, choice, tools, environment, redactor, pdf, launcher } = self;
+        Server::compose(config, Own { choice, tools, environment, redactor, pdf, launcher }).await
     }
 }

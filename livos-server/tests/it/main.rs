@@ -30,6 +30,7 @@ mod recovery;
 mod redis_server;
 mod schedules;
 mod sessions;
+mod shell;
 mod small_disk;
 mod surroundings;
 mod test_server;

@@ -179,6 +179,7 @@ async fn the_catalogue_tells_what_there_is() {
             "sessions_send",
             "system_info",
             "time",
+            "todo",
             "web_fetch"
         ],
         "no shell, no requests and no containers unless they are on"

@@ -8,14 +8,18 @@
 
 mod agent;
 mod containers;
+mod background;
+mod escapes;
 mod files;
 mod harness;
 mod outgoing;
 mod processes;
 mod registry;
 mod schedules;
+mod sandbox;
 mod shell;
 mod subagents;
 mod site;
 mod time;
 mod web;
+mod todo;

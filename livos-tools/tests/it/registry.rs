@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use livos_core::Effect;
 use livos_core::ScheduleManager;
 use livos_core::ScheduleSettings;
+use livos_core::MemoryStore;
 use livos_core::ToolRegistry;
 use livos_tools::containers::Engine;
 use livos_tools::containers::EngineSocket;
@@ -32,6 +35,7 @@ fn registry() -> ToolRegistry {
     let engine = Engine::new(EngineSocket::default());
     livos_tools::containers::register_look(&tools, engine.clone()).unwrap();
     livos_tools::containers::register_manage(&tools, engine).unwrap();
+    livos_tools::todo::register(&tools, Arc::new(MemoryStore::new())).unwrap();
     tools
 }
 
@@ -61,6 +65,10 @@ fn names_and_effects_are_the_contract() {
             ("time".to_owned(), Effect::ReadOnly),
             ("web_fetch".to_owned(), Effect::ReadOnly),
             ("web_search".to_owned(), Effect::ReadOnly),
+            ("shell_kill".to_owned(), Effect::Idempotent),
+            ("shell_output".to_owned(), Effect::ReadOnly),
+            ("time".to_owned(), Effect::ReadOnly),
+            ("todo".to_owned(), Effect::Idempotent),
         ]
     );
 }
@@ -90,4 +98,6 @@ fn descriptions_have_a_bounded_price() {
         .sum();
     // Sent with every request, if all of them are offered: about 5,000 tokens.
     assert!(total < 20_000, "{total} bytes");
+    // Sent with every request: about 4,000 tokens.
+    assert!(total < 16_000, "{total} bytes");
 }
