@@ -12,6 +12,8 @@ use livos_core::ChatRequest;
 use livos_core::Delivery;
 use livos_core::Effect;
 use livos_core::EventKind;
+use livos_core::Journal;
+use livos_core::MemoryStore;
 use livos_core::Message;
 use livos_core::RunStatus;
 use livos_core::Tool;
@@ -61,6 +63,18 @@ impl Tool for Add {
 /// # Errors
 /// When the tool is refused.
 pub fn agent(provider: Arc<dyn AIProvider>, delivery: Delivery) -> Result<AgentLoop, Failure> {
+    agent_with(provider, delivery, Arc::new(MemoryStore::new()))
+}
+
+/// The same with this journal.
+///
+/// # Errors
+/// When the tool is refused.
+pub fn agent_with(
+    provider: Arc<dyn AIProvider>,
+    delivery: Delivery,
+    journal: Arc<dyn Journal>,
+) -> Result<AgentLoop, Failure> {
     let tools = ToolRegistry::new();
     tools.register(Add)?;
     let budget = Budget::default()
@@ -71,6 +85,7 @@ pub fn agent(provider: Arc<dyn AIProvider>, delivery: Delivery) -> Result<AgentL
         .model(MODEL)
         .system_prompt(SYSTEM)
         .tools(tools)
+        .journal(journal)
         .budget(budget)
         .delivery(delivery)
         .build())

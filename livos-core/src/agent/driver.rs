@@ -63,6 +63,8 @@ pub(super) struct Driver {
     /// A wait was broken off because the time allowed is over.
     pub(super) time_is_up: bool,
     pub(super) accounts: Accounts,
+    /// The text of the answer under way, as far as it was shown.
+    pub(super) shown_text: String,
     /// What a run has that came out of a queue.
     queued: Option<Queued>,
     admitted_at: Timestamp,
@@ -121,6 +123,7 @@ impl Driver {
             gauge: None,
             time_is_up: false,
             accounts: Accounts::default(),
+            shown_text: String::new(),
             queued: admitted.queued,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,

@@ -18,11 +18,14 @@ use super::make_room::MadeRoom;
 use crate::clock::Timestamp;
 use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
+use crate::message::Message;
+use crate::message::Usage;
 use crate::provider::ChatChunk;
 use crate::provider::ChatRequest;
 use crate::provider::ChatResponse;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
+use crate::provider::StopReason;
 use crate::provider::ToolChoice;
 use crate::tool::ToolSpec;
 
@@ -105,6 +108,8 @@ impl Driver {
         let span = tracing::info_span!("model_call", turn, model = %request.model);
         let cancel = self.control.cancel_signal().clone();
         let time_left = self.time_for(access);
+        let asked_at = self.shared.clock.now();
+        self.shown_text.clear();
         let asked = {
             let answer = pin!(self.ask(turn, request).instrument(span));
             interruptible(&cancel, time_left, answer).await
@@ -114,6 +119,7 @@ impl Driver {
             // The loop sees for itself that the signal was given.
             Err(Interruption::Cancelled) => {
                 self.accounts.abandoned(self.shared.clock.now());
+                Box::pin(self.keep_what_was_shown(turn, asked_at)).await?;
                 Ok(None)
             }
             Ok(Err(CallFailed::Journal(error))) => Err(error),
@@ -127,6 +133,32 @@ impl Driver {
                 Ok(None)
             }
         }
+    }
+
+    /// The run is stopped: writes down the text that was shown of the answer under way. Calls that had begun
+    /// to arrive are not kept, since nobody knows whether they were whole, and neither is thinking,
+    /// which providers take back only as they gave it.
+    async fn keep_what_was_shown(
+        &mut self,
+        turn: u32,
+        asked_at: Timestamp,
+    ) -> Result<(), JournalFailed> {
+        let text = std::mem::take(&mut self.shown_text);
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        self.record(EventKind::AssistantMessage {
+            turn,
+            message: Arc::new(Message::assistant(text)),
+            usage: Usage::default(),
+            cost_micro_usd: None,
+            provider: self.provider_to_ask(),
+            model: self.model.clone(),
+            stop_reason: StopReason::Cancelled,
+            time_to_first_token_ms: 0,
+            duration_ms: millis(self.shared.clock.now().since(asked_at)),
+        })
+        .await
     }
 
     fn fail(&mut self, error: &ProviderError) {
@@ -177,6 +209,7 @@ impl Driver {
                 }
                 ChatChunk::Text(text) => {
                     CrashPoint::Streaming.pass();
+                    self.shown_text.push_str(&text);
                     self.emit(EventKind::TextDelta { text });
                 }
                 ChatChunk::Thinking(text) => self.emit(EventKind::ThinkingDelta { text }),
@@ -192,6 +225,7 @@ impl Driver {
                 ChatChunk::Switched { from, to, reason, discarded_chars } => {
                     let now = self.shared.clock.now();
                     self.accounts.asked_again(from.clone(), to.clone(), now);
+                    self.shown_text.clear();
                     let switched =
                         EventKind::ProviderSwitched { from, to, reason, discarded_chars };
                     self.record(switched).await?;
