@@ -48,8 +48,13 @@ pub enum Backend {
 
 impl Backend {
     /// All there are.
-    pub const ALL: [Self; 5] =
-        [Self::Memory, Self::SqliteRelaxed, Self::SqliteStrict, Self::RedisRelaxed, Self::RedisStrict];
+    pub const ALL: [Self; 5] = [
+        Self::Memory,
+        Self::SqliteRelaxed,
+        Self::SqliteStrict,
+        Self::RedisRelaxed,
+        Self::RedisStrict,
+    ];
     /// One of each store, at its strict level.
     pub const STRICT: [Self; 3] = [Self::Memory, Self::SqliteStrict, Self::RedisStrict];
 }

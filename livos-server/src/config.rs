@@ -24,6 +24,7 @@ use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::Secret;
 use livos_core::TakeOver;
+use livos_providers::ProviderTimeouts;
 
 pub use self::env::Environment;
 pub use self::flags::ServeFlags;
@@ -46,6 +47,8 @@ pub struct Config {
     pub(crate) log: LogSettings,
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
+    /// How long models may take, where that is set.
+    pub(crate) models: ProviderTimeouts,
     pub(crate) http: HttpSettings,
 }
 

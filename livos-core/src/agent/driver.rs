@@ -95,12 +95,14 @@ impl Driver {
         RunHandle::new(ids, admitted_seq, events, control, driving.instrument(span).boxed())
     }
 
+    /// The box is opened here, so that its room is free as soon as the run begins.
     fn new(
         shared: Arc<Shared>,
-        admitted: Admitted,
+        admitted: Box<Admitted>,
         control: RunControl,
         events: EventQueue,
     ) -> Self {
+        let admitted = *admitted;
         for event in admitted.unseen {
             events.push(event);
         }
@@ -344,7 +346,7 @@ async fn begin(
         Start::Admit(request) => admit(&shared, *request).await.map(Box::new),
     };
     match admitted {
-        Ok(admitted) => Driver::new(shared, *admitted, control, events).drive().await,
+        Ok(admitted) => Driver::new(shared, admitted, control, events).drive().await,
         Err(error) => {
             let ending = journal_failed(&error);
             RunOutcome {

@@ -50,6 +50,21 @@ pub(crate) const COMPACTION_SECONDS: Key =
 pub(crate) const COMPACTION_SUMMARY: Key =
     Key { name: "compaction.summary_tokens", variable: "LIVOS_COMPACTION_SUMMARY_TOKENS" };
 
+pub(crate) const MODELS_CONNECT: Key = Key {
+    name: "models.connect_timeout_seconds",
+    variable: "LIVOS_MODELS_CONNECT_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_FIRST_BYTE: Key = Key {
+    name: "models.first_byte_timeout_seconds",
+    variable: "LIVOS_MODELS_FIRST_BYTE_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_SILENCE: Key = Key {
+    name: "models.silence_timeout_seconds",
+    variable: "LIVOS_MODELS_SILENCE_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_ANSWER: Key =
+    Key { name: "models.answer_timeout_seconds", variable: "LIVOS_MODELS_ANSWER_TIMEOUT_SECONDS" };
+
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
 pub(crate) const MAX_BODY_BYTES: Key =
@@ -93,6 +108,10 @@ pub(crate) const ALL: &[Key] = &[
     COMPACTION_MODEL,
     COMPACTION_SECONDS,
     COMPACTION_SUMMARY,
+    MODELS_CONNECT,
+    MODELS_FIRST_BYTE,
+    MODELS_SILENCE,
+    MODELS_ANSWER,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

@@ -10,6 +10,7 @@ use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
+use livos_providers::ProviderTimeouts;
 use toml::Value;
 
 use super::AgentSettings;
@@ -77,6 +78,7 @@ pub(super) fn config(
         log: log(&mut typed),
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
+        models: models(&mut typed),
         http: http(&mut typed),
         home,
     };
@@ -145,6 +147,18 @@ fn compaction(typed: &mut Typed<'_>) -> CompactionPolicy {
     match typed.get(&key::COMPACTION_MODEL, value::text) {
         Some(model) => policy.with_model(model),
         None => policy,
+    }
+}
+
+fn models(typed: &mut Typed<'_>) -> ProviderTimeouts {
+    // A model of one's own may first be loaded, and read its prompt at the speed of a processor.
+    let mut seconds =
+        |key, most| typed.get(key, |typed| value::number(typed, 1..=most)).map(Duration::from_secs);
+    ProviderTimeouts {
+        connect: seconds(&key::MODELS_CONNECT, 600),
+        first_byte: seconds(&key::MODELS_FIRST_BYTE, 86_400),
+        silence: seconds(&key::MODELS_SILENCE, 86_400),
+        whole_answer: seconds(&key::MODELS_ANSWER, 86_400),
     }
 }
 

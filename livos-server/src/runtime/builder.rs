@@ -38,7 +38,8 @@ pub(super) struct Own {
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
-        let choice = Choice::Local { ollama_host: String::new() };
+        let (ollama_host, timeouts) = (String::new(), config.models);
+        let choice = Choice::Local { ollama_host, timeouts };
         let (tools, secrets) = (ToolRegistry::new(), Vec::new());
         Self { config, choice, tools, lease: DEFAULT_LEASE, secrets }
     }
@@ -54,7 +55,8 @@ impl ServerBuilder {
     /// # Errors
     /// When a key or address cannot be used.
     pub fn environment(mut self, environment: &Environment) -> Result<Self, StartError> {
-        self.choice = models::configured(environment, self.config.model.as_ref())?;
+        self.choice =
+            models::configured(environment, self.config.model.as_ref(), self.config.models)?;
         self.secrets = environment.secrets();
         Ok(self)
     }

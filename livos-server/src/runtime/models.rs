@@ -8,6 +8,7 @@ use livos_providers::ConfiguredProvider;
 use livos_providers::DemoProvider;
 use livos_providers::LOCAL_TIMEOUT;
 use livos_providers::LocalCandidate;
+use livos_providers::ProviderTimeouts;
 use livos_providers::find_local;
 
 use super::Models;
@@ -25,6 +26,7 @@ pub(super) enum Choice {
     Local {
         /// The value of `OLLAMA_HOST`; empty if it is not set.
         ollama_host: String,
+        timeouts: ProviderTimeouts,
     },
 }
 
@@ -32,15 +34,16 @@ pub(super) enum Choice {
 pub(super) fn configured(
     environment: &Environment,
     model: Option<&ModelName>,
+    timeouts: ProviderTimeouts,
 ) -> Result<Choice, ConfigError> {
-    let found =
-        livos_providers::configured_providers(|name| environment.get(name).map(str::to_owned))?;
+    let lookup = |name: &str| environment.get(name).map(str::to_owned);
+    let found = livos_providers::configured_providers_with(lookup, timeouts)?;
     let asks_for_demo = model.is_some_and(|model| {
         model.provider_and_model().is_some_and(|(provider, _)| provider == DEMO)
     });
     if found.is_empty() && !asks_for_demo {
         let ollama_host = environment.get("OLLAMA_HOST").unwrap_or_default().to_owned();
-        return Ok(Choice::Local { ollama_host });
+        return Ok(Choice::Local { ollama_host, timeouts });
     }
     let keys = found
         .iter()
@@ -66,12 +69,15 @@ fn has_key(environment: &Environment, provider: &str) -> bool {
 impl Choice {
     /// The models; looks for a local server if need be.
     pub(super) async fn resolve(self) -> Models {
-        let ollama_host = match self {
+        let (ollama_host, timeouts) = match self {
             Self::Configured(models) => return models,
-            Self::Local { ollama_host } => ollama_host,
+            Self::Local { ollama_host, timeouts } => (ollama_host, timeouts),
         };
         let builder = ProviderManager::builder();
-        let found = find_local(&LocalCandidate::usual(&ollama_host), LOCAL_TIMEOUT).await;
+        let candidates = LocalCandidate::usual(&ollama_host);
+        let candidates: Vec<_> =
+            candidates.into_iter().map(|candidate| candidate.with_timeouts(timeouts)).collect();
+        let found = find_local(&candidates, LOCAL_TIMEOUT).await;
         let first =
             found.and_then(|found| Some((found.models.first()?.model.clone(), found.provider)));
         let builder = match first {
@@ -94,7 +100,13 @@ mod tests {
 
     fn providers(variables: &[(&str, &str)], model: Option<&str>) -> Option<Vec<String>> {
         let environment: Environment = variables.iter().copied().collect();
-        match configured(&environment, model.map(ModelName::from).as_ref()).unwrap() {
+        match configured(
+            &environment,
+            model.map(ModelName::from).as_ref(),
+            ProviderTimeouts::default(),
+        )
+        .unwrap()
+        {
             Choice::Local { .. } => None,
             Choice::Configured(models) => {
                 let with_key = |id: &livos_core::ProviderId| match models.with_key.contains(id) {
