@@ -122,39 +122,95 @@ mod text_tools;
 mod tool;
 mod worker;
 
-pub use self::agent::{AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport, CompactionRequest, Ending, EndRecord, PendingCall, RunControl, RunHandle, RunOutcome, RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript};
-pub use self::approval::{Answer, Answerer, APPROVAL_EXPIRY, ApprovalDecision, ApprovalError, ApprovalManager, ApprovalManagerBuilder, ApprovalPolicies, ApprovalPolicy, ApprovalRequest, ApprovalResolution, ApprovalRule, ApprovalScope, ApprovalSurface, Approve, ArgumentsFingerprint, AskError, CallFingerprint, CallInQuestion, MAX_RULES, PatternError, Question, QuestionReply, RuleAction, RulePattern, RuleScope, verdict, Verdict};
+pub use self::agent::{
+    AgentLoop, AgentLoopBuilder, AgentRun, CallProgress, CompactError, CompactionReport,
+    CompactionRequest, EndRecord, Ending, PendingCall, RunControl, RunHandle, RunOutcome,
+    RunRequest, Steered, Step, ToolAccess, ToolMode, Transcript,
+};
+pub use self::approval::{
+    APPROVAL_EXPIRY, Answer, Answerer, ApprovalDecision, ApprovalError, ApprovalManager,
+    ApprovalManagerBuilder, ApprovalPolicies, ApprovalPolicy, ApprovalRequest, ApprovalResolution,
+    ApprovalRule, ApprovalScope, ApprovalSurface, Approve, ArgumentsFingerprint, AskError,
+    CallFingerprint, CallInQuestion, MAX_RULES, PatternError, Question, QuestionReply, RuleAction,
+    RulePattern, RuleScope, Verdict, verdict,
+};
 pub use self::budget::{Budget, BudgetLimit, BudgetMeter, PausedBudget};
 pub use self::cancel::CancelSignal;
 pub use self::clock::{Clock, ParseTimestampError, SystemClock, Timestamp};
 pub use self::compaction::{CompactionPolicy, SummaryError};
-pub use self::context::{ContextError, ContextReport, EstimatedTokens, message_tokens, TokenCounter};
+pub use self::context::{
+    ContextError, ContextReport, EstimatedTokens, TokenCounter, message_tokens,
+};
 #[doc(hidden)]
 pub use self::crash_point::CrashPoint;
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub use self::crash_point::arm as arm_crash_point;
-pub use self::delivery::{ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS, Repetition, ReplySink, SinkAnswer};
-pub use self::event::{AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind, Position, RunError, RunStatus, ToolStatus};
-pub use self::feed::{AtEnd, EventFeed, follow, LocalFeed, Shown, Watch};
-pub use self::id::{AgentName, ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId, ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId};
-pub use self::message::{ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd, NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage};
+pub use self::delivery::{
+    ATTEMPT_TIMEOUT, DeliveryAttempt, DeliverySettings, DeliveryWorker, MAX_AGE, MAX_ATTEMPTS,
+    Repetition, ReplySink, SinkAnswer,
+};
+pub use self::event::{
+    AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
+    Position, RunError, RunStatus, ToolStatus,
+};
+pub use self::feed::{AtEnd, EventFeed, LocalFeed, Shown, Watch, follow};
+pub use self::id::{
+    AgentName, ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId,
+    ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
+};
+pub use self::message::{
+    ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
+    NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage,
+};
 pub use self::origin::{Origin, Trigger, Trust};
 pub use self::profile::{AgentProfile, Spawning};
-pub use self::provider::{AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState, Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth, ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers, ToolChoice, ToolSupport};
-pub use self::schedule::{Condition, HealthProbe, HealthProblem, MIN_INTERVAL, Misfire, NewSchedule, NEXT_TIMES, Overlap, PAUSE_AFTER, Recurrence, ScheduleError, ScheduleFault, ScheduleManager, SchedulePlan, ScheduleSettings, ScheduleUpdate, ScheduleWorker, Switch, Tick};
-pub use self::secret::{ParseSecretNameError, Secret, SecretName, SecretSource, SecretSourceError};
+pub use self::provider::{
+    AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
+    Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,
+    ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
+    ToolChoice, ToolSupport,
+};
 pub use self::redaction::{RedactedPieces, Redactor};
-pub use self::store::{Admission, Alarm, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore, AuditAction, AuditEntry, CallStatus, Cancellation, CancelRequest, Claim, Claimed, ClaimedDelivery, ClaimRequest, DaySpending, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState, DueDeliveries, DueSchedules, ExpectedVersion, FiringReason, FiringRecord, FIRINGS_KEPT, FiringStatus, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION, Lane, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, OpenFiring, Outbox, Page, ParseCursorError, PendingInput, Priority, QueueMode, Renewal, RenewRequest, Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord, RunState, RunStore, ScheduleChange, ScheduleFilter, ScheduleProgress, ScheduleRecord, ScheduleSession, ScheduleStatus, ScheduleStore, SessionCursor, SessionPatch, SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings, Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow, UsageTotal, WorkSignal, WorkSignals};
+pub use self::schedule::{
+    Condition, HealthProbe, HealthProblem, MIN_INTERVAL, Misfire, NEXT_TIMES, NewSchedule, Overlap,
+    PAUSE_AFTER, Recurrence, ScheduleError, ScheduleFault, ScheduleManager, SchedulePlan,
+    ScheduleSettings, ScheduleUpdate, ScheduleWorker, Switch, Tick,
+};
+pub use self::secret::{ParseSecretNameError, Secret, SecretName, SecretSource, SecretSourceError};
+pub use self::store::{
+    Admission, Alarm, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore,
+    AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
+    ClaimedDelivery, DaySpending, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
+    DeliveryState, DueDeliveries, DueSchedules, ExpectedVersion, FIRINGS_KEPT, FiringReason,
+    FiringRecord, FiringStatus, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
+    Lane, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun,
+    OpenFiring, Outbox, Page, ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest,
+    Renewal, Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases,
+    RunQueue, RunRecord, RunState, RunStore, ScheduleChange, ScheduleFilter, ScheduleProgress,
+    ScheduleRecord, ScheduleSession, ScheduleStatus, ScheduleStore, SessionCursor, SessionPatch,
+    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
+    Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery,
+    UsageRow, UsageTotal, WorkSignal, WorkSignals,
+};
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
 #[cfg(feature = "redis")]
 pub use self::store::{RedisConfig, RedisStore};
-pub use self::subagent::{AgentDefinition, AgentVersion, Child, Reporting, ResultSink, Said, Spawned, SubagentError, SubagentLimits, SubagentManager, SubagentOutcome, SubagentTask};
+pub use self::subagent::{
+    AgentDefinition, AgentVersion, Child, Reporting, ResultSink, Said, Spawned, SubagentError,
+    SubagentLimits, SubagentManager, SubagentOutcome, SubagentTask,
+};
 pub use self::task::{NewTask, StartedTask, TaskError, TaskFilter, TaskManager, TaskProgress};
 pub use self::text_tools::TextTools;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use self::text_tools::fuzz_text_tools;
-pub use self::tool::{Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Spent, Tool, ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec};
-pub use self::worker::{DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, Overloaded, ResourceGate, RunObserver, TakeOver, Worker, WorkerSettings};
+pub use self::tool::{
+    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Spent, Tool,
+    ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+};
+pub use self::worker::{
+    DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, Overloaded, ResourceGate, RunObserver,
+    TakeOver, Worker, WorkerSettings,
+};

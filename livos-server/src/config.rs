@@ -26,12 +26,13 @@ use livos_core::ModelName;
 use livos_core::ScheduleSettings;
 use livos_core::Secret;
 use livos_core::TakeOver;
+use livos_providers::ProviderTimeouts;
 use livos_tools::containers::EngineSocket;
 use livos_tools::outgoing::AddressGuard;
+use livos_tools::sandbox::SandboxSettings;
 use livos_tools::web::Brave;
 use livos_tools::web::SearXng;
 use livos_tools::web::Tavily;
-use livos_tools::sandbox::SandboxSettings;
 
 pub use self::env::Environment;
 pub use self::flags::ServeFlags;
@@ -55,6 +56,8 @@ pub struct Config {
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
     pub(crate) schedules: ScheduleSettings,
+    /// How long models may take, where that is set.
+    pub(crate) models: ProviderTimeouts,
     pub(crate) http: HttpSettings,
     pub(crate) approvals: ApprovalSettings,
     pub(crate) web: WebSettings,

@@ -184,8 +184,12 @@ impl Server {
         let secrets =
             SealedSecrets::new(settings, &config.home, redactor.clone(), Arc::clone(&clock));
         let sealed = secrets.open_all().await?;
-        own.choice =
-            models::with_sealed_keys(own.choice, &own.environment, &sealed, config.model.as_ref())?;
+        own.choice = models::with_sealed_keys(
+            own.choice,
+            &own.environment,
+            &sealed,
+            (config.model.as_ref(), config.models),
+        )?;
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),

@@ -47,15 +47,15 @@ pub mod files;
 pub mod fuzzing;
 #[cfg(feature = "web")]
 pub mod outgoing;
-pub mod schedules;
 pub mod sandbox;
+pub mod schedules;
 pub mod shell;
 pub mod subagents;
 pub mod system;
 pub mod time;
+pub mod todo;
 #[cfg(feature = "web")]
 pub mod web;
-pub mod todo;
 mod workspace_root;
 
 pub use self::workspace_root::WorkspaceError;

@@ -19,12 +19,15 @@ use super::redact::AnswerGate;
 use crate::clock::Timestamp;
 use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
+use crate::message::Message;
+use crate::message::Usage;
 use crate::provider::ChatChunk;
 use crate::provider::ChatRequest;
 use crate::provider::ChatResponse;
 use crate::provider::ChatStream;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
+use crate::provider::StopReason;
 use crate::provider::ToolChoice;
 use crate::tool::ToolSpec;
 
@@ -107,6 +110,7 @@ impl Driver {
         let cancel = self.control.cancel_signal().clone();
         let asked_at = self.shared.clock.now();
         self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
+        self.shown_text.clear();
         let mut call = ModelCall {
             request: Some(request),
             pieces: None,
@@ -135,10 +139,39 @@ impl Driver {
                     self.accounts.abandoned(self.shared.clock.now());
                     // The loop sees for itself that the signal to cancel was given.
                     self.time_is_up |= interruption == Interruption::TimeUp;
+                    if interruption == Interruption::Cancelled {
+                        Box::pin(self.keep_what_was_shown(turn, asked_at)).await?;
+                    }
                     return Ok(None);
                 }
             }
         }
+    }
+
+    /// The run is stopped: writes down the text that was shown of the answer under way. Calls that had begun
+    /// to arrive are not kept, since nobody knows whether they were whole, and neither is thinking,
+    /// which providers take back only as they gave it.
+    async fn keep_what_was_shown(
+        &mut self,
+        turn: u32,
+        asked_at: Timestamp,
+    ) -> Result<(), JournalFailed> {
+        let text = std::mem::take(&mut self.shown_text);
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        self.record(EventKind::AssistantMessage {
+            turn,
+            message: Arc::new(Message::assistant(text)),
+            usage: Usage::default(),
+            cost_micro_usd: None,
+            provider: self.provider_to_ask(),
+            model: self.model.clone(),
+            stop_reason: StopReason::Cancelled,
+            time_to_first_token_ms: 0,
+            duration_ms: millis(self.shared.clock.now().since(asked_at)),
+        })
+        .await
     }
 
     fn fail(&mut self, error: &ProviderError) {
@@ -217,6 +250,7 @@ impl Driver {
                     }
                     let now = self.shared.clock.now();
                     self.accounts.asked_again(from.clone(), to.clone(), now);
+                    self.shown_text.clear();
                     let switched =
                         EventKind::ProviderSwitched { from, to, reason, discarded_chars };
                     return Ok(Heard::Note(switched));

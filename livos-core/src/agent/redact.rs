@@ -106,15 +106,16 @@ impl CleanTools {
 
 impl Driver {
     /// Shows a piece of an answer, as far as it is certain that no secret begins in it.
-    pub(super) fn emit_piece(&self, gate: &mut Option<Box<AnswerGate>>, piece: EventKind) {
-        match gate {
-            None => self.emit(piece),
-            Some(gate) => {
-                if let Some(piece) = gate.pass(piece) {
-                    self.emit(piece);
-                }
-            }
+    pub(super) fn emit_piece(&mut self, gate: &mut Option<Box<AnswerGate>>, piece: EventKind) {
+        let shown = match gate {
+            None => Some(piece),
+            Some(gate) => gate.pass(piece),
+        };
+        let Some(piece) = shown else { return };
+        if let EventKind::TextDelta { text } = &piece {
+            self.shown_text.push_str(text);
         }
+        self.emit(piece);
     }
 
     /// The answer is whole: shows what was held back of it.

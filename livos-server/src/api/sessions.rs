@@ -40,6 +40,9 @@ pub(super) struct Session {
     title: Option<String>,
     /// The model its runs ask unless a message says otherwise.
     model: Option<String>,
+    /// The session that started it, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
     /// When it was created, RFC 3339.
     created_at: String,
     /// When its journal or title last changed, RFC 3339.
@@ -52,6 +55,7 @@ impl From<SessionRecord> for Session {
             id: record.id,
             title: record.title,
             model: record.model.map(|model| model.to_string()),
+            parent: record.parent.map(|parent| parent.to_string()),
             created_at: record.created_at.to_string(),
             updated_at: record.updated_at.to_string(),
         }

@@ -59,7 +59,8 @@ impl Environment {
     pub(crate) fn secrets(&self) -> Vec<(String, Secret)> {
         let is_secret = |name: &str| SECRET_NAMES.iter().any(|end| name.ends_with(end));
         let is_path = |value: &str| value.starts_with('/') && Path::new(value).exists();
-        let secrets = self.variables.iter().filter(|(name, value)| is_secret(name) && !is_path(value));
+        let secrets =
+            self.variables.iter().filter(|(name, value)| is_secret(name) && !is_path(value));
         secrets.map(|(name, value)| (name.clone(), Secret::from(value.as_str()))).collect()
     }
 

@@ -79,6 +79,20 @@ pub(crate) const SCHEDULE_INTERVAL: Key = Key {
 };
 pub(crate) const SCHEDULE_ZONE: Key =
     Key { name: "schedules.time_zone", variable: "LIVOS_SCHEDULES_TIME_ZONE" };
+pub(crate) const MODELS_CONNECT: Key = Key {
+    name: "models.connect_timeout_seconds",
+    variable: "LIVOS_MODELS_CONNECT_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_FIRST_BYTE: Key = Key {
+    name: "models.first_byte_timeout_seconds",
+    variable: "LIVOS_MODELS_FIRST_BYTE_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_SILENCE: Key = Key {
+    name: "models.silence_timeout_seconds",
+    variable: "LIVOS_MODELS_SILENCE_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_ANSWER: Key =
+    Key { name: "models.answer_timeout_seconds", variable: "LIVOS_MODELS_ANSWER_TIMEOUT_SECONDS" };
 
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
@@ -153,6 +167,10 @@ pub(crate) const ALL: &[Key] = &[
     APPROVALS_EXPIRY,
     SCHEDULE_INTERVAL,
     SCHEDULE_ZONE,
+    MODELS_CONNECT,
+    MODELS_FIRST_BYTE,
+    MODELS_SILENCE,
+    MODELS_ANSWER,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

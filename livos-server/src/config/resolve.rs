@@ -17,6 +17,7 @@ use livos_core::MAX_LEASE;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::ScheduleSettings;
+use livos_providers::ProviderTimeouts;
 use livos_tools::sandbox::Limits;
 use livos_tools::sandbox::SandboxSettings;
 use toml::Value;
@@ -45,6 +46,7 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 const DEFAULT_LOG: &str = "info";
 const DEFAULT_SYSTEM_PROMPT: &str = include_str!("system_prompt.md");
 const DEFAULT_CONCURRENT_RUNS: u64 = 16;
+const DEFAULT_TASKS_PER_USER: u32 = 4;
 const DEFAULT_CONNECTIONS: u64 = 512;
 const DEFAULT_BODY_BYTES: u64 = 1024 * 1024;
 const DEFAULT_UPLOAD_BYTES: u64 = 25 * 1024 * 1024;
@@ -91,6 +93,7 @@ pub(super) fn config(
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
         schedules: schedules(&mut typed),
+        models: models(&mut typed),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
         web: web::settings(&mut typed),
@@ -212,6 +215,18 @@ fn schedules(typed: &mut Typed<'_>) -> ScheduleSettings {
     let zone = typed.get(&key::SCHEDULE_ZONE, value::time_zone);
     let zone = zone.unwrap_or_else(|| usual.time_zone.clone());
     usual.with_min_interval(Duration::from_secs(interval)).with_time_zone(zone)
+}
+
+fn models(typed: &mut Typed<'_>) -> ProviderTimeouts {
+    // A model of one's own may first be loaded, and read its prompt at the speed of a processor.
+    let mut seconds =
+        |key, most| typed.get(key, |typed| value::number(typed, 1..=most)).map(Duration::from_secs);
+    ProviderTimeouts {
+        connect: seconds(&key::MODELS_CONNECT, 600),
+        first_byte: seconds(&key::MODELS_FIRST_BYTE, 86_400),
+        silence: seconds(&key::MODELS_SILENCE, 86_400),
+        whole_answer: seconds(&key::MODELS_ANSWER, 86_400),
+    }
 }
 
 fn http(typed: &mut Typed<'_>) -> HttpSettings {

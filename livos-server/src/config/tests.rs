@@ -92,6 +92,10 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("compaction.model", "fast"),
         ("compaction.timeout_seconds", "30"),
         ("compaction.summary_tokens", "900"),
+        ("models.connect_timeout_seconds", "11"),
+        ("models.first_byte_timeout_seconds", "12"),
+        ("models.silence_timeout_seconds", "13"),
+        ("models.answer_timeout_seconds", "14"),
         ("http.max_connections", "8"),
         ("http.max_body_bytes", "2048"),
         ("http.max_upload_bytes", "4096"),
@@ -143,6 +147,20 @@ fn the_password_of_a_store_is_never_shown() {
         let error = load(&[("LIVOS_STORE", wrong)], "").unwrap_err();
         assert!(!messages(&error)[0].contains("hunter2"), "{error}");
     }
+}
+
+#[test]
+fn the_time_models_may_take_is_theirs_unless_it_is_set() {
+    assert_eq!(load(&[], "").unwrap().models, ProviderTimeouts::default());
+    let file = "[models]\nfirst_byte_timeout_seconds = 1800";
+    let models = load(&[], file).unwrap().models;
+    let first_byte = Some(Duration::from_secs(1800));
+    assert_eq!(models, ProviderTimeouts { first_byte, ..ProviderTimeouts::default() });
+    let error = load(&[("LIVOS_MODELS_SILENCE_TIMEOUT_SECONDS", "0")], "").unwrap_err();
+    assert_eq!(
+        messages(&error),
+        ["models.silence_timeout_seconds: must be a whole number from 1 to 86400"]
+    );
 }
 
 #[test]

@@ -87,10 +87,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
             .with_lease(config.agent.lease)
             .with_take_over(config.store.take_over()),
-        sinks: vec![
-            Arc::new(HttpCallback::new(app.callback_guard.clone())),
-            Arc::new(results),
-        ],
+        sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
     });
     let engine = Engine {
@@ -137,11 +134,7 @@ fn default_model(manager: &ProviderManager) -> ModelName {
 }
 
 /// The tools through which models use what the server manages.
-fn add_managers_tools(
-    tools: &ToolRegistry,
-    schedules: &ScheduleManager,
-    agents: &SubagentManager,
-) {
+fn add_managers_tools(tools: &ToolRegistry, schedules: &ScheduleManager, agents: &SubagentManager) {
     let registered = [
         livos_tools::subagents::register(tools, agents),
         livos_tools::schedules::register(tools, schedules),

@@ -43,7 +43,7 @@ pub(super) struct Own {
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
-        let choice = Choice::Local { ollama_host: String::new() };
+        let choice = Choice::Local { ollama_host: String::new(), timeouts: config.models };
         Self {
             config,
             choice,
@@ -66,7 +66,8 @@ impl ServerBuilder {
     /// # Errors
     /// When a key or address cannot be used.
     pub fn environment(mut self, environment: &Environment) -> Result<Self, StartError> {
-        self.choice = models::configured(environment, self.config.model.as_ref())?;
+        self.choice =
+            models::configured(environment, self.config.model.as_ref(), self.config.models)?;
         self.environment = environment.clone();
         self.launcher = environment.launcher().cloned().or(self.launcher);
         Ok(self)

@@ -7,19 +7,19 @@
 )]
 
 mod agent;
-mod containers;
 mod background;
+mod containers;
 mod escapes;
 mod files;
 mod harness;
 mod outgoing;
 mod processes;
 mod registry;
-mod schedules;
 mod sandbox;
+mod schedules;
 mod shell;
-mod subagents;
 mod site;
+mod subagents;
 mod time;
-mod web;
 mod todo;
+mod web;

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use livos_core::Effect;
+use livos_core::MemoryStore;
 use livos_core::ScheduleManager;
 use livos_core::ScheduleSettings;
-use livos_core::MemoryStore;
 use livos_core::ToolRegistry;
 use livos_tools::containers::Engine;
 use livos_tools::containers::EngineSocket;
