@@ -269,7 +269,8 @@ impl Runs {
     async fn unfinished(&self, session: SessionId) -> Result<HashSet<RunId>, StoreError> {
         let mut open = HashSet::new();
         for state in [RunState::Queued, RunState::Running, RunState::Waiting] {
-            let filter = RunFilter { session_id: Some(session), state: Some(state), before: None };
+            let filter =
+                RunFilter { session_id: Some(session), state: Some(state), ..RunFilter::default() };
             let runs = self.0.store.runs(filter, CLOSE_BATCH).await?.items;
             open.extend(runs.into_iter().map(|run| run.id));
         }

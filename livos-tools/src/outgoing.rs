@@ -31,5 +31,3 @@ pub use self::web_address::WebAddressError;
 pub(crate) use self::body::Packing;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::body::decoded;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::public_address::is_public;

@@ -114,7 +114,6 @@ impl ClientError {
         match self {
             Self::NoTask => exit::USAGE,
             Self::NeedsApproval { .. } => exit::NEEDS_APPROVAL,
-            Self::Terminal(_) | Self::File { .. } => exit::FAILED,
             Self::Terminal(_) | Self::Secrets(_) | Self::File { .. } => exit::FAILED,
             Self::GivenUp => exit::CANCELLED,
             problem if problem.is_about_the_request() => exit::FAILED,
@@ -276,18 +275,6 @@ impl Client {
     ) -> Result<T, ClientError> {
         let request = self
             .request(Method::POST, path)
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .body(body.to_string());
-        self.read(self.send(request).await?).await
-    }
-
-    pub(super) async fn patch<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &Value,
-    ) -> Result<T, ClientError> {
-        let request = self
-            .request(Method::PATCH, path)
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body.to_string());
         self.read(self.send(request).await?).await
