@@ -174,15 +174,3 @@ async fn a_reader_that_is_too_slow_is_dropped_and_can_resume() {
     let mut resumed = stage.follower(slow.cursor).await;
     assert_eq!(read(&mut resumed).await.len(), 100);
 }
-
-#[tokio::test]
-async fn a_feed_forgets_sessions_in_which_nothing_happens() {
-    let stage = Stage::new();
-    let reader = stage.follower(0).await;
-    stage.turn(1).await;
-    stage.say(1, "a");
-    drop(reader);
-    assert!(stage.feed.live(stage.session).is_some(), "the answer so far is kept");
-    stage.turn(2).await;
-    assert!(stage.feed.live(stage.session).is_none());
-}
