@@ -90,6 +90,10 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("compaction.model", "fast"),
         ("compaction.timeout_seconds", "30"),
         ("compaction.summary_tokens", "900"),
+        ("approvals.policy", "always"),
+        ("approvals.users", "ann=never"),
+        ("approvals.channels", "telegram=always, mail=never"),
+        ("approvals.expiry_seconds", "60"),
         ("http.max_connections", "8"),
         ("http.max_body_bytes", "2048"),
         ("http.max_upload_bytes", "4096"),
@@ -118,6 +122,16 @@ fn all_problems_are_told_at_once_each_with_its_fix() {
     let file = "lisen = 1\nstore = \"rediss://h\"\n[agent]\nmax_turns = 0\nshell = \"maybe\"\n[nonsense]\nx = 1";
     let error = load(&[("LIVOS_LISTEN", "3200")], file).unwrap_err();
     insta::assert_snapshot!(messages(&error).join("\n"));
+}
+
+#[test]
+fn a_policy_that_is_none_is_told_with_those_there_are() {
+    let file = "[approvals]\npolicy = \"sometimes\"\nusers = [\"ann\"]\nexpiry_seconds = 1";
+    let error = load(&[], file).unwrap_err();
+    let told = messages(&error);
+    assert!(told[0].contains("never, destructive, always"), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("'ann' must be NAME=POLICY")), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("10 to 2592000")), "{told:?}");
 }
 
 #[test]

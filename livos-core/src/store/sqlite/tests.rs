@@ -139,7 +139,7 @@ fn a_store_of_a_later_version_is_left_alone() {
     drop(SqliteStore::open(&path).unwrap());
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = SqliteStore::open(&path).unwrap_err();
-    assert!(matches!(refused, StoreError::NewerFormat { found: 99, supported: 2 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerFormat { found: 99, supported: 3 }), "{refused}");
 }
 
 #[tokio::test]
