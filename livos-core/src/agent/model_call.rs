@@ -106,11 +106,12 @@ impl Driver {
         let cancel = self.control.cancel_signal().clone();
         let time_left = self.time_for(access);
         let asked = {
-            let answer = pin!(self.ask(turn, request).instrument(span));
+            let answer = pin!(self.ask(request).instrument(span));
             interruptible(&cancel, time_left, answer).await
         };
         match asked {
-            Ok(Ok(())) => Ok(None),
+            // Written down without interruption: an entry that is on its way may arrive though nobody waits.
+            Ok(Ok(answer)) => self.answered(turn, answer).await.map(|()| None),
             // The loop sees for itself that the signal was given.
             Err(Interruption::Cancelled) => {
                 self.accounts.abandoned(self.shared.clock.now());
@@ -160,7 +161,7 @@ impl Driver {
         request
     }
 
-    async fn ask(&mut self, turn: u32, request: ChatRequest) -> Result<(), CallFailed> {
+    async fn ask(&mut self, request: ChatRequest) -> Result<Answer, CallFailed> {
         let asked_at = self.shared.clock.now();
         let mut first_piece_at = None;
         let provider = Arc::clone(&self.shared.provider);
@@ -172,8 +173,7 @@ impl Driver {
             self.accounts.streamed(streamed_bytes(&piece), first_at);
             match piece {
                 ChatChunk::Finished(response) => {
-                    let timing = (asked_at, first_at);
-                    return Ok(self.answered(turn, *response, timing).await?);
+                    return Ok(Answer { response, asked_at, first_piece_at: first_at });
                 }
                 ChatChunk::Text(text) => {
                     CrashPoint::Streaming.pass();
@@ -207,8 +207,7 @@ impl Driver {
     async fn answered(
         &mut self,
         turn: u32,
-        response: ChatResponse,
-        (asked_at, first_piece_at): (Timestamp, Timestamp),
+        Answer { response, asked_at, first_piece_at }: Answer,
     ) -> Result<(), JournalFailed> {
         self.context.budget.charge_tokens(response.usage, response.cost);
         let by = (response.provider.clone(), response.model.clone());
@@ -226,6 +225,13 @@ impl Driver {
         })
         .await
     }
+}
+
+/// A whole answer, and when it was asked for and began.
+struct Answer {
+    response: Box<ChatResponse>,
+    asked_at: Timestamp,
+    first_piece_at: Timestamp,
 }
 
 /// How much of an answer a piece brings.

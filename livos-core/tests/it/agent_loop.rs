@@ -14,6 +14,7 @@ use livos_core::Effect;
 use livos_core::EventKind;
 use livos_core::Journal;
 use livos_core::MemoryStore;
+use livos_core::NewEntry;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::Role;
@@ -33,6 +34,7 @@ use livos_core::testing::Script;
 use livos_core::testing::ScriptedProvider;
 use serde_json::json;
 use tokio::sync::Barrier;
+use tokio::sync::Notify;
 
 use crate::replay::goes_the_same_way;
 
@@ -461,4 +463,59 @@ async fn nothing_is_done_that_cannot_be_written_down() {
         let allowed = u32::from(appends >= 5);
         assert_eq!(calls.load(Ordering::SeqCst), allowed, "after {appends} appends");
     }
+}
+
+/// A journal that takes an answer and is slow to say so.
+#[derive(Debug, Default)]
+struct Slow {
+    kept: MemoryStore,
+    written: Notify,
+    told: Notify,
+}
+
+#[async_trait::async_trait]
+impl Journal for Slow {
+    async fn append(&self, append: Append) -> Result<u64, livos_core::StoreError> {
+        let is_answer = |entry: &NewEntry| matches!(entry.kind, EventKind::AssistantMessage { .. });
+        let has_answer = append.entries.iter().any(is_answer);
+        let first = self.kept.append(append).await;
+        if has_answer {
+            self.written.notify_one();
+            self.told.notified().await;
+        }
+        first
+    }
+
+    async fn read(
+        &self,
+        session_id: SessionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<AgentEvent>, livos_core::StoreError> {
+        self.kept.read(session_id, after, limit).await
+    }
+
+    async fn last_seq(&self, session_id: SessionId) -> Result<u64, livos_core::StoreError> {
+        self.kept.last_seq(session_id).await
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_does_not_lose_an_answer_that_is_being_written() {
+    let journal = Arc::new(Slow::default());
+    let agent = AgentLoop::builder(ScriptedProvider::new("scripted", [probe("c1", "echo")]))
+        .journal(Arc::clone(&journal) as _)
+        .build();
+    let run = agent.run("go");
+    let (session, control) = (run.session_id(), run.control());
+    let driven = tokio::spawn(run);
+    journal.written.notified().await;
+    control.cancel();
+    // As long as it takes the run to notice.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    journal.told.notify_one();
+    assert_eq!(driven.await.unwrap().status, RunStatus::Cancelled);
+    let entries = journal.read(session, 0, 100).await.unwrap();
+    let names: Vec<_> = entries.iter().map(|entry| entry.kind.name()).collect();
+    assert!(names.ends_with(&["assistant_message", "tool_finished", "run_finished"]), "{names:?}");
 }
