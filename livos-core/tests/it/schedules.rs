@@ -214,6 +214,7 @@ async fn after_a_night_without_a_process_what_was_missed_is_treated_as_asked() {
 
 #[tokio::test]
 async fn overlaps_skip_queue_or_replace() {
+    use FiringStatus::{Cancelled, Skipped, Started};
     let day = Day::beginning("2026-01-01T00:00:00Z");
     let minutely = |overlap| {
         let every = Recurrence::every(Duration::from_secs(60));
@@ -235,7 +236,6 @@ async fn overlaps_skip_queue_or_replace() {
     let statuses = |firings: Vec<FiringRecord>| -> Vec<FiringStatus> {
         firings.into_iter().map(|firing| firing.status).collect()
     };
-    use FiringStatus::{Cancelled, Skipped, Started};
     assert_eq!(statuses(day.firings(&skip).await), [Started, Skipped, Skipped]);
     assert_eq!(statuses(day.firings(&queue).await), [Started, Started, Started]);
     assert_eq!(statuses(day.firings(&replace).await), [Cancelled, Cancelled, Started]);
@@ -359,11 +359,10 @@ async fn an_idle_system_asks_no_model() {
     assert_eq!(run.trigger, Trigger::Schedule);
 }
 
-#[tokio::test]
-async fn a_plan_that_cannot_be_used_is_refused_whole() {
-    let day = Day::beginning("2026-01-01T00:00:00Z");
+/// Plans that cannot be used, each with the field that is wrong.
+fn wrong_plans() -> Vec<(&'static str, SchedulePlan)> {
     let every = || Recurrence::every(Duration::from_secs(3600));
-    let cases: Vec<(&str, SchedulePlan)> = vec![
+    vec![
         ("title", SchedulePlan::new(" ", "do", every())),
         ("task", SchedulePlan::new("t", "x".repeat(20_000), every())),
         ("recurrence.expression", SchedulePlan::new("t", "do", Recurrence::cron("61 * * * *"))),
@@ -417,15 +416,20 @@ async fn a_plan_that_cannot_be_used_is_refused_whole() {
             "max_firings",
             SchedulePlan { max_firings: Some(0), ..SchedulePlan::new("t", "do", every()) },
         ),
-    ];
-    for (field, plan) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_used_is_refused_whole() {
+    let day = Day::beginning("2026-01-01T00:00:00Z");
+    for (field, plan) in wrong_plans() {
         let fault = day.schedules.preview(plan.clone()).unwrap_err();
         assert_eq!(fault.field(), field, "{fault}");
         let new = NewSchedule { plan, session_id: None, origin: Origin::default() };
         let error = day.schedules.create(new).await.unwrap_err();
         assert!(error.to_string().starts_with(field), "{error}");
     }
-    let plan = SchedulePlan::new("t", "do", every());
+    let plan = SchedulePlan::new("t", "do", Recurrence::every(Duration::from_secs(3600)));
     for trust in [Trust::Untrusted, Trust::Group] {
         let origin = Origin { trust, ..Origin::default() };
         let new = NewSchedule { plan: plan.clone(), session_id: None, origin };
