@@ -18,7 +18,7 @@
 //!
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
 //! - module [`shell`] has `shell`, `shell_output`, `shell_kill`; [`sandbox`] keeps commands in
-//! - module [`todo`] has `todo`, [`time`] has `time`
+//! - module [`mod@todo`] has `todo`, [`time`] has `time`
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
 //! File tools cannot leave the workspace, whatever links lie in it, and commands of the shell
