@@ -27,7 +27,7 @@
 //! - module [`containers`] has `containers` and `containers_manage` (feature `containers`)
 //! - module [`outgoing`] is the HTTP client for addresses of other people's choice, and its guard
 //! - module [`shell`] has `shell`, `shell_output`, `shell_kill`; [`sandbox`] keeps commands in
-//! - module [`todo`] has `todo`, [`time`] has `time`
+//! - module [`mod@todo`] has `todo`, [`time`] has `time`
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
 //! File tools cannot leave the workspace, whatever links lie in it, and commands of the shell

@@ -136,7 +136,7 @@ impl World {
             ("{mark}", self.mark.clone()),
             (
                 "{py}",
-                "import ctypes, os, socket, sys; c = ctypes.CDLL(None, use_errno=True)".to_owned(),
+                "import ctypes, os, socket, sys; c = ctypes.CDLL(None, use_errno=True); s = lambda *a: c.syscall(*map(ctypes.c_long, a))".to_owned(),
             ),
         ]
         .into_iter()
@@ -301,7 +301,7 @@ const WAYS: &[(&str, Control, &str)] = &[
     (
         "read memory of another",
         Works,
-        "python3 -c '{py}; c.syscall(310, {victim}, 0, 0, 0, 0, 0) == 0 and print(\"ESCAPED\")'",
+        "python3 -c '{py}; s(310, {victim}, 0, 0, 0, 0, 0) == 0 and print(\"ESCAPED\")'",
     ),
     ("mount", Skipped, "mkdir -p m; mount -t tmpfs none m && echo ESCAPED"),
     ("bind mount", Skipped, "mkdir -p m; mount --bind {outside} m && cat m/secret.txt"),
@@ -309,7 +309,7 @@ const WAYS: &[(&str, Control, &str)] = &[
     (
         "namespace by clone",
         Works,
-        "python3 -c '{py}; p = c.syscall(56, 0x10000000 | 17, 0, 0, 0, 0)\nif p == 0: os._exit(0)\np > 0 and print(\"ESCAPED\")'",
+        "python3 -c '{py}; p = s(56, 0x10000000 | 17, 0, 0, 0, 0)\nif p == 0: os._exit(0)\np > 0 and print(\"ESCAPED\")'",
     ),
     ("chroot", Works, "python3 -c '{py}; os.chroot(\".\"); print(\"ESCAPED\")'"),
     ("kill another", Skipped, "kill -9 {victim} && echo ESCAPED"),
