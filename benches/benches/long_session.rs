@@ -108,7 +108,7 @@ fn never() -> CompactionPolicy {
 }
 
 fn search() -> SessionQuery {
-    SessionQuery { text: Some("sun lisb".to_owned()), after: None }
+    SessionQuery { text: Some("sun lisb".to_owned()), ..SessionQuery::default() }
 }
 
 async fn newest_page(store: &SqliteStore, session: SessionId) -> Result<usize, StoreError> {

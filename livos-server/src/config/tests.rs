@@ -96,6 +96,12 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("models.first_byte_timeout_seconds", "12"),
         ("models.silence_timeout_seconds", "13"),
         ("models.answer_timeout_seconds", "14"),
+        ("approvals.policy", "always"),
+        ("approvals.users", "ann=never"),
+        ("approvals.channels", "telegram=always, mail=never"),
+        ("approvals.expiry_seconds", "60"),
+        ("schedules.min_interval_seconds", "120"),
+        ("schedules.time_zone", "Europe/Berlin"),
         ("http.max_connections", "8"),
         ("http.max_body_bytes", "2048"),
         ("http.max_upload_bytes", "4096"),
@@ -233,4 +239,14 @@ fn the_search_service_that_was_asked_for_is_asked() {
     assert_eq!(search(&with("searxng")).chosen(), SearchChoice::SearXng);
     assert_eq!(search(&with("off")).chosen(), SearchChoice::Off);
     assert!(!format!("{:?}", load(&keys, "").unwrap()).contains("t-k3y"));
+}
+
+#[test]
+fn a_policy_that_is_none_is_told_with_those_there_are() {
+    let file = "[approvals]\npolicy = \"sometimes\"\nusers = [\"ann\"]\nexpiry_seconds = 1";
+    let error = load(&[], file).unwrap_err();
+    let told = messages(&error);
+    assert!(told[0].contains("never, destructive, always"), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("'ann' must be NAME=POLICY")), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("10 to 2592000")), "{told:?}");
 }
