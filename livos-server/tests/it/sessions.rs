@@ -161,7 +161,17 @@ async fn the_catalogue_tells_what_there_is() {
         .collect();
     assert_eq!(
         names,
-        ["file_edit", "file_list", "file_read", "file_search", "file_write", "time"],
+        [
+            "file_edit",
+            "file_list",
+            "file_read",
+            "file_search",
+            "file_write",
+            "schedule_create",
+            "schedule_delete",
+            "schedule_list",
+            "time",
+        ],
         "no shell unless it is on"
     );
     let models = server.get("/api/models").await.json();
