@@ -136,6 +136,7 @@ mod tests {
             content: vec![ContentBlock::text(text)].into(),
             duration_ms: 7,
             truncated: false,
+            spent: None,
         };
         assert_eq!(redactor.cleaned(fact("it is hunter2hunter2.")), fact("it is [redacted]."));
         assert_eq!(redactor.cleaned(fact("nothing")), fact("nothing"));

@@ -162,9 +162,12 @@ async fn the_catalogue_tells_what_there_is() {
     assert_eq!(
         names,
         [
+<<<<<<< HEAD
             "agent_create",
             "agent_list",
             "ask_user",
+=======
+>>>>>>> schedule
             "file_edit",
             "file_list",
             "file_read",
@@ -173,6 +176,7 @@ async fn the_catalogue_tells_what_there_is() {
             "schedule_create",
             "schedule_delete",
             "schedule_list",
+<<<<<<< HEAD
             "sessions_create",
             "sessions_history",
             "sessions_list",
@@ -183,6 +187,11 @@ async fn the_catalogue_tells_what_there_is() {
             "web_fetch"
         ],
         "no shell, no requests and no containers unless they are on"
+=======
+            "time",
+        ],
+        "no shell unless it is on"
+>>>>>>> schedule
     );
     let models = server.get("/api/models").await.json();
     assert_eq!(

@@ -64,7 +64,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outgoing::is_public;
+    use crate::outgoing::public_address::is_public;
 
     fn guard() -> AddressGuard {
         AddressGuard::new("web.allowed_hosts")

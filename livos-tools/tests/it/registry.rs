@@ -22,8 +22,8 @@ fn registry() -> ToolRegistry {
     livos_tools::files::register(&tools, &workspace.root).unwrap();
     livos_tools::shell::register(&tools, &workspace.root, ShellSettings::default()).unwrap();
     livos_tools::time::register(&tools).unwrap();
-    let store = std::sync::Arc::new(livos_core::MemoryStore::new());
-    let clock = std::sync::Arc::new(livos_core::SystemClock);
+    let store = Arc::new(livos_core::MemoryStore::new());
+    let clock = Arc::new(livos_core::SystemClock);
     let schedules = ScheduleManager::new(store, clock, ScheduleSettings::default());
     livos_tools::schedules::register(&tools, &schedules).unwrap();
     livos_tools::system::register(&tools).unwrap();

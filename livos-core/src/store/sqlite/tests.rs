@@ -149,7 +149,7 @@ async fn a_store_of_version_2_is_taken_over() {
     drop(db);
     let store = SqliteStore::open(&path).unwrap();
     assert!(store.session(session).await.unwrap().is_some());
-    let due = ScheduleStore::due_schedules(&store, NOW, 9).await.unwrap();
+    let due = store.due_schedules(NOW, 9).await.unwrap();
     assert_eq!((due.due.len(), due.look_again_at), (0, None), "there are no schedules");
     assert_eq!(store.check().await.unwrap().faults, Vec::<String>::new());
 }
