@@ -162,12 +162,9 @@ async fn the_catalogue_tells_what_there_is() {
     assert_eq!(
         names,
         [
-<<<<<<< HEAD
             "agent_create",
             "agent_list",
             "ask_user",
-=======
->>>>>>> schedule
             "file_edit",
             "file_list",
             "file_read",
@@ -176,7 +173,6 @@ async fn the_catalogue_tells_what_there_is() {
             "schedule_create",
             "schedule_delete",
             "schedule_list",
-<<<<<<< HEAD
             "sessions_create",
             "sessions_history",
             "sessions_list",
@@ -187,11 +183,6 @@ async fn the_catalogue_tells_what_there_is() {
             "web_fetch"
         ],
         "no shell, no requests and no containers unless they are on"
-=======
-            "time",
-        ],
-        "no shell unless it is on"
->>>>>>> schedule
     );
     let models = server.get("/api/models").await.json();
     assert_eq!(
