@@ -64,6 +64,7 @@ use crate::id::AuditId;
 use crate::id::RuleId;
 use crate::id::ToolName;
 use crate::redaction::Redactor;
+use crate::redaction::redact_json;
 use crate::store::ApprovalFilter;
 use crate::store::ApprovalRecord;
 use crate::store::ApprovalState;
@@ -129,7 +130,7 @@ struct Shared {
     policies: ApprovalPolicies,
     expiry: Duration,
     clock: Arc<dyn Clock>,
-    redactor: Option<Redactor>,
+    redactor: Redactor,
     surfaces: Vec<Arc<dyn ApprovalSurface>>,
 }
 
@@ -158,7 +159,7 @@ impl ApprovalManagerBuilder {
 
     /// Secrets that are taken out of what people are shown.
     pub fn redactor(mut self, redactor: Redactor) -> Self {
-        self.0.redactor = Some(redactor);
+        self.0.redactor = redactor;
         self
     }
 
@@ -187,7 +188,7 @@ impl ApprovalManager {
             policies: ApprovalPolicies::default(),
             expiry: APPROVAL_EXPIRY,
             clock: Arc::new(SystemClock),
-            redactor: None,
+            redactor: Redactor::new(),
             surfaces: Vec::new(),
         })
     }
@@ -318,9 +319,7 @@ impl ApprovalManager {
     pub(crate) fn request(&self, asked: Asked<'_>, now: Timestamp) -> ApprovalRequest {
         let Asked { run_id, origin, call_id, tool, effect, arguments, reason, question } = asked;
         let mut input = arguments.clone();
-        if let Some(redactor) = &self.shared.redactor {
-            input = redactor.cleaned(input);
-        }
+        redact_json(&self.shared.redactor, &mut input);
         let bound_to = match &question {
             Some(question) => serde_json::to_value(question).unwrap_or_default(),
             None => arguments.clone(),

@@ -115,6 +115,7 @@ async fn start(home: &Path, model: &EchoModel, logs: &Path) -> Session {
         .env("OPENAI_MODEL", "m")
         .env("FILES_MCP_TOKEN", MCP_TOKEN)
         .env("LIVOS_AGENT_SHELL", "on")
+        .env("LIVOS_APPROVALS_POLICY", "never")
         .env("LIVOS_AGENT_SYSTEM_PROMPT", format!("Nobody may know {MCP_TOKEN}."))
         .env("LIVOS_LOG", "trace")
         .env("PATH", std::env::var("PATH").unwrap_or_default())

@@ -18,6 +18,10 @@ use crate::test_server::PATIENCE;
 use crate::test_server::TestServer;
 use crate::test_server::scripted;
 
+/// Commands without a person who allows each: what is tested here is what they can reach.
+const UNASKED: [(&str, &str); 2] =
+    [("LIVOS_AGENT_SHELL", "on"), ("LIVOS_APPROVALS_POLICY", "never")];
+
 /// What a command printed in a run of its own.
 async fn printed(server: &TestServer, session: &str) -> String {
     let sent = server
@@ -48,7 +52,7 @@ async fn a_command_sees_the_workspace_and_not_the_home() {
     );
     let models =
         scripted([Script::tool("1", "shell", json!({"command": command})), Script::text("done")]);
-    let server = TestServer::in_home(home.path(), models, &[("LIVOS_AGENT_SHELL", "on")]).await;
+    let server = TestServer::in_home(home.path(), models, &UNASKED).await;
     let session = server.post("/api/sessions", &json!({})).await.json();
     let printed = printed(&server, session["id"].as_str().unwrap()).await;
     assert!(printed.starts_with("mine\n"), "{printed}");
@@ -63,7 +67,7 @@ async fn deleting_a_session_ends_what_it_has_in_the_background() {
     let mut alive = fifo(home.path());
     let script = Script::tool("1", "shell", background());
     let models = scripted([script, Script::text("done")]);
-    let server = TestServer::in_home(home.path(), models, &[("LIVOS_AGENT_SHELL", "on")]).await;
+    let server = TestServer::in_home(home.path(), models, &UNASKED).await;
     let session = server.post("/api/sessions", &json!({})).await.json();
     let session = session["id"].as_str().unwrap();
     let printed = printed(&server, session).await;
@@ -82,7 +86,7 @@ async fn no_command_outlives_a_server() {
         let mut alive = fifo(home.path());
         let model = Peer::start().await;
         let mut command = asking(home.path(), &model);
-        command.env("LIVOS_AGENT_SHELL", "on").env("PATH", "/usr/bin:/bin");
+        command.envs(UNASKED).env("PATH", "/usr/bin:/bin");
         let server = process::started(command).await;
         let caller = Caller::new(&server, home.path());
         let session = caller.post("/api/sessions", &json!({})).await;

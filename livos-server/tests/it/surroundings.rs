@@ -107,7 +107,7 @@ async fn tools_are_offered_as_the_settings_say() {
 async fn the_reader_of_pdf_files_ends_in_words() {
     let files: [(&[u8], i32, &str, &str); 2] = [
         (include_bytes!("surroundings/hello.pdf"), 0, "[page 1]\n\nHello tide", ""),
-        (b"%PDF-1.7 and nothing more", 3, "", "PDF error"),
+        (b"%PDF-1.7 and nothing more", 3, "", "couldn't parse"),
     ];
     for program in [env!("CARGO_BIN_EXE_livos-server"), env!("CARGO_BIN_EXE_livos")] {
         for (file, code, text, problem) in files {

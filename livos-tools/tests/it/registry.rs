@@ -4,6 +4,7 @@ use livos_core::Effect;
 use livos_core::MemoryStore;
 use livos_core::ScheduleManager;
 use livos_core::ScheduleSettings;
+use livos_core::SystemClock;
 use livos_core::ToolRegistry;
 use livos_tools::containers::Engine;
 use livos_tools::containers::EngineSocket;
@@ -22,8 +23,8 @@ fn registry() -> ToolRegistry {
     livos_tools::files::register(&tools, &workspace.root).unwrap();
     livos_tools::shell::register(&tools, &workspace.root, ShellSettings::default()).unwrap();
     livos_tools::time::register(&tools).unwrap();
-    let store = Arc::new(livos_core::MemoryStore::new());
-    let clock = Arc::new(livos_core::SystemClock);
+    let store = Arc::new(MemoryStore::new());
+    let clock = Arc::new(SystemClock);
     let schedules = ScheduleManager::new(store, clock, ScheduleSettings::default());
     livos_tools::schedules::register(&tools, &schedules).unwrap();
     livos_tools::system::register(&tools).unwrap();
@@ -56,19 +57,18 @@ fn names_and_effects_are_the_contract() {
             ("file_read".to_owned(), Effect::ReadOnly),
             ("file_search".to_owned(), Effect::ReadOnly),
             ("file_write".to_owned(), Effect::Idempotent),
+            ("http_request".to_owned(), Effect::Destructive),
             ("schedule_create".to_owned(), Effect::Mutating),
             ("schedule_delete".to_owned(), Effect::Destructive),
             ("schedule_list".to_owned(), Effect::ReadOnly),
-            ("http_request".to_owned(), Effect::Destructive),
             ("shell".to_owned(), Effect::Destructive),
-            ("system_info".to_owned(), Effect::ReadOnly),
-            ("time".to_owned(), Effect::ReadOnly),
-            ("web_fetch".to_owned(), Effect::ReadOnly),
-            ("web_search".to_owned(), Effect::ReadOnly),
             ("shell_kill".to_owned(), Effect::Idempotent),
             ("shell_output".to_owned(), Effect::ReadOnly),
+            ("system_info".to_owned(), Effect::ReadOnly),
             ("time".to_owned(), Effect::ReadOnly),
             ("todo".to_owned(), Effect::Idempotent),
+            ("web_fetch".to_owned(), Effect::ReadOnly),
+            ("web_search".to_owned(), Effect::ReadOnly),
         ]
     );
 }
@@ -96,8 +96,6 @@ fn descriptions_have_a_bounded_price() {
         .iter()
         .map(|spec| spec.description.len() + Value::to_string(&spec.input_schema).len())
         .sum();
-    // Sent with every request, if all of them are offered: about 5,000 tokens.
-    assert!(total < 20_000, "{total} bytes");
-    // Sent with every request: about 4,000 tokens.
-    assert!(total < 16_000, "{total} bytes");
+    // Sent with every request, if all of them are offered: about 5,500 tokens.
+    assert!(total < 22_000, "{total} bytes");
 }

@@ -68,7 +68,7 @@ async fn read(follower: &mut Follower) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         // The store is in memory: whatever is there is there at once.
-        match futures::FutureExt::now_or_never(follower.next()) {
+        match futures::FutureExt::now_or_never(tokio::task::unconstrained(follower.next())) {
             Some(Ok(Some(event))) => seen.push(short(&event)),
             Some(Ok(None)) | None => return seen,
             Some(Err(error)) => panic!("{error}"),
