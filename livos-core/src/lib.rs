@@ -102,6 +102,7 @@ mod pause;
 mod provider;
 pub mod replay;
 mod secret;
+mod secret_source;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -151,6 +152,7 @@ pub use self::provider::{
     ToolChoice, ToolSupport,
 };
 pub use self::secret::Secret;
+pub use self::secret_source::{NoSecrets, SecretSource, SecretSourceError};
 pub use self::store::{
     Admission, Append, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
     ClaimedDelivery, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord, DeliveryState,

@@ -19,6 +19,7 @@
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
 //! - module [`shell`] has `shell`
 //! - module [`time`] has `time`
+//! - module `mcp`, with the feature of that name, has the tools of MCP servers
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
 //! File tools cannot leave the workspace, whatever links lie in it. A command run by the
@@ -33,6 +34,8 @@ pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 pub mod shell;
 pub mod time;
 mod workspace_root;

@@ -12,7 +12,7 @@ mod progress;
 mod report;
 mod spill;
 #[cfg(target_os = "linux")]
-mod stragglers;
+pub(crate) mod stragglers;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
