@@ -4,6 +4,8 @@
 mod agent;
 mod files;
 mod harness;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod processes;
 mod registry;
 mod shell;

@@ -24,6 +24,7 @@ use rmcp::service::serve_client_with_lifecycle;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Connection;
 use super::Signal;
@@ -59,6 +60,8 @@ pub(in crate::mcp) struct Opening<'a> {
     pub(in crate::mcp) definition: &'a ServerDefinition,
     pub(in crate::mcp) secrets: &'a dyn SecretSource,
     pub(in crate::mcp) elicitation: Option<&'a Arc<dyn Elicitation>>,
+    /// Given when nobody wants the server any more.
+    pub(in crate::mcp) stopping: &'a CancellationToken,
 }
 
 /// A connection that was opened, held by whoever sees to its end.
@@ -78,7 +81,7 @@ pub(in crate::mcp) struct Opened {
 
 impl Opening<'_> {
     /// Starts the server, shakes hands and reads its list of tools, all within the time it has to start.
-    /// When this is dropped, nothing of the server is left.
+    /// Where that fails, nothing of the server is left when this returns; where it is dropped, soon after.
     pub(in crate::mcp) async fn open(self) -> Result<Opened, McpError> {
         let limit = self.definition.start_timeout;
         let place = match &self.definition.transport {
@@ -88,12 +91,20 @@ impl Opening<'_> {
         let values = resolve_all(place.0, place.1, self.secrets).await?;
         let secrets: Arc<[Secret]> = values.iter().map(|(_, value)| value.clone()).collect();
         let last_words = LastWords::without(secrets);
-        let opened = tokio::time::timeout(limit, self.open_with(&values, last_words.clone())).await;
+        let mut process = None;
+        let opening = self.open_with(&values, last_words.clone(), &mut process);
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(limit, opening) => opened,
+            () = self.stopping.cancelled() => Ok(Err("it was stopped".to_owned())),
+        };
         let reason = match opened {
-            Ok(Ok(opened)) => return Ok(opened),
+            Ok(Ok(opened)) => return Ok(Opened { process, ..opened }),
             Ok(Err(reason)) => last_words.redacted(&reason),
             Err(_) => format!("it did not answer within {} seconds", limit.as_secs_f64()),
         };
+        if let Some(process) = process {
+            process.kill_now().await;
+        }
         let reason = match last_words.shown() {
             printed if printed.is_empty() => reason,
             printed => format!("{reason}; it printed: {printed}"),
@@ -105,6 +116,7 @@ impl Opening<'_> {
         self,
         values: &[(String, Secret)],
         last_words: LastWords,
+        process: &mut Option<ServerProcess>,
     ) -> Result<Opened, String> {
         let (sender, signals) = mpsc::channel(1);
         let calls = Arc::new(Calls::default());
@@ -115,12 +127,11 @@ impl Opening<'_> {
             elicitation: self.elicitation.cloned(),
             version: self.first_version(),
         };
-        let mut process = None;
         let running = match &self.definition.transport {
             ServerTransport::Stdio { command, arguments, directory, .. } => {
                 let (started, pipes) =
                     ServerProcess::spawn(command, arguments, values, directory.as_ref())?;
-                process = Some(started);
+                *process = Some(started);
                 last_words.listen(pipes.errors);
                 let output = QuietOutput::new(pipes.output);
                 let transport = AsyncRwTransport::new_client(output, pipes.input)
@@ -152,7 +163,7 @@ impl Opening<'_> {
             ended: running.waiting().map(drop).boxed(),
             has_ended: false,
             hang_up,
-            process,
+            process: None,
             signals,
             subscription,
             obituary,

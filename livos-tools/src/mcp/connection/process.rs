@@ -107,6 +107,14 @@ impl ServerProcess {
         }
     }
 
+    /// Ends it without asking, and waits until nothing is left.
+    pub(super) async fn kill_now(mut self) {
+        if let Some(search) = self.kill() {
+            let _ = tokio::task::spawn_blocking(search).await;
+        }
+        self.exits_within(GRACE).await;
+    }
+
     async fn exits_within(&mut self, time: Duration) -> Option<ExitStatus> {
         tokio::time::timeout(time, self.child.wait()).await.ok()?.ok()
     }

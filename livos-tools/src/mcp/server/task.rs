@@ -133,12 +133,9 @@ impl Keeper {
             definition: &self.core.definition,
             secrets: &*surroundings.secrets,
             elicitation: surroundings.elicitation.as_ref(),
+            stopping: &self.core.stopping,
         };
-        let opened = tokio::select! {
-            opened = opening.open() => opened,
-            () = self.core.stopping.cancelled() => Err(self.stopped()),
-        };
-        let mut opened = match opened {
+        let mut opened = match opening.open().await {
             Ok(opened) => opened,
             Err(error) => {
                 let reason = match &error {
