@@ -9,6 +9,7 @@ mod documents;
 mod events;
 mod health;
 mod login;
+mod mcp;
 mod messages;
 mod page;
 mod runs;
@@ -61,6 +62,14 @@ pub(crate) fn routes() -> Vec<Route> {
             deliveries::requeue,
             deliveries::describe_requeue,
         ),
+        get("/api/mcp/servers", Key, mcp::list, mcp::describe_list),
+        post("/api/mcp/servers", Key, mcp::create, mcp::describe_create),
+        get("/api/mcp/servers/{name}", Key, mcp::show, mcp::describe_show),
+        patch("/api/mcp/servers/{name}", Key, mcp::change, mcp::describe_change),
+        delete("/api/mcp/servers/{name}", Key, mcp::remove, mcp::describe_remove),
+        post("/api/mcp/servers/{name}/restart", Key, mcp::restart, mcp::describe_restart),
+        post("/api/mcp/servers/{name}/approve", Key, mcp::approve, mcp::describe_approve),
+        post("/api/mcp/reload", Key, mcp::reload, mcp::describe_reload),
         get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
         post("/api/backup", Key, backup::back_up, backup::describe_back_up),

@@ -13,6 +13,7 @@ mod doctor;
 mod export;
 mod follow;
 mod list;
+mod mcp;
 mod replay;
 mod run;
 mod runs;
@@ -82,6 +83,8 @@ enum Command {
     Compact(compact::CompactArgs),
     /// List, show and stop runs
     Runs(runs::RunsArgs),
+    /// Add, list, start again and remove MCP servers, whose tools agents have
+    Mcp(mcp::McpArgs),
     /// Show what model calls used and cost
     Usage(usage::UsageArgs),
     /// Show what the server is doing
@@ -117,6 +120,7 @@ impl Cli {
             Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
             Command::Compact(args) => compact::compact(&self.target, environment, &args).await,
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
+            Command::Mcp(args) => mcp::mcp(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

@@ -16,6 +16,7 @@ use livos_core::Secret;
 use livos_core::ToolRegistry;
 use livos_core::replay::Recording;
 use livos_core::replay::RecordingError;
+use livos_tools::mcp::McpServers;
 
 use crate::runs::Runs;
 
@@ -29,6 +30,8 @@ pub(crate) struct Engine {
     pub(crate) tools: ToolRegistry,
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
+    /// None when they could not be read from the store.
+    pub(crate) mcp: Option<McpServers>,
 }
 
 /// Records runs for tests, without the secrets that this server knows.

@@ -243,6 +243,9 @@ impl Server {
         let runs = async {
             if let Some(engine) = self.app.engine.get() {
                 engine.runs.stop(self.shutdown_timeout).await;
+                if let Some(mcp) = &engine.mcp {
+                    mcp.close().await;
+                }
             }
         };
         let (listened, ()) = tokio::join!(self.listening, runs);

@@ -235,6 +235,18 @@ impl Client {
         self.read(self.send(request).await?).await
     }
 
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, ClientError> {
+        let request = self
+            .request(Method::PATCH, path)
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        self.read(self.send(request).await?).await
+    }
+
     /// As [`post`](Self::post), for what may take minutes.
     pub(super) async fn post_patiently<T: DeserializeOwned>(
         &self,

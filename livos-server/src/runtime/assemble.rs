@@ -1,15 +1,18 @@
 //! Providers, tools and the agent, after the port is open.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use livos_core::AgentLoop;
 use livos_core::Journal;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Settings;
 use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
 use livos_tools::WorkspaceRoot;
+use livos_tools::mcp::McpServers;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
@@ -23,14 +26,19 @@ use crate::config::ShellAccess;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
+use crate::http::Causes;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
+
+/// The file of MCP servers in the home directory.
+const MCP_FILE: &str = "mcp.json";
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let Own { choice, tools, lease, secrets } = own;
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent);
+    let mcp = mcp_servers(&app, &tools, &config.home).await;
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
@@ -57,8 +65,21 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });
-    if app.engine.set(Engine { runs, tools, providers, recorder }).is_err() {
+    if app.engine.set(Engine { runs, tools, providers, recorder, mcp }).is_err() {
         tracing::error!("the engine was made twice");
+    }
+}
+
+/// The MCP servers of the store and of the home's file. None of them is waited for.
+async fn mcp_servers(app: &App, tools: &ToolRegistry, home: &Path) -> Option<McpServers> {
+    let settings = Arc::clone(&app.store) as Arc<dyn Settings>;
+    let builder = McpServers::builder(tools.clone(), settings);
+    match builder.file(home.join(MCP_FILE)).open().await {
+        Ok(servers) => Some(servers),
+        Err(error) => {
+            tracing::error!(error = %Causes(&error), "there are no MCP servers");
+            None
+        }
     }
 }
 
