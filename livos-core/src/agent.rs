@@ -9,6 +9,7 @@ mod admitted;
 mod builder;
 mod compact;
 mod daily_limit;
+mod disclosure;
 mod dispatch;
 mod driver;
 mod event_queue;
@@ -52,6 +53,7 @@ pub(crate) use self::rehearsal::Rehearsal;
 pub(crate) use self::rehearsal::Surroundings;
 
 use self::daily_limit::DailyLimit;
+use self::disclosure::ToolDisclosure;
 use self::driver::Driver;
 use self::driver::Start;
 use self::queued::Queued;
@@ -122,6 +124,7 @@ struct Shared {
     /// Who plays the surroundings, when a run is played again.
     rehearsal: Option<Arc<dyn Rehearsal>>,
     daily_limit: Option<DailyLimit>,
+    disclosure: ToolDisclosure,
 }
 
 impl AgentLoop {

@@ -173,8 +173,8 @@ pub use self::text_tools::TextTools;
 #[doc(hidden)]
 pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
-    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool, ToolContext,
-    ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+    Concurrency, Disclosure, DynamicTool, Effect, ProgressSink, RegisterToolError, Tool,
+    ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSearch, ToolSpec,
 };
 pub use self::worker::{
     DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, RunObserver, TakeOver, Worker, WorkerSettings,

@@ -10,6 +10,7 @@ mod erased;
 mod error;
 mod output;
 mod registry;
+mod search;
 mod spec;
 
 use async_trait::async_trait;
@@ -25,7 +26,9 @@ pub use self::error::ToolError;
 pub use self::output::ToolOutput;
 pub use self::registry::RegisterToolError;
 pub use self::registry::ToolRegistry;
+pub use self::search::ToolSearch;
 pub use self::spec::Concurrency;
+pub use self::spec::Disclosure;
 pub use self::spec::Effect;
 pub use self::spec::ToolSpec;
 
@@ -35,6 +38,8 @@ pub(crate) use self::erased::ErasedTool;
 pub(crate) use self::erased::PreparedCall;
 pub(crate) use self::erased::RecordedEnd;
 pub(crate) use self::registry::Registered;
+pub(crate) use self::search::TOOL_SEARCH;
+pub(crate) use self::search::names_found;
 
 /// A tool with typed arguments.
 ///

@@ -27,6 +27,7 @@ use crate::http::Call;
 use crate::http::Problem;
 use crate::http::ProblemKind;
 use crate::http::Route;
+use crate::mcp_door;
 use crate::openapi::Operation;
 use crate::runs::RunsError;
 
@@ -69,6 +70,9 @@ pub(crate) fn routes() -> Vec<Route> {
         delete("/api/mcp/servers/{name}", Key, mcp::remove, mcp::describe_remove),
         post("/api/mcp/servers/{name}/restart", Key, mcp::restart, mcp::describe_restart),
         post("/api/mcp/servers/{name}/approve", Key, mcp::approve, mcp::describe_approve),
+        post("/mcp", Key, mcp_door::answer, mcp_door::describe_post),
+        get("/mcp", Key, mcp_door::answer, mcp_door::describe_get),
+        delete("/mcp", Key, mcp_door::answer, mcp_door::describe_delete),
         post("/api/mcp/reload", Key, mcp::reload, mcp::describe_reload),
         get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),

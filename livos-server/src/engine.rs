@@ -18,6 +18,7 @@ use livos_core::replay::Recording;
 use livos_core::replay::RecordingError;
 use livos_tools::mcp::McpServers;
 
+use crate::mcp_door::McpDoor;
 use crate::runs::Runs;
 
 /// How long providers may take to list their models.
@@ -32,6 +33,8 @@ pub(crate) struct Engine {
     pub(crate) recorder: Recorder,
     /// None when they could not be read from the store.
     pub(crate) mcp: Option<McpServers>,
+    /// None when no MCP client is answered.
+    pub(crate) mcp_door: Option<Arc<McpDoor>>,
 }
 
 /// Records runs for tests, without the secrets that this server knows.

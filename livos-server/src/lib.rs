@@ -24,6 +24,7 @@
 //! - `runs`: one run at a time in a session, watched by many
 //! - `callback`: replies posted to an address; `address_guard`: which addresses may be called
 //! - `disk`: whether the store's disk can take more
+//! - `mcp_door`: what MCP clients may use of this server
 //! - `console`: the web pages inside the binary
 //! - `cli`: the `livos` command, a client like any other
 
@@ -40,6 +41,7 @@ mod engine;
 mod hex;
 mod home;
 mod http;
+mod mcp_door;
 mod metrics;
 mod openapi;
 mod runs;

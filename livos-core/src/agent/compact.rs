@@ -218,6 +218,7 @@ impl AgentLoop {
     /// What every request to a model takes of its window: for a check before the first message.
     pub fn context_report(&self, model: &ModelName) -> ContextReport {
         let counter = self.shared.counter(model);
-        self.shared.context_report(&*counter, model, &self.shared.tools.specs())
+        let tools = self.shared.disclosure.offered(&self.shared.tools, &[]);
+        self.shared.context_report(&*counter, model, &tools)
     }
 }

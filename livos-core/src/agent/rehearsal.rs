@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::AgentLoop;
 use super::Shared;
+use super::ToolDisclosure;
 use super::TranscriptCache;
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -54,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) thinking: ThinkingEffort,
     pub(crate) max_output_tokens: Option<u32>,
     pub(crate) temperature: Option<f32>,
+    pub(crate) tool_budget: u64,
 }
 
 impl AgentLoop {
@@ -81,6 +83,7 @@ impl AgentLoop {
                 // What all runs spent in a day is not in the recording of one.
                 daily_limit: None,
                 rehearsal: Some(other.rehearsal),
+                disclosure: ToolDisclosure::within(shared.disclosure.budget()),
             }),
         }
     }
@@ -94,6 +97,7 @@ impl AgentLoop {
             thinking: shared.thinking,
             max_output_tokens: shared.max_output_tokens,
             temperature: shared.temperature,
+            tool_budget: shared.disclosure.budget(),
         }
     }
 

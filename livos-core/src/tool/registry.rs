@@ -5,10 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::Weak;
 
 use serde_json::Map;
 use serde_json::Value;
 
+use super::Disclosure;
 use super::DynamicTool;
 use super::InvalidArguments;
 use super::Tool;
@@ -57,6 +59,27 @@ struct Shared {
     // Sorted by name, so that requests name the tools in a fixed order.
     tools: BTreeMap<ToolName, Arc<Registered>>,
     specs: Arc<[ToolSpec]>,
+    /// Whether a model may be told of fewer.
+    may_withhold: bool,
+}
+
+/// A registry as long as somebody else keeps it.
+#[derive(Clone)]
+pub(super) struct WeakRegistry {
+    shared: Weak<RwLock<Shared>>,
+    scope: Option<Arc<[ToolName]>>,
+}
+
+impl WeakRegistry {
+    pub(super) fn upgrade(&self) -> Option<ToolRegistry> {
+        Some(ToolRegistry { shared: self.shared.upgrade()?, scope: self.scope.clone() })
+    }
+}
+
+impl fmt::Debug for WeakRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakRegistry")
+    }
 }
 
 /// A tool as it is kept: what is known of it, how its arguments are checked, how it is called.
@@ -150,6 +173,22 @@ impl ToolRegistry {
         }
     }
 
+    /// As [`specs`](Self::specs), and whether a model may be told of fewer.
+    pub(crate) fn specs_to_offer(&self) -> (Arc<[ToolSpec]>, bool) {
+        if self.scope.is_some() {
+            let specs = self.specs();
+            let may_withhold = specs.iter().any(|spec| spec.disclosure != Disclosure::Always);
+            return (specs, may_withhold);
+        }
+        let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&shared.specs), shared.may_withhold)
+    }
+
+    /// The same registry, for a tool that it holds itself.
+    pub(super) fn downgrade(&self) -> WeakRegistry {
+        WeakRegistry { shared: Arc::downgrade(&self.shared), scope: self.scope.clone() }
+    }
+
     /// What is known about one tool in view.
     pub fn spec(&self, name: &str) -> Option<ToolSpec> {
         self.find(name).map(|tool| tool.spec.clone())
@@ -188,6 +227,7 @@ impl ToolRegistry {
 impl Shared {
     fn refresh(&mut self) {
         self.specs = self.tools.values().map(|tool| tool.spec.clone()).collect();
+        self.may_withhold = self.specs.iter().any(|spec| spec.disclosure != Disclosure::Always);
     }
 }
 

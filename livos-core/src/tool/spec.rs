@@ -41,6 +41,27 @@ pub enum Concurrency {
     Safe,
 }
 
+/// When a model is told about a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Disclosure {
+    /// In every request.
+    #[default]
+    Always,
+    /// When all tools together take little room, or once it was found by a search. Called by its
+    /// right name, it works before as well.
+    WhenFound,
+    /// Only while others are withheld: it is what finds them.
+    ToFind,
+}
+
+impl Disclosure {
+    fn is_always(&self) -> bool {
+        *self == Self::Always
+    }
+}
+
 /// What a model and the executor know about a tool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -59,6 +80,9 @@ pub struct ToolSpec {
     pub timeout: Duration,
     /// How many bytes of text a result may bring into the conversation.
     pub output_limit: usize,
+    /// When a model is told about it.
+    #[serde(default, skip_serializing_if = "Disclosure::is_always")]
+    pub disclosure: Disclosure,
 }
 
 impl ToolSpec {
@@ -82,6 +106,7 @@ impl ToolSpec {
             concurrency: Concurrency::ByEffect,
             timeout: Self::DEFAULT_TIMEOUT,
             output_limit: Self::DEFAULT_OUTPUT_LIMIT,
+            disclosure: Disclosure::Always,
         }
     }
 
@@ -94,6 +119,12 @@ impl ToolSpec {
     /// Sets how many bytes of text a result may have.
     pub fn with_output_limit(mut self, bytes: usize) -> Self {
         self.output_limit = bytes;
+        self
+    }
+
+    /// Sets when a model is told about it.
+    pub fn with_disclosure(mut self, disclosure: Disclosure) -> Self {
+        self.disclosure = disclosure;
         self
     }
 

@@ -10,6 +10,7 @@
 mod agent_loop;
 mod compaction;
 mod delivery;
+mod disclosure;
 mod events;
 mod feeds;
 mod redis_store;

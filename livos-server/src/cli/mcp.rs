@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
+use livos_tools::mcp::McpBridge;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -76,6 +77,10 @@ enum McpCommand {
     },
     /// Read the file mcp.json of the home again
     Reload,
+    /// Be an MCP server over standard input and output: pass on what the running server offers
+    ///
+    /// For programs that can only start servers: `{"command": "livos", "args": ["mcp", "serve"]}`.
+    Serve,
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,6 +134,7 @@ pub(super) async fn mcp(
             let listed: Value = client.post_patiently("/api/mcp/reload", &json!({})).await?;
             return list(&mut terminal, &listed, args.json);
         }
+        McpCommand::Serve => return serve(client).await,
         McpCommand::Tools { name } => return tools(client, &mut terminal, name, args.json).await,
         McpCommand::Remove { name } => {
             client.delete(&path(&name)).await?;
@@ -156,6 +162,15 @@ pub(super) async fn mcp(
     print(&mut terminal, &server, args.json)?;
     let failed = text(&server, "state") == "failed";
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Passes the server's own MCP tools on. Standard output is the client's from here on.
+async fn serve(client: &Client) -> Result<ExitCode, ClientError> {
+    let failed = |error: String| ClientError::NoServer(error);
+    let definition = client.mcp_definition().map_err(|error| failed(error.to_string()))?;
+    let served = McpBridge::to(definition).serve_stdio().await;
+    served.map_err(|error| failed(error.to_string()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn path(name: &str) -> String {

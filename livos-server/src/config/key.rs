@@ -37,6 +37,11 @@ pub(crate) const DAILY_LIMIT: Key =
 pub(crate) const MAX_CONCURRENT_RUNS: Key =
     Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
 
+pub(crate) const TOOL_TOKENS: Key =
+    Key { name: "agent.tool_tokens", variable: "LIVOS_AGENT_TOOL_TOKENS" };
+
+pub(crate) const MCP_EXPOSE: Key = Key { name: "mcp.expose", variable: "LIVOS_MCP_EXPOSE" };
+
 pub(crate) const COMPACTION_THRESHOLD: Key =
     Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
 pub(crate) const COMPACTION_WINDOW: Key =
@@ -87,6 +92,8 @@ pub(crate) const ALL: &[Key] = &[
     MAX_COST,
     DAILY_LIMIT,
     MAX_CONCURRENT_RUNS,
+    TOOL_TOKENS,
+    MCP_EXPOSE,
     COMPACTION_THRESHOLD,
     COMPACTION_WINDOW,
     COMPACTION_KEEP,

@@ -9,6 +9,7 @@ use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::Settings;
 use livos_core::ToolRegistry;
+use livos_core::ToolSearch;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
 use livos_tools::WorkspaceRoot;
@@ -27,6 +28,8 @@ use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
 use crate::http::Causes;
+use crate::mcp_door::McpDoor;
+use crate::mcp_door::SessionDesk;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
 
@@ -44,6 +47,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)
         .tools(tools.clone())
+        .tool_budget(config.agent.tool_tokens)
         .journal(journal)
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
@@ -65,7 +69,13 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
     });
-    if app.engine.set(Engine { runs, tools, providers, recorder, mcp }).is_err() {
+    let desk = SessionDesk {
+        runs: runs.clone(),
+        store: Arc::clone(&app.store),
+        clock: Arc::clone(&app.clock),
+    };
+    let mcp_door = McpDoor::new(config.mcp_exposure, &tools, desk).map(Arc::new);
+    if app.engine.set(Engine { runs, tools, providers, recorder, mcp, mcp_door }).is_err() {
         tracing::error!("the engine was made twice");
     }
 }
@@ -111,8 +121,12 @@ fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings) {
         ShellAccess::Off => Ok(()),
         ShellAccess::On => livos_tools::shell::register(tools, &root, ShellSettings::default()),
     };
-    let registered =
-        [livos_tools::files::register(tools, &root), livos_tools::time::register(tools), shell];
+    let registered = [
+        livos_tools::files::register(tools, &root),
+        livos_tools::time::register(tools),
+        shell,
+        tools.register(ToolSearch::of(tools)),
+    ];
     for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
     }

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 
 use livos_core::ContentBlock;
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
 use livos_core::ToolRegistry;
+use livos_core::ToolSpec;
 use rmcp::model::GetPromptRequestParams;
 use rmcp::model::GetPromptResponse;
 use rmcp::model::PaginatedRequestParams;
@@ -80,6 +82,10 @@ impl Tool for Resources {
         Effect::ReadOnly
     }
 
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
+    }
+
     async fn call(&self, args: ResourceArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> {
         let servers = chosen(&self.0, args.server.as_deref())?;
         let Some(uri) = args.uri else {
@@ -131,6 +137,10 @@ impl Tool for Prompts {
 
     fn effect(&self) -> Effect {
         Effect::ReadOnly
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 
     async fn call(&self, args: PromptArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use livos_core::Disclosure;
 use livos_core::DynamicTool;
 use livos_core::Effect;
 use livos_core::ToolContext;
@@ -47,7 +48,8 @@ impl McpTool {
             Value::Object(schema),
             effect,
         )
-        .with_timeout(timeout);
+        .with_timeout(timeout)
+        .with_disclosure(Disclosure::WhenFound);
         Self { tool: tool.name.to_string(), server, spec }
     }
 }
