@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use livos_core::Effect;
 use livos_core::ToolRegistry;
+use livos_tools::mcp::HostCheck;
 use livos_tools::mcp::McpService;
 
 use self::session_tools::SessionTools;
@@ -50,7 +51,8 @@ impl McpDoor {
             McpExposure::ReadOnly => service.tools_up_to(tools.clone(), Effect::ReadOnly),
             McpExposure::All => service.tools(tools.clone()),
         };
-        let service = hyper_util::service::TowerToHyperService::new(service.into_http());
+        let service =
+            hyper_util::service::TowerToHyperService::new(service.into_http(HostCheck::Elsewhere));
         Some(Self(Box::new(move |request| {
             let answering = hyper::service::Service::call(&service, request);
             Box::pin(async move {

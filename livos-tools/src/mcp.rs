@@ -55,6 +55,7 @@ pub use self::elicitation::ServerAnswer;
 pub use self::elicitation::ServerQuestion;
 pub use self::error::McpError;
 pub use self::hidden_value::HiddenValue;
+pub use self::serve::HostCheck;
 pub use self::serve::McpBridge;
 pub use self::serve::McpServeError;
 pub use self::serve::McpService;

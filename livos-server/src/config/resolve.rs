@@ -30,7 +30,8 @@ use super::key::Layer;
 use super::value;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3200);
-const DEFAULT_LOG: &str = "info";
+/// The MCP library tells of each connection what is no news to anybody.
+const DEFAULT_LOG: &str = "info,rmcp=warn";
 const DEFAULT_SYSTEM_PROMPT: &str = include_str!("system_prompt.md");
 const DEFAULT_CONCURRENT_RUNS: u64 = 16;
 const DEFAULT_TOOL_TOKENS: u64 = 8_000;

@@ -19,6 +19,7 @@ mod edge;
 mod events;
 mod gated_provider;
 mod killed;
+mod mcp;
 mod process;
 mod queueing;
 mod recovery;

@@ -71,6 +71,15 @@ pub struct McpService {
     offers: Vec<Offer>,
 }
 
+/// Who looks at the host and the origin of a request, so that no foreign web page can call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostCheck {
+    /// The service: only this machine's own names are answered.
+    Loopback,
+    /// The server around it.
+    Elsewhere,
+}
+
 /// Tools up to an effect.
 #[derive(Debug, Clone)]
 struct Offer {
@@ -118,10 +127,18 @@ impl McpService {
         }
     }
 
-    /// The same over streamable HTTP, as a tower service. Who may call, from which host and
-    /// origin, is for the server around it to check.
-    pub fn into_http(self) -> StreamableHttpService<Self, LocalSessionManager> {
-        let config = StreamableHttpServerConfig::default().disable_allowed_hosts();
+    /// The same over streamable HTTP, as a tower service. It knows no keys: who may call is for the
+    /// server around it to check.
+    pub fn into_http(self, hosts: HostCheck) -> StreamableHttpService<Self, LocalSessionManager> {
+        let config = StreamableHttpServerConfig::default();
+        let config = match hosts {
+            HostCheck::Loopback => config.with_allowed_origins([
+                "http://localhost:*",
+                "http://127.0.0.1:*",
+                "http://[::1]:*",
+            ]),
+            HostCheck::Elsewhere => config.disable_allowed_hosts(),
+        };
         StreamableHttpService::new(move || Ok(self.clone()), Arc::default(), config)
     }
 

@@ -16,6 +16,7 @@ use rmcp::model::ProgressNotificationParam;
 use rmcp::model::ProtocolVersion;
 use rmcp::service::NotificationContext;
 use rmcp::service::RequestContext;
+use serde_json::Map;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -72,6 +73,16 @@ impl ClientHandler for Handler {
     }
 }
 
+/// What was left out is what the server said it would be.
+fn with_defaults(mut answer: Map<String, Value>, properties: &Value) -> Map<String, Value> {
+    for (name, property) in properties.as_object().into_iter().flatten() {
+        if let (Some(default), false) = (property.get("default"), answer.contains_key(name)) {
+            answer.insert(name.clone(), default.clone());
+        }
+    }
+    answer
+}
+
 /// Puts a question of a server before a person, if there is one to be asked.
 pub(super) async fn elicit(
     server: &ServerName,
@@ -88,9 +99,11 @@ pub(super) async fn elicit(
         return ElicitResult::new(ElicitationAction::Decline);
     };
     let schema = serde_json::to_value(requested_schema).unwrap_or_default();
+    let defaults = schema.get("properties").cloned().unwrap_or_default();
     let question = ServerQuestion { server: server.clone(), message, schema };
     match elicitation.ask(question).await {
         ServerAnswer::Given(answer) => {
+            let answer = with_defaults(answer, &defaults);
             ElicitResult::new(ElicitationAction::Accept).with_content(Value::Object(answer))
         }
         ServerAnswer::Declined => ElicitResult::new(ElicitationAction::Decline),
