@@ -107,6 +107,15 @@ export const compactSession = (session, instructions) =>
 /** Stops a run. */
 export const cancelRun = (run) => json('POST', `api/runs/${id(run)}/cancel`);
 
+/** The MCP servers: `{items, problem?}`. */
+export const listMcpServers = () => json('GET', 'api/mcp/servers');
+
+/** Ends a server's program and starts it again. */
+export const restartMcpServer = (name) => json('POST', `api/mcp/servers/${id(name)}/restart`, { body: {} });
+
+/** Accepts the tools of a server as they are now. */
+export const approveMcpServer = (name) => json('POST', `api/mcp/servers/${id(name)}/approve`, { body: {} });
+
 /** Answers an approval: `approve` or `deny`, for `once`, `run`, `session` or `always`. */
 export const decide = (approval, decision, scope) =>
   json('POST', `api/approvals/${id(approval)}`, { body: { decision, scope } });

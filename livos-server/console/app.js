@@ -7,6 +7,7 @@ import { EventStream } from './events.js';
 import { titleFrom } from './format.js';
 import { icon } from './icons.js';
 import { setUpLogin } from './login.js';
+import { showMcpServers } from './mcp_servers.js';
 import { ModelPicker } from './model_picker.js';
 import { SessionList, titleOf } from './session_list.js';
 import { PAGE_ENTRIES, Transcript } from './transcript.js';
@@ -299,6 +300,7 @@ function setUp() {
   byId('demo-close').append(icon('close', 16));
   byId('new-chat').prepend(icon('plus', 16));
   byId('sign-out').prepend(icon('signout', 16));
+  byId('mcp-servers').prepend(icon('chip', 16));
   document.querySelector('.search').prepend(icon('search', 16));
   byId('new-chat-keys').textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
   byId('suggestions').append(...SUGGESTIONS.map(([glyph, text, detail]) =>
@@ -320,6 +322,7 @@ function setUp() {
     if (known) sessions.menu(event.currentTarget, known);
   });
   byId('sign-out').addEventListener('click', signOut);
+  byId('mcp-servers').addEventListener('click', showMcpServers);
   byId('demo-close').addEventListener('click', () => {
     sessionStorage.setItem('livos.demo-hidden', 'yes');
     showDemo();
