@@ -39,3 +39,12 @@ pub fn workspace_path(beside: &Path, path: &str) {
         assert!(secret.as_deref() == Some(SECRET), "'{path}' was written outside");
     }
 }
+
+/// Reads what an MCP server or the file of servers may say.
+///
+/// # Panics
+/// When a tool would get a name that providers do not take.
+#[cfg(feature = "mcp")]
+pub fn mcp(data: &[u8]) {
+    crate::mcp::read_foreign(data);
+}

@@ -68,3 +68,17 @@ pub use self::server_name::InvalidServerName;
 pub use self::server_name::ServerName;
 pub use self::servers::McpServers;
 pub use self::servers::McpServersBuilder;
+
+/// Reads foreign text in every way this module does.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_foreign(data: &[u8]) {
+    // Whether it can be used does not matter here, only that reading it ends.
+    let _ = file::parse(data);
+    if let Ok(schema) = serde_json::from_slice(data) {
+        let _ = schema::check(&schema);
+    }
+    if let (Ok(server), Ok(tool)) = (ServerName::new("fuzz"), std::str::from_utf8(data)) {
+        let name = tool_name::of(&server, tool);
+        assert!(name.len() <= livos_core::ToolRegistry::MAX_NAME_LENGTH, "'{name}' is too long");
+    }
+}

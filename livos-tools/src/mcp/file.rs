@@ -66,7 +66,7 @@ pub(super) async fn read(path: &Path) -> Result<BTreeMap<ServerName, ServerDefin
     parse(&text).map_err(failed)
 }
 
-fn parse(text: &[u8]) -> Result<BTreeMap<ServerName, ServerDefinition>, String> {
+pub(super) fn parse(text: &[u8]) -> Result<BTreeMap<ServerName, ServerDefinition>, String> {
     let file: File = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let mut servers = BTreeMap::new();
     for (name, entry) in file.servers.0 {
