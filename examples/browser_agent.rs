@@ -48,7 +48,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         [
             Script::tool("1", "mcp__browser__browser_navigate", json!({"url": url})),
             Script::tool("2", "mcp__browser__browser_snapshot", json!({})),
-            Script::tool("3", "mcp__browser__browser_take_screenshot", json!({"type": "png"})),
+            Script::tool(
+                "3",
+                "mcp__browser__browser_take_screenshot",
+                json!({"type": "png", "scale": "css"}),
+            ),
             Script::text("That is the page."),
         ],
     );

@@ -63,7 +63,7 @@ async fn a_server_is_added_used_changed_and_removed() {
     let session = server.session().await;
     let run = server.say(&session, "go").await;
     server.finished(&session, &run).await;
-    let events = server.get(&format!("/api/sessions/{session}/events?wait=0")).await.text;
+    let events = server.get(&format!("{session}/events?wait=0")).await.text;
     assert!(events.contains("good morning"), "{events}");
 
     let path = "/api/mcp/servers/hello";

@@ -77,18 +77,28 @@ async fn an_agent_fills_a_form_and_sees_what_came_of_it() {
     desk.add("browser", playwright).await;
 
     // What a model would decide from the snapshots; the selectors are of the page above.
-    let fill = "async (page) => { await page.fill('[name=name]', 'Ada'); \
-                await page.fill('[name=cups]', '2'); return 'filled'; }";
-    let send = "async (page) => { await page.click('button'); return await page.title(); }";
     let url = format!("http://{address}/");
     let model = Arc::new(ScriptedProvider::new(
         "scripted",
         [
             Script::tool("1", "mcp__browser__browser_navigate", json!({"url": url})),
             Script::tool("2", "mcp__browser__browser_snapshot", json!({})),
-            Script::tool("3", "mcp__browser__browser_run_code", json!({"code": fill})),
-            Script::tool("4", "mcp__browser__browser_run_code", json!({"code": send})),
-            Script::tool("5", "mcp__browser__browser_take_screenshot", json!({"type": "png"})),
+            Script::tool(
+                "3",
+                "mcp__browser__browser_type",
+                json!({"target": "[name=name]", "text": "Ada"}),
+            )
+            .call(
+                "3b",
+                "mcp__browser__browser_type",
+                json!({"target": "[name=cups]", "text": "2"}),
+            ),
+            Script::tool("4", "mcp__browser__browser_click", json!({"target": "button"})),
+            Script::tool(
+                "5",
+                "mcp__browser__browser_take_screenshot",
+                json!({"type": "png", "scale": "css"}),
+            ),
             Script::text("The tea is ordered."),
         ],
     ));

@@ -92,14 +92,16 @@ impl Opening<'_> {
         let secrets: Arc<[Secret]> = values.iter().map(|(_, value)| value.clone()).collect();
         let last_words = LastWords::without(secrets);
         let mut process = None;
-        let opening = self.open_with(&values, last_words.clone(), &mut process);
+        let opening = self.open_somehow(&values, &last_words, &mut process);
         let opened = tokio::select! {
             opened = tokio::time::timeout(limit, opening) => opened,
-            () = self.stopping.cancelled() => Ok(Err("it was stopped".to_owned())),
+            () = self.stopping.cancelled() => Ok(Err(Unopened::Failed("it was stopped".to_owned()))),
         };
         let reason = match opened {
             Ok(Ok(opened)) => return Ok(Opened { process, ..opened }),
-            Ok(Err(reason)) => last_words.redacted(&reason),
+            Ok(Err(Unopened::Failed(reason) | Unopened::Misunderstood(reason))) => {
+                last_words.redacted(&reason)
+            }
             Err(_) => format!("it did not answer within {} seconds", limit.as_secs_f64()),
         };
         if let Some(process) = process {
@@ -112,12 +114,30 @@ impl Opening<'_> {
         Err(McpError::Start { name: self.name.clone(), reason })
     }
 
+    /// Asks a server what it is, and shakes hands as ever with one that the question confuses.
+    async fn open_somehow(
+        self,
+        values: &[(String, Secret)],
+        last_words: &LastWords,
+        process: &mut Option<ServerProcess>,
+    ) -> Result<Opened, Unopened> {
+        let first = self.open_with(self.lifecycle(), values, last_words.clone(), process).await;
+        let Err(Unopened::Misunderstood(_)) = &first else { return first };
+        if let Some(process) = process.take() {
+            process.kill_now().await;
+        }
+        let plain = ClientLifecycleMode::Initialize;
+        self.open_with(plain, values, last_words.clone(), process).await
+    }
+
     async fn open_with(
         self,
+        lifecycle: ClientLifecycleMode,
         values: &[(String, Secret)],
         last_words: LastWords,
         process: &mut Option<ServerProcess>,
-    ) -> Result<Opened, String> {
+    ) -> Result<Opened, Unopened> {
+        let asks_first = matches!(lifecycle, ClientLifecycleMode::Auto { .. });
         let (sender, signals) = mpsc::channel(1);
         let calls = Arc::new(Calls::default());
         let handler = Handler {
@@ -136,14 +156,20 @@ impl Opening<'_> {
                 let output = QuietOutput::new(pipes.output);
                 let transport = AsyncRwTransport::new_client(output, pipes.input)
                     .with_max_line_length(LONGEST_LINE);
-                serve_client_with_lifecycle(handler, transport, self.lifecycle()).await
+                serve_client_with_lifecycle(handler, transport, lifecycle).await
             }
             ServerTransport::Http { url, .. } => {
                 let transport = http::transport(url, values).await?;
-                serve_client_with_lifecycle(handler, transport, self.lifecycle()).await
+                serve_client_with_lifecycle(handler, transport, lifecycle).await
             }
         };
-        let running = running.map_err(|error| start_failure(&error))?;
+        let running = running.map_err(|error| {
+            let reason = start_failure(&error);
+            match asks_first && may_be_confused(&error) {
+                true => Unopened::Misunderstood(reason),
+                false => Unopened::Failed(reason),
+            }
+        })?;
         let tools = list_tools(running.peer()).await?;
         let subscription = subscribe(running.peer()).await;
         let (obituary, known) = watch::channel(None);
@@ -284,6 +310,29 @@ async fn subscribe(peer: &Peer<RoleClient>) -> Option<Subscription> {
             None
         }
     }
+}
+
+/// Why a connection was not opened.
+enum Unopened {
+    Failed(String),
+    /// The server may not have understood the first question.
+    Misunderstood(String),
+}
+
+impl From<String> for Unopened {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
+/// Some older servers answer a question that they do not know with nothing at all, or end.
+fn may_be_confused(error: &ClientInitializeError) -> bool {
+    matches!(
+        error,
+        ClientInitializeError::ExpectedInitResult(_)
+            | ClientInitializeError::ExpectedInitResponse(_)
+            | ClientInitializeError::ConnectionClosed(_)
+    )
 }
 
 fn start_failure(error: &ClientInitializeError) -> String {

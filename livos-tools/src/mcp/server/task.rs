@@ -150,8 +150,6 @@ impl Keeper {
         let connection = Arc::clone(&opened.connection);
         {
             let mut state = self.core.state();
-            state.phase = Phase::Ready;
-            state.connection = Some(Arc::clone(&connection));
             state.about = connection.peer().peer_info().map(|info| About {
                 protocol: info.protocol_version.to_string(),
                 name: info.server_info.as_ref().map(|server| server.name.clone()),
@@ -162,7 +160,12 @@ impl Keeper {
         }
         self.live = Some(opened);
         self.since = Instant::now();
+        // Whoever sees it ready finds its tools.
         self.observe(tools).await;
+        let mut state = self.core.state();
+        state.phase = Phase::Ready;
+        state.connection = Some(Arc::clone(&connection));
+        drop(state);
         Ok(connection)
     }
 
@@ -226,6 +229,11 @@ impl Keeper {
     async fn observe(&mut self, tools: Vec<rmcp::model::Tool>) {
         let trust = self.core.definition.trust();
         let accepted = self.core.state().set.observe(tools, trust);
+        if let Some(server) = self.server()
+            && !self.core.stopping.is_cancelled()
+        {
+            server.offer_tools();
+        }
         if let Some(pins) = accepted {
             let settings = &*self.core.surroundings.settings;
             if let Err(error) = tool_set::save(settings, &self.core.name, &pins).await {
@@ -234,11 +242,6 @@ impl Keeper {
         }
         for warning in self.warnings() {
             tracing::warn!(server = %self.core.name, "{warning}");
-        }
-        if let Some(server) = self.server()
-            && !self.core.stopping.is_cancelled()
-        {
-            server.offer_tools();
         }
     }
 
