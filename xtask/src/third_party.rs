@@ -1,5 +1,5 @@
 //! Programs that others wrote and our tests talk to: mocks of the three model
-//! APIs, an official client, an API fuzzer, MCP servers and their conformance suite, a browser.
+//! APIs, an official client, an API fuzzer, MCP servers and their conformance suite, a browser, a Redis.
 //!
 //! They go into a folder of their own and are never part of the product. The
 //! versions are fixed, so that a test fails for our changes and not for theirs.
@@ -25,8 +25,28 @@ const NODE_PACKAGES: [&str; 5] = [
     "playwright-core@1.65.1",
 ];
 
-/// Names under which the browser is found.
-const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+/// A program that comes with the system or not at all.
+struct SystemProgram {
+    /// The names it may be found under.
+    names: &'static [&'static str],
+    /// What the tests need it for.
+    purpose: &'static str,
+    /// What brings it on Debian.
+    packages: &'static [&'static str],
+}
+
+const SYSTEM_PROGRAMS: [SystemProgram; 2] = [
+    SystemProgram {
+        names: &["chromium", "chromium-browser", "google-chrome", "chrome"],
+        purpose: "a Chromium for the console's tests",
+        packages: &["chromium", "fonts-liberation"],
+    },
+    SystemProgram {
+        names: &["redis-server"],
+        purpose: "a Redis for the tests of its store",
+        packages: &["redis-server"],
+    },
+];
 
 /// Where the programs are: `$LIVOS_TEST_CACHE`, or `target/third-party`.
 pub(crate) fn cache(workspace: &Workspace) -> PathBuf {
@@ -43,7 +63,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))?;
     install_python(workspace, &folder.join("venv"))?;
     install_node(workspace, &folder.join("npm"))?;
-    install_browser(workspace)
+    SYSTEM_PROGRAMS.iter().try_for_each(|program| install_program(workspace, program))
 }
 
 fn install_python(workspace: &Workspace, venv: &PathBuf) -> Result<(), Failure> {
@@ -72,15 +92,18 @@ fn install_node(workspace: &Workspace, folder: &PathBuf) -> Result<(), Failure> 
     stamp.set()
 }
 
-fn install_browser(workspace: &Workspace) -> Result<(), Failure> {
-    if BROWSERS.iter().any(|name| process::exists(name)) {
+/// Installs a program of the system's when there is none, which only root can do, and only with apt.
+fn install_program(workspace: &Workspace, program: &SystemProgram) -> Result<(), Failure> {
+    if program.names.iter().any(|name| process::exists(name)) {
         return Ok(());
     }
     let is_root = process::output(workspace.command("id").arg("-u"))?.trim() == "0";
     if !is_root || !process::exists("apt-get") {
-        return Err(Failure::new(
-            "no Chromium for the console's tests; install it, on Debian by `sudo apt-get install chromium`",
-        ));
+        let SystemProgram { purpose, packages, .. } = program;
+        return Err(Failure::new(format!(
+            "{purpose} is missing; install it, on Debian by `sudo apt-get install {}`",
+            packages.join(" ")
+        )));
     }
     let apt = || {
         let mut command = workspace.command("apt-get");
@@ -89,7 +112,7 @@ fn install_browser(workspace: &Workspace) -> Result<(), Failure> {
     };
     process::run(apt().arg("update"))?;
     let options = ["install", "--yes", "--no-install-recommends"];
-    process::run(apt().args(options).args(["chromium", "fonts-liberation"]))
+    process::run(apt().args(options).args(program.packages))
 }
 
 fn needs(program: &str, what: &str) -> Result<(), Failure> {

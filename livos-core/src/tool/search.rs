@@ -63,7 +63,6 @@ pub struct SearchArgs {
     limit: Option<u8>,
 }
 
-#[expect(clippy::unnecessary_literal_bound, reason = "the signatures are the trait's")]
 impl Tool for ToolSearch {
     type Args = SearchArgs;
 

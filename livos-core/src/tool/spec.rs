@@ -57,6 +57,7 @@ pub enum Disclosure {
 }
 
 impl Disclosure {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
     fn is_always(&self) -> bool {
         *self == Self::Always
     }
