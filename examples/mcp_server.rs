@@ -23,11 +23,11 @@ struct AddArgs {
 impl Tool for Add {
     type Args = AddArgs;
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "add"
     }
 
-    fn description(&self) -> &str {
+    fn description(&self) -> &'static str {
         "Adds whole numbers."
     }
 

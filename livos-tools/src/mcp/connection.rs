@@ -114,16 +114,14 @@ impl Connection {
         progress: Arc<P>,
     ) -> Result<ServerResult, McpError> {
         let sent = self.peer.send_cancellable_request(request, PeerRequestOptions::no_options());
-        let sent = match tokio::time::timeout(self.call_timeout, sent).await {
-            Ok(sent) => sent,
-            Err(_) => return Err(self.timed_out()),
+        let Ok(sent) = tokio::time::timeout(self.call_timeout, sent).await else {
+            return Err(self.timed_out());
         };
         let handle = match sent {
             Ok(handle) => handle,
             Err(error) => return Err(self.failed(error).await),
         };
-        let token = handle.progress_token.clone();
-        let _watched = self.calls.watch(token, move |text| progress(text));
+        let _watched = self.calls.watch(&handle.progress_token, move |text| progress(text));
         let mut abandoned = Abandoned { peer: &self.peer, request: Some(handle.id.clone()) };
         let answer = tokio::time::timeout(self.call_timeout, handle.await_response()).await;
         match answer {

@@ -43,7 +43,11 @@ mod tests {
     use super::*;
     use crate::mcp::WrittenServer;
 
-    fn effect(trust: ServerTrust, floor: Option<Effect>, hints: Option<ToolAnnotations>) -> Effect {
+    fn effect(
+        trust: ServerTrust,
+        floor: Option<Effect>,
+        hints: Option<&ToolAnnotations>,
+    ) -> Effect {
         let written = WrittenServer {
             command: Some("x".into()),
             trust,
@@ -51,7 +55,7 @@ mod tests {
             effects: [("owned".to_owned(), Effect::ReadOnly)].into(),
             ..WrittenServer::default()
         };
-        of(&written.try_into().unwrap(), "tool", hints.as_ref())
+        of(&written.try_into().unwrap(), "tool", hints)
     }
 
     #[test]
@@ -59,9 +63,9 @@ mod tests {
         let reads = ToolAnnotations::new().read_only(true);
         let destroys = ToolAnnotations::new().destructive(true);
         let untrusted = ServerTrust::Untrusted;
-        assert_eq!(effect(untrusted, None, Some(reads.clone())), Effect::Mutating);
-        assert_eq!(effect(untrusted, Some(Effect::ReadOnly), Some(reads)), Effect::Mutating);
-        assert_eq!(effect(untrusted, None, Some(destroys)), Effect::Destructive);
+        assert_eq!(effect(untrusted, None, Some(&reads)), Effect::Mutating);
+        assert_eq!(effect(untrusted, Some(Effect::ReadOnly), Some(&reads)), Effect::Mutating);
+        assert_eq!(effect(untrusted, None, Some(&destroys)), Effect::Destructive);
         assert_eq!(effect(untrusted, None, None), Effect::Mutating);
     }
 
@@ -70,10 +74,10 @@ mod tests {
         let reads = ToolAnnotations::new().read_only(true);
         let repeats = ToolAnnotations::new().destructive(false).idempotent(true);
         let trusted = ServerTrust::Trusted;
-        assert_eq!(effect(trusted, None, Some(reads.clone())), Effect::ReadOnly);
-        assert_eq!(effect(trusted, None, Some(repeats)), Effect::Idempotent);
+        assert_eq!(effect(trusted, None, Some(&reads)), Effect::ReadOnly);
+        assert_eq!(effect(trusted, None, Some(&repeats)), Effect::Idempotent);
         assert_eq!(effect(trusted, None, None), Effect::Mutating);
-        assert_eq!(effect(trusted, Some(Effect::Destructive), Some(reads)), Effect::Destructive);
+        assert_eq!(effect(trusted, Some(Effect::Destructive), Some(&reads)), Effect::Destructive);
     }
 
     #[test]

@@ -40,7 +40,9 @@ impl Pins {
     /// Accepts all of these.
     pub(super) fn of(tools: &[Tool]) -> Self {
         let mut pins = Self::default();
-        tools.iter().for_each(|tool| pins.accept(tool));
+        for tool in tools {
+            pins.accept(tool);
+        }
         pins
     }
 
@@ -66,7 +68,9 @@ impl Pins {
         }
         let added: Vec<&Tool> =
             tools.iter().filter(|tool| self.state(tool) == PinState::Added).collect();
-        added.iter().for_each(|tool| self.accept(tool));
+        for tool in &added {
+            self.accept(tool);
+        }
         !added.is_empty()
     }
 }

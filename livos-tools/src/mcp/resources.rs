@@ -66,7 +66,6 @@ struct ResourceArgs {
     uri: Option<String>,
 }
 
-#[expect(clippy::unnecessary_literal_bound, reason = "the signatures are the trait's")]
 impl Tool for Resources {
     type Args = ResourceArgs;
 
@@ -123,7 +122,6 @@ struct PromptArgs {
     arguments: Map<String, Value>,
 }
 
-#[expect(clippy::unnecessary_literal_bound, reason = "the signatures are the trait's")]
 impl Tool for Prompts {
     type Args = PromptArgs;
 

@@ -406,6 +406,7 @@ impl WeakServers {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
 fn unwritable(error: serde_json::Error) -> McpError {
     McpError::Store(StoreError::unavailable(error.to_string()))
 }

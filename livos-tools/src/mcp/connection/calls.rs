@@ -21,10 +21,10 @@ impl Calls {
     /// Hands the progress of a call to a function, as long as the guard lives.
     pub(super) fn watch(
         self: &Arc<Self>,
-        token: ProgressToken,
+        token: &ProgressToken,
         report: impl Fn(String) + Send + Sync + 'static,
     ) -> Watched {
-        let key = key(&token);
+        let key = key(token);
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.insert(key.clone(), Arc::new(report));
         Watched { calls: Arc::clone(self), key }

@@ -1,7 +1,6 @@
 //! Opens a connection, and sees to its end.
 
 use std::error::Error;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -199,8 +198,8 @@ impl Opening<'_> {
 
     fn first_version(self) -> ProtocolVersion {
         let wanted = self.definition.protocol.as_deref();
-        let known = ProtocolVersion::KNOWN_VERSIONS.iter();
-        let chosen = known.filter(|version| wanted == Some(version.as_str())).next_back();
+        let mut known = ProtocolVersion::KNOWN_VERSIONS.iter();
+        let chosen = known.find(|version| wanted == Some(version.as_str()));
         chosen.cloned().unwrap_or(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 
@@ -249,25 +248,19 @@ impl Opened {
             // What does not close in time is dropped, which closes it.
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, ended).await;
         }
-        let status = match process {
-            Some(process) => Some(process.end().await),
-            None => None,
+        let how = match process {
+            None => "the connection was closed".to_owned(),
+            Some(process) => match process.end().await {
+                None => "its program had to be killed".to_owned(),
+                Some(status) => format!("its program ended with {status}"),
+            },
         };
-        let reason = ending(status, &last_words);
+        let reason = match last_words.shown() {
+            printed if printed.is_empty() => how,
+            printed => format!("{how}; it printed: {printed}"),
+        };
         obituary.send_replace(Some(reason.clone()));
         reason
-    }
-}
-
-fn ending(status: Option<Option<ExitStatus>>, last_words: &LastWords) -> String {
-    let how = match status {
-        None => "the connection was closed".to_owned(),
-        Some(None) => "its program had to be killed".to_owned(),
-        Some(Some(status)) => format!("its program ended with {status}"),
-    };
-    match last_words.shown() {
-        printed if printed.is_empty() => how,
-        printed => format!("{how}; it printed: {printed}"),
     }
 }
 

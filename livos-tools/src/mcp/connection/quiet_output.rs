@@ -55,9 +55,8 @@ impl<R> QuietOutput<R> {
             if self.line == Line::Beginning {
                 self.line = match byte {
                     b'{' | b'[' => Line::Message,
-                    b'\n' | b'\r' | b' ' | b'\t' => continue,
-                    // A byte order mark may stand before a message.
-                    0xef | 0xbb | 0xbf => continue,
+                    // A byte order mark may stand before a message, as white space may.
+                    b'\n' | b'\r' | b' ' | b'\t' | 0xef | 0xbb | 0xbf => continue,
                     _ => Line::Noise,
                 };
             }

@@ -223,7 +223,7 @@ fn check_text(field: &str, text: &str) -> Result<(), DefinitionError> {
 fn check_protocol(protocol: &str) -> Result<(), DefinitionError> {
     let known: Vec<&str> = rmcp::model::ProtocolVersion::KNOWN_VERSIONS
         .iter()
-        .map(|version| version.as_str())
+        .map(rmcp::model::ProtocolVersion::as_str)
         .collect();
     if known.contains(&protocol) {
         return Ok(());

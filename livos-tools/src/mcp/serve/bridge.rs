@@ -58,7 +58,7 @@ impl McpBridge {
         };
         let opened = opening.open().await.map_err(|error| failed(&error))?;
         let passing = Passing { connection: Arc::clone(&opened.connection) };
-        let ended = match rmcp::serve_server(passing, rmcp::transport::stdio()).await {
+        let ended = match Box::pin(rmcp::serve_server(passing, rmcp::transport::stdio())).await {
             Ok(running) => running.waiting().await.map(drop).map_err(|error| failed(&error)),
             Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
             Err(error) => Err(failed(&error)),
