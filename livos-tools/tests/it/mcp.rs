@@ -31,7 +31,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The variable by which a test finds the processes of its servers.
-const MARK: &str = "LIVOS_TEST_SERVER";
+const MARK: &str = "TEST_SERVER_MARK";
 
 /// Servers, their tools, and a directory they run in.
 struct Bench {
