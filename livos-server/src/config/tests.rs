@@ -84,6 +84,8 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("agent.max_cost_micro_usd", "6"),
         ("agent.daily_limit_micro_usd", "9"),
         ("agent.max_concurrent_runs", "7"),
+        ("agent.tool_tokens", "4000"),
+        ("mcp.expose", "all"),
         ("compaction.threshold_tokens", "5000"),
         ("compaction.window_percent", "50"),
         ("compaction.keep_messages", "4"),

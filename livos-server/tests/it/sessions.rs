@@ -161,7 +161,7 @@ async fn the_catalogue_tells_what_there_is() {
         .collect();
     assert_eq!(
         names,
-        ["file_edit", "file_list", "file_read", "file_search", "file_write", "time"],
+        ["file_edit", "file_list", "file_read", "file_search", "file_write", "time", "tool_search"],
         "no shell unless it is on"
     );
     let models = server.get("/api/models").await.json();
