@@ -77,7 +77,7 @@ async fn show(backend: Backend) -> Result<(f64, f64), Failure> {
         for _ in 0..AT_A_TIME {
             let kind = EventKind::TextDelta { text: " word".to_owned() };
             let position = Position::After(1);
-            opened.feed.show(AgentEvent { session_id, run_id, position, at: AT, kind }).await?;
+            opened.feed.show(AgentEvent { session_id, run_id, position, at: AT, kind });
         }
         tokio::select! {
             _ = caught_up.wait() => {}

@@ -9,6 +9,7 @@ mod admitted;
 mod builder;
 mod compact;
 mod daily_limit;
+mod disclosure;
 mod dispatch;
 mod driver;
 mod event_queue;
@@ -56,6 +57,7 @@ pub(crate) use self::rehearsal::Rehearsal;
 pub(crate) use self::rehearsal::Surroundings;
 
 use self::daily_limit::DailyLimit;
+use self::disclosure::ToolDisclosure;
 use self::driver::Driver;
 use self::driver::Start;
 use self::queued::Queued;
@@ -134,6 +136,7 @@ struct Shared {
     /// Takes known secrets out of what happens; none where there are none.
     redactor: Option<Redactor>,
     clean_tools: CleanTools,
+    disclosure: ToolDisclosure,
 }
 
 impl AgentLoop {

@@ -21,6 +21,7 @@ pub use self::token_counter::TokenCounter;
 
 pub(crate) use self::message_tokens::cut_results;
 pub(crate) use self::report::FixedParts;
+pub(crate) use self::report::tool_tokens;
 pub(crate) use self::tally::Scale;
 pub(crate) use self::tally::TokenTally;
 pub(crate) use self::windows::LearnedWindows;

@@ -177,7 +177,9 @@ pub use self::schedule::{
     PAUSE_AFTER, Recurrence, ScheduleError, ScheduleFault, ScheduleManager, SchedulePlan,
     ScheduleSettings, ScheduleUpdate, ScheduleWorker, Switch, Tick,
 };
-pub use self::secret::{ParseSecretNameError, Secret, SecretName, SecretSource, SecretSourceError};
+pub use self::secret::{
+    NoSecrets, ParseSecretNameError, Secret, SecretName, SecretSource, SecretSourceError,
+};
 pub use self::store::{
     Admission, Alarm, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore,
     AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
@@ -207,8 +209,8 @@ pub use self::text_tools::TextTools;
 #[doc(hidden)]
 pub use self::text_tools::fuzz_text_tools;
 pub use self::tool::{
-    Concurrency, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Spent, Tool,
-    ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSpec,
+    Concurrency, Disclosure, DynamicTool, Effect, ProgressSink, RegisterToolError, Right, Spent,
+    Tool, ToolContext, ToolContextParts, ToolError, ToolOutput, ToolRegistry, ToolSearch, ToolSpec,
 };
 pub use self::worker::{
     DEFAULT_CONCURRENT_RUNS, DEFAULT_LEASE, MAX_ASIDE, Overloaded, ResourceGate, RunObserver,

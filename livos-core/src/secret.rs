@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 pub use self::name::ParseSecretNameError;
 pub use self::name::SecretName;
+pub use self::source::NoSecrets;
 pub use self::source::SecretSource;
 pub use self::source::SecretSourceError;
 

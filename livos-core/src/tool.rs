@@ -11,6 +11,7 @@ mod error;
 mod line;
 mod output;
 mod registry;
+mod search;
 mod spec;
 mod untrusted;
 
@@ -28,7 +29,9 @@ pub use self::output::Spent;
 pub use self::output::ToolOutput;
 pub use self::registry::RegisterToolError;
 pub use self::registry::ToolRegistry;
+pub use self::search::ToolSearch;
 pub use self::spec::Concurrency;
+pub use self::spec::Disclosure;
 pub use self::spec::Effect;
 pub use self::spec::Right;
 pub use self::spec::ToolSpec;
@@ -42,6 +45,8 @@ pub(crate) use self::erased::RecordedEnd;
 pub(crate) use self::line::Line;
 pub(crate) use self::line::Word;
 pub(crate) use self::registry::Registered;
+pub(crate) use self::search::TOOL_SEARCH;
+pub(crate) use self::search::names_found;
 
 /// A tool with typed arguments.
 ///

@@ -124,6 +124,14 @@ export const runSchedule = (schedule) => json('POST', `api/schedules/${id(schedu
 
 /** Removes a schedule. */
 export const deleteSchedule = (schedule) => json('DELETE', `api/schedules/${id(schedule)}`);
+/** The MCP servers: `{items, problem?}`. */
+export const listMcpServers = () => json('GET', 'api/mcp/servers');
+
+/** Ends a server's program and starts it again. */
+export const restartMcpServer = (name) => json('POST', `api/mcp/servers/${id(name)}/restart`, { body: {} });
+
+/** Accepts the tools of a server as they are now. */
+export const approveMcpServer = (name) => json('POST', `api/mcp/servers/${id(name)}/approve`, { body: {} });
 
 /** The models that can be chosen, each as `{id, provider, model, isDefault}`. */
 export async function listModels() {

@@ -8,6 +8,7 @@ import { titleFrom } from './format.js';
 import { icon } from './icons.js';
 import { Inbox } from './inbox.js';
 import { setUpLogin } from './login.js';
+import { showMcpServers } from './mcp_servers.js';
 import { ModelPicker } from './model_picker.js';
 import { openSchedules } from './schedules.js';
 import { SessionList, titleOf } from './session_list.js';
@@ -307,6 +308,7 @@ function setUp() {
   byId('new-chat').prepend(icon('plus', 16));
   byId('sign-out').prepend(icon('signout', 16));
   byId('schedules').prepend(icon('clock', 16));
+  byId('mcp-servers').prepend(icon('chip', 16));
   document.querySelector('.search').prepend(icon('search', 16));
   byId('new-chat-keys').textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
   byId('suggestions').append(...SUGGESTIONS.map(([glyph, text, detail]) =>
@@ -329,6 +331,7 @@ function setUp() {
   });
   byId('sign-out').addEventListener('click', signOut);
   byId('schedules').addEventListener('click', openSchedules);
+  byId('mcp-servers').addEventListener('click', showMcpServers);
   byId('demo-close').addEventListener('click', () => {
     sessionStorage.setItem('livos.demo-hidden', 'yes');
     showDemo();

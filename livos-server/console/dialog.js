@@ -14,7 +14,7 @@ export function ask({ title, text, label, placeholder, action }) {
         h('div', { className: 'dialog-actions' },
           h('button', { type: 'button', className: 'button', onclick: () => dialog.close('no') }, 'Cancel'),
           h('button', { className: 'button primary', value: 'yes' }, action))));
-    show(dialog, () => resolve(dialog.returnValue === 'yes' ? field.value.trim() : null));
+    present(dialog, () => resolve(dialog.returnValue === 'yes' ? field.value.trim() : null));
     field.focus();
   });
 }
@@ -28,11 +28,12 @@ export function confirm({ title, text, action }) {
       h('form', { method: 'dialog', className: 'dialog-actions' },
         h('button', { className: 'button', value: 'no', autofocus: true }, 'Cancel'),
         h('button', { className: 'button danger', value: 'yes' }, action)));
-    show(dialog, () => resolve(dialog.returnValue === 'yes'));
+    present(dialog, () => resolve(dialog.returnValue === 'yes'));
   });
 }
 
-function show(dialog, closed) {
+/** Opens a dialog over everything else. */
+export function present(dialog, closed) {
   dialog.addEventListener('click', (event) => {
     if (event.target === dialog) dialog.close('no');
   });

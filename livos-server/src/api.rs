@@ -10,6 +10,7 @@ mod documents;
 mod events;
 pub(crate) mod health;
 mod login;
+mod mcp;
 mod messages;
 mod page;
 mod runs;
@@ -31,6 +32,7 @@ use crate::http::Call;
 use crate::http::Problem;
 use crate::http::ProblemKind;
 use crate::http::Route;
+use crate::mcp_door;
 use crate::openapi::Operation;
 use crate::runs::RunsError;
 
@@ -95,6 +97,17 @@ pub(crate) fn routes() -> Vec<Route> {
         ),
         get("/api/approvals/{id}", Key, approvals::show, approvals::describe_show),
         post("/api/approvals/{id}", Key, approvals::decide, approvals::describe_decide),
+        get("/api/mcp/servers", Key, mcp::list, mcp::describe_list),
+        post("/api/mcp/servers", Key, mcp::create, mcp::describe_create),
+        get("/api/mcp/servers/{name}", Key, mcp::show, mcp::describe_show),
+        patch("/api/mcp/servers/{name}", Key, mcp::change, mcp::describe_change),
+        delete("/api/mcp/servers/{name}", Key, mcp::remove, mcp::describe_remove),
+        post("/api/mcp/servers/{name}/restart", Key, mcp::restart, mcp::describe_restart),
+        post("/api/mcp/servers/{name}/approve", Key, mcp::approve, mcp::describe_approve),
+        post("/mcp", Key, mcp_door::answer, mcp_door::describe_post),
+        get("/mcp", Key, mcp_door::answer, mcp_door::describe_get),
+        delete("/mcp", Key, mcp_door::answer, mcp_door::describe_delete),
+        post("/api/mcp/reload", Key, mcp::reload, mcp::describe_reload),
         get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
         post("/api/backup", Key, backup::back_up, backup::describe_back_up),

@@ -15,6 +15,7 @@ mod doctor;
 mod export;
 mod follow;
 mod list;
+mod mcp;
 mod replay;
 mod run;
 mod runs;
@@ -92,6 +93,8 @@ enum Command {
     Approvals(approvals::ApprovalsArgs),
     /// List, make, show, pause, resume, fire and delete schedules
     Schedules(schedules::SchedulesArgs),
+    /// Add, list, start again and remove MCP servers, whose tools agents have
+    Mcp(mcp::McpArgs),
     /// Show what model calls used and cost
     Usage(usage::UsageArgs),
     /// Show what the server is doing
@@ -132,6 +135,7 @@ impl Cli {
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
             Command::Approvals(args) => approvals::approvals(&self.target, environment, args).await,
             Command::Schedules(args) => schedules::schedules(&self.target, environment, args).await,
+            Command::Mcp(args) => mcp::mcp(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

@@ -62,6 +62,7 @@ pub struct Config {
     pub(crate) approvals: ApprovalSettings,
     pub(crate) web: WebSettings,
     pub(crate) containers: ContainerSettings,
+    pub(crate) mcp_exposure: McpExposure,
 }
 
 /// Where journals and sessions are kept.
@@ -136,6 +137,20 @@ pub(crate) struct AgentSettings {
     /// What all runs together may cost in a day.
     pub(crate) daily_limit: Option<MicroUsd>,
     pub(crate) compaction: CompactionPolicy,
+    /// What the definitions of all tools may take before some are withheld.
+    pub(crate) tool_tokens: u64,
+}
+
+/// What MCP clients that have the key may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum McpExposure {
+    Off,
+    /// Sessions: send, list, read back.
+    Sessions,
+    /// The tools that only read, too.
+    ReadOnly,
+    /// All tools, too.
+    All,
 }
 
 /// What people are asked about, and for how long.

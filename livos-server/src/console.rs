@@ -79,6 +79,7 @@ static ASSETS: &[Asset] = &[
     asset!("index.html", HTML),
     asset!("login.js", SCRIPT),
     asset!("markdown.js", SCRIPT),
+    asset!("mcp_servers.js", SCRIPT),
     asset!("menu.js", SCRIPT),
     asset!("model_picker.js", SCRIPT),
     asset!("run_view.js", SCRIPT),

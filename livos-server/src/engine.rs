@@ -21,8 +21,10 @@ use livos_core::TaskManager;
 use livos_core::ToolRegistry;
 use livos_core::replay::Recording;
 use livos_core::replay::RecordingError;
+use livos_tools::mcp::McpServers;
 use livos_tools::shell::ShellSessions;
 
+use crate::mcp_door::McpDoor;
 use crate::runs::Runs;
 
 /// How long providers may take to list their models.
@@ -43,6 +45,10 @@ pub(crate) struct Engine {
     pub(crate) usual_budget: Budget,
     /// What the shell started; none where there is no shell.
     pub(crate) shell: Option<ShellSessions>,
+    /// None when they could not be read from the store.
+    pub(crate) mcp: Option<McpServers>,
+    /// None when no MCP client is answered.
+    pub(crate) mcp_door: Option<Arc<McpDoor>>,
 }
 
 /// Records runs for tests, without the secrets that this server knows.

@@ -26,6 +26,7 @@
 //! - `callback`: replies posted to an address
 //! - `pdf_program`: this program as the reader of PDF files
 //! - `disk`: whether the store's disk can take more
+//! - `mcp_door`: what MCP clients may use of this server
 //! - `console`: the web pages inside the binary
 //! - `cli`: the `livos` command, a client like any other
 
@@ -41,6 +42,7 @@ mod engine;
 mod hex;
 mod home;
 mod http;
+mod mcp_door;
 mod metrics;
 mod openapi;
 mod pdf_program;

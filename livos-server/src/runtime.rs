@@ -278,6 +278,9 @@ impl Server {
                 if let Some(shell) = &engine.shell {
                     shell.stop().await;
                 }
+                if let Some(mcp) = &engine.mcp {
+                    mcp.close().await;
+                }
             }
         };
         let (listened, ()) = tokio::join!(self.listening, runs);

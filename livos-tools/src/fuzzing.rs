@@ -98,3 +98,12 @@ pub fn container_frames(bytes: &[u8]) {
         }
     }
 }
+
+/// Reads what an MCP server or the file of servers may say.
+///
+/// # Panics
+/// When a tool would get a name that providers do not take.
+#[cfg(feature = "mcp")]
+pub fn mcp(data: &[u8]) {
+    crate::mcp::read_foreign(data);
+}

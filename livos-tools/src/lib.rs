@@ -28,6 +28,7 @@
 //! - module [`outgoing`] is the HTTP client for addresses of other people's choice, and its guard
 //! - module [`shell`] has `shell`, `shell_output`, `shell_kill`; [`sandbox`] keeps commands in
 //! - module [`mod@todo`] has `todo`, [`time`] has `time`
+//! - module `mcp`, with the feature of that name, has the tools of MCP servers
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
 //! File tools cannot leave the workspace, whatever links lie in it, and commands of the shell
@@ -45,6 +46,8 @@ pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 #[cfg(feature = "web")]
 pub mod outgoing;
 pub mod sandbox;

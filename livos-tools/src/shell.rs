@@ -17,7 +17,7 @@ mod report;
 mod sessions;
 mod spill;
 #[cfg(target_os = "linux")]
-mod stragglers;
+pub(crate) mod stragglers;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

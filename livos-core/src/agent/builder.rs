@@ -7,7 +7,9 @@ use super::AgentLoop;
 use super::CleanTools;
 use super::DailyLimit;
 use super::Shared;
+use super::ToolDisclosure;
 use super::TranscriptCache;
+use super::disclosure::DEFAULT_TOOL_BUDGET;
 use crate::approval::ApprovalManager;
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -71,6 +73,7 @@ impl AgentLoopBuilder {
             approvals: None,
             redactor: None,
             clean_tools: CleanTools::default(),
+            disclosure: ToolDisclosure::within(DEFAULT_TOOL_BUDGET),
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -90,6 +93,14 @@ impl AgentLoopBuilder {
     /// The tools on offer. Defaults to none.
     pub fn tools(mut self, tools: ToolRegistry) -> Self {
         self.shared.tools = tools;
+        self
+    }
+
+    /// How many tokens the definitions of all tools may take, by estimate: 8,000 unless told
+    /// otherwise. Beyond that a model is not told of tools whose [`Disclosure`](crate::Disclosure)
+    /// is `WhenFound`; it finds them by a [`ToolSearch`](crate::ToolSearch), if the registry has one.
+    pub fn tool_budget(mut self, tokens: u64) -> Self {
+        self.shared.disclosure = ToolDisclosure::within(tokens);
         self
     }
 

@@ -221,6 +221,7 @@ impl AgentLoop {
     pub fn context_report(&self, model: &ModelName) -> ContextReport {
         let counter = self.shared.counter(model);
         let system = self.shared.system_prompt.as_deref();
-        self.shared.context_report(&*counter, model, (system, &self.shared.tools.specs()))
+        let tools = self.shared.offered(&self.shared.tools, &[]);
+        self.shared.context_report(&*counter, model, (system, &tools))
     }
 }

@@ -164,7 +164,7 @@ impl Driver {
             return refuse(format!("the arguments are not valid JSON: {problem}"));
         }
         let Some(tool) = self.context.tools.find(call.name.as_str()) else {
-            let specs = self.context.tools.specs();
+            let specs = self.offered_tools();
             let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
             return refuse(format!(
                 "there is no tool `{}`; the tools are: {}",

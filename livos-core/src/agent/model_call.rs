@@ -61,7 +61,7 @@ impl Driver {
         turn: u32,
         access: ToolAccess,
     ) -> Result<(), JournalFailed> {
-        let tools = self.shared.shown_tools(&self.context.tools);
+        let tools = self.offered_tools();
         if self.make_room(&tools, self.time_for(access)).await? == MadeRoom::GivenUp {
             return Ok(());
         }
@@ -79,6 +79,11 @@ impl Driver {
                 Ok(())
             }
         }
+    }
+
+    /// What the model is told about: all tools, or fewer when they take too much room.
+    pub(super) fn offered_tools(&self) -> Arc<[ToolSpec]> {
+        self.shared.offered(&self.context.tools, self.transcript.found_tools())
     }
 
     /// Makes the conversation shorter than what was refused, and asks once more.

@@ -49,8 +49,14 @@ impl Shared {
         ending
     }
 
-    /// The tools as the model gets them: the registry's own, unless a description has a secret.
-    pub(super) fn shown_tools(&self, tools: &ToolRegistry) -> Arc<[ToolSpec]> {
+    /// What a model is told about in a session that found these: all tools, or fewer when they
+    /// take too much room.
+    pub(super) fn offered(&self, tools: &ToolRegistry, found: &[ToolName]) -> Arc<[ToolSpec]> {
+        self.disclosure.offered(self.shown_tools(tools), found)
+    }
+
+    /// The tools as a model gets them: the registry's own, unless a description has a secret.
+    fn shown_tools(&self, tools: &ToolRegistry) -> Arc<[ToolSpec]> {
         let specs = tools.specs();
         match &self.redactor {
             Some(redactor) => self.clean_tools.of(specs, redactor),

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use super::AgentLoop;
 use super::CleanTools;
 use super::Shared;
+use super::ToolDisclosure;
 use super::TranscriptCache;
 use crate::approval::ApprovalRequest;
 use crate::budget::Budget;
@@ -79,6 +80,7 @@ pub(crate) struct Settings {
     pub(crate) thinking: ThinkingEffort,
     pub(crate) max_output_tokens: Option<u32>,
     pub(crate) temperature: Option<f32>,
+    pub(crate) tool_budget: u64,
 }
 
 impl AgentLoop {
@@ -111,6 +113,7 @@ impl AgentLoop {
                 redactor: None,
                 clean_tools: CleanTools::default(),
                 rehearsal: Some(other.rehearsal),
+                disclosure: ToolDisclosure::within(shared.disclosure.budget()),
             }),
         }
     }
@@ -124,6 +127,7 @@ impl AgentLoop {
             thinking: shared.thinking,
             max_output_tokens: shared.max_output_tokens,
             temperature: shared.temperature,
+            tool_budget: shared.disclosure.budget(),
         }
     }
 

@@ -13,12 +13,15 @@ use crate::event::EventKind;
 use crate::event::ToolStatus;
 use crate::id::ProviderId;
 use crate::id::RunId;
+use crate::id::ToolName;
 use crate::message::ContentBlock;
 use crate::message::Conversation;
 use crate::message::Message;
 use crate::message::Role;
 use crate::message::ToolCall;
 use crate::message::ToolResult;
+use crate::tool::TOOL_SEARCH;
+use crate::tool::names_found;
 
 /// Builds the conversation of a session from its entries.
 ///
@@ -43,6 +46,8 @@ pub struct Transcript {
     tally: TokenTally,
     /// The run that began last, and whether it is over.
     last_run: Option<(RunId, RunPhase)>,
+    /// Tools that searches found, in that order.
+    found_tools: Vec<ToolName>,
 }
 
 /// Whether a run goes on.
@@ -94,6 +99,9 @@ impl Transcript {
                 self.tally.report(provider, self.conversation.len(), *usage);
             }
             EventKind::ToolFinished { call_id, name, status, content, .. } => {
+                if name.as_str() == TOOL_SEARCH && *status == ToolStatus::Ok {
+                    self.found(content);
+                }
                 let open = self.open_calls.iter_mut().find(|open| open.call.call_id == *call_id);
                 if let Some(open) = open {
                     open.result = Some(ToolResult {
@@ -126,6 +134,19 @@ impl Transcript {
     /// The run that began last, and whether it goes on.
     pub(crate) fn last_run(&self) -> Option<(RunId, RunPhase)> {
         self.last_run
+    }
+
+    /// Tools that the model is told about because it found them. A compaction leaves them.
+    pub(crate) fn found_tools(&self) -> &[ToolName] {
+        &self.found_tools
+    }
+
+    fn found(&mut self, content: &[ContentBlock]) {
+        for name in content.iter().filter_map(ContentBlock::as_text).flat_map(names_found) {
+            if !self.found_tools.iter().any(|known| known.as_str() == name) {
+                self.found_tools.push(ToolName::from(name));
+            }
+        }
     }
 
     /// Tokens of the whole conversation as this counter counts.

@@ -114,7 +114,8 @@ fn are_the_same(one: &Arc<[ToolSpec]>, other: &Arc<[ToolSpec]>) -> bool {
             }))
 }
 
-fn tool_tokens(counter: &dyn TokenCounter, tool: &ToolSpec) -> u64 {
+/// Tokens that the definition of a tool takes.
+pub(crate) fn tool_tokens(counter: &dyn TokenCounter, tool: &ToolSpec) -> u64 {
     TOOL_FRAME
         + counter.count(tool.name.as_str())
         + counter.count(&tool.description)

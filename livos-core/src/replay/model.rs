@@ -18,6 +18,7 @@ use crate::provider::ChatRequest;
 use crate::provider::ChatStream;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
+use crate::tool::Disclosure;
 use crate::tool::ToolSpec;
 
 /// Answers what was answered.
@@ -72,15 +73,19 @@ fn tools_differ(then: &[ToolSpec], now: &[ToolSpec]) -> Option<(String, String)>
     let find = |tools: &'_ [ToolSpec], name: &str| {
         tools.iter().position(|tool| tool.name.as_str() == name)
     };
-    if let Some(gone) = then.iter().find(|tool| find(now, tool.name.as_str()).is_none()) {
+    // Which of the others the model was told about follows from what it found.
+    let mut always = then.iter().filter(|tool| tool.disclosure == Disclosure::Always);
+    if let Some(gone) = always.find(|tool| find(now, tool.name.as_str()).is_none()) {
         return Some((format!("the tool `{}`", gone.name), "no such tool".to_owned()));
     }
     if let Some(new) = now.iter().find(|tool| find(then, tool.name.as_str()).is_none()) {
         return Some((format!("no tool `{}`", new.name), "one".to_owned()));
     }
-    then.iter().zip(now).find_map(|(then, now)| {
+    now.iter().find_map(|now| {
+        let then = then.iter().find(|then| then.name == now.name)?;
         let name = &then.name;
-        if then.description != now.description {
+        let is_finder = then.disclosure == Disclosure::ToFind;
+        if then.description != now.description && !is_finder {
             let (then, now) = compare::texts(&then.description, &now.description);
             return Some((format!("the tool `{name}` described as {then}"), now));
         }

@@ -21,6 +21,7 @@ use crate::provider::ChatStream;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
 use crate::provider::ThinkingEffort;
+use crate::tool::Disclosure;
 use crate::tool::DynamicTool;
 use crate::tool::ToolContext;
 use crate::tool::ToolError;
@@ -42,23 +43,29 @@ pub(super) struct RecordedAgent {
     pub(super) max_output_tokens: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) temperature: Option<f32>,
+    /// What the definitions of all tools may take, if some may be withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tool_budget: Option<u64>,
 }
 
 impl RecordedAgent {
     /// What this agent is set to, for a run that asked `asked`.
     pub(super) fn of(agent: &AgentLoop, asked: Option<ModelName>) -> Self {
         let settings = agent.settings();
+        let tools = agent.tools().specs();
+        let may_withhold = tools.iter().any(|spec| spec.disclosure != Disclosure::Always);
         let asked = asked.unwrap_or_else(|| settings.model.clone());
         Self {
             provider: agent.provider().id().clone(),
             capabilities: agent.provider().capabilities(&asked),
             model: settings.model,
             system_prompt: settings.system_prompt,
-            tools: agent.tools().specs().to_vec(),
+            tools: tools.to_vec(),
             budget: settings.budget,
             thinking: settings.thinking,
             max_output_tokens: settings.max_output_tokens,
             temperature: settings.temperature,
+            tool_budget: may_withhold.then_some(settings.tool_budget),
         }
     }
 }
@@ -77,6 +84,9 @@ pub(super) fn agent(recording: &Recording) -> Result<AgentLoop, RecordingError> 
         .thinking(recorded.thinking);
     if let Some(prompt) = &recorded.system_prompt {
         agent = agent.system_prompt(Arc::clone(prompt));
+    }
+    if let Some(tokens) = recorded.tool_budget {
+        agent = agent.tool_budget(tokens);
     }
     if let Some(tokens) = recorded.max_output_tokens {
         agent = agent.max_output_tokens(tokens);

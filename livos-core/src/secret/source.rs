@@ -45,3 +45,14 @@ pub enum SecretSourceError {
         source: Box<dyn Error + Send + Sync>,
     },
 }
+
+/// A source without secrets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NoSecrets;
+
+#[async_trait]
+impl SecretSource for NoSecrets {
+    async fn secret(&self, _: &str) -> Result<Option<Secret>, SecretSourceError> {
+        Ok(None)
+    }
+}

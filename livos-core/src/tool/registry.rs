@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::Weak;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -74,6 +75,25 @@ struct Shared {
     // Sorted by name, so that requests name the tools in a fixed order.
     tools: BTreeMap<ToolName, Arc<Registered>>,
     specs: Arc<[ToolSpec]>,
+}
+
+/// A registry as long as somebody else keeps it.
+#[derive(Clone)]
+pub(super) struct WeakRegistry {
+    shared: Weak<RwLock<Shared>>,
+    scope: Option<Arc<Scope>>,
+}
+
+impl WeakRegistry {
+    pub(super) fn upgrade(&self) -> Option<ToolRegistry> {
+        Some(ToolRegistry { shared: self.shared.upgrade()?, scope: self.scope.clone() })
+    }
+}
+
+impl fmt::Debug for WeakRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakRegistry")
+    }
 }
 
 /// A tool as it is kept: what is known of it, how its arguments are checked, how it is called.
@@ -178,6 +198,11 @@ impl ToolRegistry {
             None => Arc::clone(&shared.specs),
             Some(_) => shared.specs.iter().filter(|spec| self.shows(spec)).cloned().collect(),
         }
+    }
+
+    /// The same registry, for a tool that it holds itself.
+    pub(super) fn downgrade(&self) -> WeakRegistry {
+        WeakRegistry { shared: Arc::downgrade(&self.shared), scope: self.scope.clone() }
     }
 
     /// What is known about one tool in view.

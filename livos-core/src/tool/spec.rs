@@ -50,6 +50,28 @@ pub enum Right {
     Spawn,
 }
 
+/// When a model is told about a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Disclosure {
+    /// In every request.
+    #[default]
+    Always,
+    /// When all tools together take little room, or once it was found by a search. Called by its
+    /// right name, it works before as well.
+    WhenFound,
+    /// Only while others are withheld: it is what finds them.
+    ToFind,
+}
+
+impl Disclosure {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_always(&self) -> bool {
+        *self == Self::Always
+    }
+}
+
 /// What a model and the executor know about a tool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -71,6 +93,9 @@ pub struct ToolSpec {
     pub timeout: Duration,
     /// How many bytes of text a result may bring into the conversation.
     pub output_limit: usize,
+    /// When a model is told about it.
+    #[serde(default, skip_serializing_if = "Disclosure::is_always")]
+    pub disclosure: Disclosure,
 }
 
 impl ToolSpec {
@@ -95,6 +120,7 @@ impl ToolSpec {
             requires: None,
             timeout: Self::DEFAULT_TIMEOUT,
             output_limit: Self::DEFAULT_OUTPUT_LIMIT,
+            disclosure: Disclosure::Always,
         }
     }
 
@@ -113,6 +139,12 @@ impl ToolSpec {
     /// Hides the tool from runs that lack a right.
     pub fn requiring(mut self, right: Right) -> Self {
         self.requires = Some(right);
+        self
+    }
+
+    /// Sets when a model is told about it.
+    pub fn with_disclosure(mut self, disclosure: Disclosure) -> Self {
+        self.disclosure = disclosure;
         self
     }
 

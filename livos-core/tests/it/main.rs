@@ -11,6 +11,7 @@ mod agent_loop;
 mod approvals;
 mod compaction;
 mod delivery;
+mod disclosure;
 mod events;
 mod feeds;
 mod redaction;

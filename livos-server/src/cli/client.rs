@@ -10,6 +10,10 @@ use futures::StreamExt;
 use livos_core::AgentEvent;
 use livos_core::QueueMode;
 use livos_core::Secret;
+use livos_tools::mcp::DefinitionError;
+use livos_tools::mcp::HiddenValue;
+use livos_tools::mcp::ServerDefinition;
+use livos_tools::mcp::WrittenServer;
 use reqwest::Method;
 use reqwest::RequestBuilder;
 use reqwest::Response;
@@ -150,6 +154,19 @@ impl Client {
 
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How an MCP client reaches the same server.
+    pub(super) fn mcp_definition(&self) -> Result<ServerDefinition, DefinitionError> {
+        let mut written = WrittenServer::default();
+        written.url = Some(format!("{}/mcp", self.url));
+        // An answer takes as long as a run.
+        written.call_timeout_ms = Some(3_600_000);
+        if let Some(key) = &self.key {
+            let value = HiddenValue::new(format!("Bearer {}", key.expose()));
+            written.headers.insert("Authorization".to_owned(), value);
+        }
+        written.try_into()
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

@@ -52,6 +52,11 @@ pub(crate) const SANDBOX_MEMORY: Key =
 pub(crate) const SANDBOX_PROCESSES: Key =
     Key { name: "sandbox.processes", variable: "LIVOS_SANDBOX_PROCESSES" };
 
+pub(crate) const TOOL_TOKENS: Key =
+    Key { name: "agent.tool_tokens", variable: "LIVOS_AGENT_TOOL_TOKENS" };
+
+pub(crate) const MCP_EXPOSE: Key = Key { name: "mcp.expose", variable: "LIVOS_MCP_EXPOSE" };
+
 pub(crate) const COMPACTION_THRESHOLD: Key =
     Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
 pub(crate) const COMPACTION_WINDOW: Key =
@@ -151,6 +156,7 @@ pub(crate) const ALL: &[Key] = &[
     MAX_CONCURRENT_RUNS,
     TASKS_PER_USER,
     LEASE_SECONDS,
+    TOOL_TOKENS,
     SANDBOX_NETWORK,
     SANDBOX_READABLE,
     SANDBOX_MEMORY,
@@ -192,6 +198,7 @@ pub(crate) const ALL: &[Key] = &[
     SEARXNG_URL,
     CONTAINER_ACCESS,
     CONTAINER_SOCKET,
+    MCP_EXPOSE,
 ];
 
 /// What was typed in one place.

@@ -30,6 +30,7 @@ use super::ConfigProblem;
 use super::HttpSettings;
 use super::LogFormat;
 use super::LogSettings;
+use super::McpExposure;
 use super::ShellAccess;
 use super::StoreLocation;
 use super::Unconfined;
@@ -43,10 +44,12 @@ use super::value;
 /// All it does is ask a person.
 const ASKING_TOOL: &str = livos_tools::ask_user::NAME;
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3200);
-const DEFAULT_LOG: &str = "info";
+/// The MCP library tells of each connection what is no news to anybody.
+const DEFAULT_LOG: &str = "info,rmcp=warn";
 const DEFAULT_SYSTEM_PROMPT: &str = include_str!("system_prompt.md");
 const DEFAULT_CONCURRENT_RUNS: u64 = 16;
 const DEFAULT_TASKS_PER_USER: u32 = 4;
+const DEFAULT_TOOL_TOKENS: u64 = 8_000;
 const DEFAULT_CONNECTIONS: u64 = 512;
 const DEFAULT_BODY_BYTES: u64 = 1024 * 1024;
 const DEFAULT_UPLOAD_BYTES: u64 = 25 * 1024 * 1024;
@@ -98,6 +101,9 @@ pub(super) fn config(
         approvals: approvals(&mut typed),
         web: web::settings(&mut typed),
         containers: web::containers(&mut typed),
+        mcp_exposure: typed
+            .get(&key::MCP_EXPOSE, value::mcp_exposure)
+            .unwrap_or(McpExposure::ReadOnly),
         home,
     };
     typed.refuse_open_door(&config);
@@ -142,6 +148,7 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             .get(&key::DAILY_LIMIT, |typed| value::number(typed, 0..=1_000_000_000_000))
             .map(MicroUsd),
         compaction: compaction(typed),
+        tool_tokens: typed.number(&key::TOOL_TOKENS, 500..=1_000_000, DEFAULT_TOOL_TOKENS),
         max_concurrent_runs: typed.size(
             &key::MAX_CONCURRENT_RUNS,
             1..=10_000,

@@ -87,6 +87,7 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("agent.max_concurrent_runs", "7"),
         ("agent.tasks_per_user", "3"),
         ("agent.lease_seconds", "7"),
+        ("agent.tool_tokens", "4000"),
         ("sandbox.network", "on"),
         ("sandbox.readable", "/opt"),
         ("sandbox.memory_mib", "128"),
@@ -128,6 +129,7 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("web.searxng_url", "http://127.0.0.1:8888"),
         ("containers.access", "read"),
         ("containers.socket", "unix:///run/podman/podman.sock"),
+        ("mcp.expose", "all"),
     ];
     assert_eq!(
         samples.map(|(name, _)| name).to_vec(),

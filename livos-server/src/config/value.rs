@@ -14,6 +14,7 @@ use livos_tools::sandbox::Network;
 use toml::Value;
 
 use super::LogFormat;
+use super::McpExposure;
 use super::RedisUrl;
 use super::ShellAccess;
 use super::StoreLocation;
@@ -244,6 +245,17 @@ pub(super) fn log_format(value: &Value) -> Result<LogFormat, String> {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         other => Err(format!("'{other}' is no log format; write text or json")),
+    }
+}
+
+pub(super) fn mcp_exposure(value: &Value) -> Result<McpExposure, String> {
+    match value {
+        Value::Boolean(false) => Ok(McpExposure::Off),
+        Value::String(text) if text == "off" => Ok(McpExposure::Off),
+        Value::String(text) if text == "sessions" => Ok(McpExposure::Sessions),
+        Value::String(text) if text == "read_only" => Ok(McpExposure::ReadOnly),
+        Value::String(text) if text == "all" => Ok(McpExposure::All),
+        _ => Err("must be off, sessions, read_only or all".to_owned()),
     }
 }
 

@@ -33,6 +33,11 @@ impl Call {
         &self.parts.headers
     }
 
+    /// The request as it came, for a service of its own.
+    pub(crate) fn into_request(self) -> hyper::Request<Incoming> {
+        hyper::Request::from_parts(self.parts, self.body)
+    }
+
     /// The parameters after the question mark.
     pub(crate) fn query(&self) -> Query<'_> {
         Query::parse(self.parts.uri.query().unwrap_or_default())

@@ -47,7 +47,10 @@ impl Operation {
         let segments = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let parameters = segments
             .map(|name| {
-                let schema = json!({"type": "string", "format": "uuid"});
+                let schema = match name {
+                    "id" => json!({"type": "string", "format": "uuid"}),
+                    _ => json!({"type": "string"}),
+                };
                 json!({"name": name, "in": "path", "required": true, "schema": schema})
             })
             .collect::<Vec<_>>();

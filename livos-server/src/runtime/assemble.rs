@@ -2,6 +2,7 @@
 
 mod surroundings;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use livos_core::AgentLoop;
@@ -12,12 +13,15 @@ use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::ResultSink;
 use livos_core::ScheduleManager;
+use livos_core::Settings;
 use livos_core::SubagentManager;
 use livos_core::TaskManager;
 use livos_core::ToolRegistry;
+use livos_core::ToolSearch;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
 use livos_tools::WorkspaceRoot;
+use livos_tools::mcp::McpServers;
 use livos_tools::sandbox::Launcher;
 use livos_tools::sandbox::Sandbox;
 use livos_tools::shell::ShellSessions;
@@ -35,9 +39,15 @@ use crate::config::Unconfined;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
+use crate::http::Causes;
+use crate::mcp_door::McpDoor;
+use crate::mcp_door::SessionDesk;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
 use crate::vitals::Vitals;
+
+/// The file of MCP servers in the home directory.
+const MCP_FILE: &str = "mcp.json";
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
@@ -51,6 +61,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
     add_managers_tools(&tools, &schedules, &agents);
+    let mcp = mcp_servers(&app, &tools, &config.home).await;
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
@@ -63,6 +74,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)
         .tools(tools.clone())
+        .tool_budget(config.agent.tool_tokens)
         .journal(journal)
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
@@ -90,6 +102,12 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
     });
+    let desk = SessionDesk {
+        runs: runs.clone(),
+        store: Arc::clone(&app.store),
+        clock: Arc::clone(&app.clock),
+    };
+    let mcp_door = McpDoor::new(config.mcp_exposure, &tools, desk).map(Arc::new);
     let engine = Engine {
         runs,
         tools,
@@ -101,6 +119,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         tasks,
         usual_budget,
         shell,
+        mcp,
+        mcp_door,
     };
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
@@ -116,6 +136,20 @@ fn schedules(app: &App, config: &Config) -> ScheduleManager {
         config.schedules.clone().with_budget(config.agent.budget),
         Arc::new(Vitals::of(directories)),
     )
+}
+
+/// The MCP servers of the store and of the home's file. None of them is waited for.
+async fn mcp_servers(app: &App, tools: &ToolRegistry, home: &Path) -> Option<McpServers> {
+    let settings = Arc::clone(&app.store) as Arc<dyn Settings>;
+    let builder =
+        McpServers::builder(tools.clone(), settings).secrets(Arc::clone(&app.secrets) as _);
+    match builder.file(home.join(MCP_FILE)).open().await {
+        Ok(servers) => Some(servers),
+        Err(error) => {
+            tracing::error!(error = %Causes(&error), "there are no MCP servers");
+            None
+        }
+    }
 }
 
 async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
@@ -165,6 +199,7 @@ async fn add_own_tools(
         livos_tools::files::register(tools, &root),
         livos_tools::time::register(tools),
         livos_tools::ask_user::register(tools),
+        tools.register(ToolSearch::of(tools)),
     ];
     let mut sessions = None;
     if let Some(shell) = shell_settings(settings, launcher).await {

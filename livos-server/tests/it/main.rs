@@ -23,6 +23,7 @@ mod events;
 mod gated_provider;
 mod killed;
 mod leaks;
+mod mcp;
 mod peer;
 mod process;
 mod queueing;

@@ -180,6 +180,7 @@ async fn the_catalogue_tells_what_there_is() {
             "system_info",
             "time",
             "todo",
+            "tool_search",
             "web_fetch"
         ],
         "no shell, no requests and no containers unless they are on"

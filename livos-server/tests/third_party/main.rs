@@ -14,6 +14,7 @@
 mod clients;
 mod conversations;
 mod faults;
+mod mcp;
 mod program;
 mod vendor;
 mod weather;

@@ -16,7 +16,7 @@ const ROUNDS: usize = 50;
 const EXEC_TIME: Duration = Duration::from_millis(1);
 
 /// Kills every process that has this value of this variable. Blocks while it looks.
-pub(super) fn kill(variable: &str, value: &OsStr) {
+pub(crate) fn kill(variable: &str, value: &OsStr) {
     let entry = [variable.as_bytes(), b"=", value.as_bytes()].concat();
     for _ in 0..ROUNDS {
         let mut look_again = false;
@@ -36,10 +36,7 @@ pub(super) fn kill(variable: &str, value: &OsStr) {
         #[expect(clippy::disallowed_methods, reason = "nothing tells when an exec is over")]
         std::thread::sleep(pause);
     }
-    tracing::debug!(
-        rounds = ROUNDS,
-        "not every process could be told to be of a shell command or not"
-    );
+    tracing::debug!(rounds = ROUNDS, "not every process could be told to be one of those or not");
 }
 
 /// What a process' variables say.

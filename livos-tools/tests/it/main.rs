@@ -12,6 +12,8 @@ mod containers;
 mod escapes;
 mod files;
 mod harness;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod outgoing;
 mod processes;
 mod registry;
