@@ -132,12 +132,14 @@ pub async fn append_at_once(
 /// # Errors
 /// When the store takes one not.
 pub async fn append_without_end(store: &dyn Store, sessions: u32) -> Result<(), StoreError> {
-    let endless = async || loop {
+    try_join_all((0..sessions).map(|_| write_without_end(store))).await.map(drop)
+}
+
+async fn write_without_end(store: &dyn Store) -> Result<(), StoreError> {
+    loop {
         write(store, 2).await?;
         tokio::task::yield_now().await;
-    };
-    let forever: Result<Vec<()>, StoreError> = try_join_all((0..sessions).map(|_| endless())).await;
-    forever.map(drop)
+    }
 }
 
 async fn write(store: &dyn Store, entries: u32) -> Result<(), StoreError> {
