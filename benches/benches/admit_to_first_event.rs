@@ -2,7 +2,8 @@
 //! answer, and to the first event that an observer of the worker sees.
 //!
 //! In memory, in SQLite (strict) and in a Redis on this machine (`appendfsync always`), on a
-//! machine that does nothing else, and while 100 sessions append as fast as the store takes it.
+//! machine that does nothing else, and while 100 sessions append as fast as the store takes it, two
+//! entries each before another session takes its place.
 //! The model answers at once and from memory. What is gated is the longest that 99 of 100 admissions to
 //! the busy SQLite store take; each figure is the best of three rounds of 300 messages.
 
@@ -12,7 +13,7 @@ use std::time::Instant;
 
 use livos_benches::durable::Backend;
 use livos_benches::durable::Opened;
-use livos_benches::durable::append_at_once;
+use livos_benches::durable::append_without_end;
 use livos_benches::in_process::InProcess;
 use livos_benches::mock::Script;
 use livos_benches::probe::Failure;
@@ -36,8 +37,6 @@ use tokio::sync::mpsc;
 const MESSAGES: usize = 300;
 const ROUNDS: usize = 3;
 const SESSIONS: u32 = 100;
-/// More than are written while the messages are admitted.
-const ENTRIES: u32 = 100_000;
 /// The longest that 99 of 100 admissions may take, in milliseconds.
 const ADMISSION_LIMIT: f64 = 20.0;
 
@@ -97,7 +96,7 @@ async fn round(backend: Backend, load: Load) -> Result<Times, Failure> {
     );
     let load = (load == Load::Appends).then(|| {
         let store: Arc<dyn Store> = Arc::clone(&opened.store);
-        tokio::spawn(async move { append_at_once(&*store, SESSIONS, ENTRIES).await })
+        tokio::spawn(async move { append_without_end(&*store, SESSIONS).await })
     });
     let mut times = Times::default();
     for number in 0..MESSAGES {
@@ -113,7 +112,7 @@ async fn round(backend: Backend, load: Load) -> Result<Times, Failure> {
     if let Some(load) = load {
         // It has the store busy to the end, or the figures are of something else.
         if load.is_finished() {
-            return Err("the load ended before the messages did".into());
+            return Err("the load ended before the messages did: the store refused it".into());
         }
         load.abort();
     }

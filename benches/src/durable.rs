@@ -127,6 +127,21 @@ pub async fn append_at_once(
     try_join_all((0..sessions).map(|_| write(store, entries))).await.map(drop)
 }
 
+/// The same without an end, for as long as it is polled; other tasks get their turn after each entry.
+///
+/// # Errors
+/// When the store takes one not.
+pub async fn append_without_end(store: &dyn Store, sessions: u32) -> Result<(), StoreError> {
+    try_join_all((0..sessions).map(|_| write_without_end(store))).await.map(drop)
+}
+
+async fn write_without_end(store: &dyn Store) -> Result<(), StoreError> {
+    loop {
+        write(store, 2).await?;
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn write(store: &dyn Store, entries: u32) -> Result<(), StoreError> {
     let session = SessionId::generate();
     for number in 0..entries {
