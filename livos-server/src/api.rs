@@ -28,6 +28,8 @@ use livos_core::replay::RecordingError;
 use crate::chat_completions;
 use crate::console;
 use crate::http::Access;
+use crate::http::Access::Key;
+use crate::http::Access::Public;
 use crate::http::Call;
 use crate::http::Problem;
 use crate::http::ProblemKind;
@@ -38,14 +40,33 @@ use crate::runs::RunsError;
 
 /// Every route of the server.
 pub(crate) fn routes() -> Vec<Route> {
-    use Access::Key;
-    use Access::Public;
+    let mut routes = of_the_server();
+    routes.extend(of_sessions());
+    routes.extend(of_work());
+    routes.extend(of_people());
+    routes.extend(of_mcp());
+    routes.extend(of_models());
+    routes.extend(of_the_login());
+    routes.extend(console::routes());
+    routes
+}
 
-    let mut routes = vec![
+/// Health, documentation and figures of the server.
+fn of_the_server() -> Vec<Route> {
+    vec![
         get("/healthz", Public, health::alive, health::describe_alive),
         get("/readyz", Public, health::ready, health::describe_ready),
         get("/openapi.json", Key, documents::openapi, documents::describe_openapi),
         get("/metrics", Key, documents::metrics, documents::describe_metrics),
+        get("/api/usage", Key, usage::show, usage::describe_show),
+        post("/api/backup", Key, backup::back_up, backup::describe_back_up),
+        get("/api/status", Key, status::show, status::describe),
+    ]
+}
+
+/// Sessions, what is said in them, and their runs.
+fn of_sessions() -> Vec<Route> {
+    vec![
         get("/api/sessions", Key, sessions::list, sessions::describe_list),
         post("/api/sessions", Key, sessions::create, sessions::describe_create),
         get("/api/sessions/{id}", Key, sessions::show, sessions::describe_show),
@@ -61,6 +82,13 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
+        get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
+    ]
+}
+
+/// Work that begins by itself or for somebody else, and what it owes.
+fn of_work() -> Vec<Route> {
+    vec![
         get("/api/tasks", Key, tasks::list, tasks::describe_list),
         post("/api/tasks", Key, tasks::start, tasks::describe_start),
         get("/api/tasks/{id}", Key, tasks::show, tasks::describe_show),
@@ -85,6 +113,12 @@ pub(crate) fn routes() -> Vec<Route> {
             deliveries::requeue,
             deliveries::describe_requeue,
         ),
+    ]
+}
+
+/// What people decide, and what they keep from sight.
+fn of_people() -> Vec<Route> {
+    vec![
         get("/api/approvals", Key, approvals::list, approvals::describe_list),
         get("/api/approvals/audit", Key, approvals::audit, approvals::describe_audit),
         get("/api/approvals/rules", Key, approvals::rules, approvals::describe_rules),
@@ -97,6 +131,16 @@ pub(crate) fn routes() -> Vec<Route> {
         ),
         get("/api/approvals/{id}", Key, approvals::show, approvals::describe_show),
         post("/api/approvals/{id}", Key, approvals::decide, approvals::describe_decide),
+        get("/api/secrets", Key, secrets::list, secrets::describe_list),
+        put("/api/secrets/{name}", Key, secrets::set, secrets::describe_set),
+        delete("/api/secrets/{name}", Key, secrets::remove, secrets::describe_remove),
+        post("/api/secret-key/rotate", Key, secrets::rotate, secrets::describe_rotate),
+    ]
+}
+
+/// MCP servers, and the door for MCP clients.
+fn of_mcp() -> Vec<Route> {
+    vec![
         get("/api/mcp/servers", Key, mcp::list, mcp::describe_list),
         post("/api/mcp/servers", Key, mcp::create, mcp::describe_create),
         get("/api/mcp/servers/{name}", Key, mcp::show, mcp::describe_show),
@@ -108,14 +152,12 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/mcp", Key, mcp_door::answer, mcp_door::describe_get),
         delete("/mcp", Key, mcp_door::answer, mcp_door::describe_delete),
         post("/api/mcp/reload", Key, mcp::reload, mcp::describe_reload),
-        get("/api/usage", Key, usage::show, usage::describe_show),
-        get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
-        post("/api/backup", Key, backup::back_up, backup::describe_back_up),
-        get("/api/secrets", Key, secrets::list, secrets::describe_list),
-        put("/api/secrets/{name}", Key, secrets::set, secrets::describe_set),
-        delete("/api/secrets/{name}", Key, secrets::remove, secrets::describe_remove),
-        post("/api/secret-key/rotate", Key, secrets::rotate, secrets::describe_rotate),
-        get("/api/status", Key, status::show, status::describe),
+    ]
+}
+
+/// What an agent has to work with.
+fn of_models() -> Vec<Route> {
+    vec![
         get("/api/tools", Key, catalog::tools, catalog::describe_tools),
         get("/api/models", Key, catalog::models, catalog::describe_models),
         get("/api/providers", Key, catalog::providers, catalog::describe_providers),
@@ -126,17 +168,26 @@ pub(crate) fn routes() -> Vec<Route> {
             chat_completions::describe_complete,
         ),
         get("/v1/models", Key, chat_completions::models, chat_completions::describe_models),
+    ]
+}
+
+/// How one gets in.
+fn of_the_login() -> Vec<Route> {
+    vec![
         post("/login", Public, login::with_key, login::describe_with_key),
         post("/login-links", Key, login::make_link, login::describe_make_link),
         post("/logout", Public, login::end, login::describe_end),
         // A link that is followed in a browser; what it opens is described nowhere.
         Route::new(Method::GET, "/login", Public, login::with_link),
-    ];
-    routes.extend(console::routes());
-    routes
+    ]
 }
 
-fn get<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+fn get<F, A>(
+    path: &'static str,
+    access: Access,
+    handler: F,
+    describe: Describe,
+) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -144,7 +195,12 @@ where
     Route::new(Method::GET, path, access, handler).described(describe)
 }
 
-fn post<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+fn post<F, A>(
+    path: &'static str,
+    access: Access,
+    handler: F,
+    describe: Describe,
+) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -152,7 +208,12 @@ where
     Route::new(Method::POST, path, access, handler).described(describe)
 }
 
-fn put<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+fn put<F, A>(
+    path: &'static str,
+    access: Access,
+    handler: F,
+    describe: Describe,
+) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -160,7 +221,12 @@ where
     Route::new(Method::PUT, path, access, handler).described(describe)
 }
 
-fn patch<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+fn patch<F, A>(
+    path: &'static str,
+    access: Access,
+    handler: F,
+    describe: Describe,
+) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -168,7 +234,12 @@ where
     Route::new(Method::PATCH, path, access, handler).described(describe)
 }
 
-fn delete<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+fn delete<F, A>(
+    path: &'static str,
+    access: Access,
+    handler: F,
+    describe: Describe,
+) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,

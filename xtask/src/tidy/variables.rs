@@ -14,7 +14,7 @@ use crate::workspace::File;
 const GUIDE: &str = "CONTRIBUTING.md";
 
 /// What our programs set for those that they start, and never read to configure themselves.
-const SET_FOR_OTHERS: [&str; 2] = ["LIVOS_MCP_SERVER", "LIVOS_SHELL_CALL"];
+const SET_FOR_OTHERS: [&str; 3] = ["LIVOS_MCP_SERVER", "LIVOS_SHELL_CALL", "LIVOS_SHELL_NOTE"];
 
 /// What the names of vendors' variables end in.
 const VENDOR_ENDINGS: [&str; 7] =
