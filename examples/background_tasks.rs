@@ -14,7 +14,7 @@ use futures::StreamExt;
 use livos_core::testing::{Script, ScriptedProvider};
 use livos_core::{
     AgentEvent, AgentLoop, Budget, EventKind, MemoryStore, NewTask, Priority, RunObserver, Store,
-    TaskFilter, TaskManager, Trigger, WorkSignal, WorkSignals, Worker, WorkerSettings,
+    TaskFilter, TaskManager, Trigger, WorkSignal, Worker, WorkerSettings,
 };
 
 /// Shows what is begun.
