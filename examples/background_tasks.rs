@@ -34,8 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let memory = Arc::new(MemoryStore::new());
     let store = Arc::clone(&memory) as Arc<dyn Store>;
     let mut signals = store.signals();
-    // Of one user at most two go at a time; the others wait in the queue.
-    let tasks = TaskManager::new(Arc::clone(&store)).with_per_user(2);
+    let tasks = TaskManager::new(Arc::clone(&store));
 
     let texts = ["Sort the inbox.", "Sort the desk.", "Sort the attic."].map(NewTask::new);
     let shared = Budget::default().with_tokens(30_000);
@@ -48,7 +47,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let model = ScriptedProvider::new("scripted", [(); 3].map(|()| Script::text("Done.")));
     let agent = AgentLoop::builder(model).journal(memory).build();
-    let worker = Worker::start(agent, store, Arc::new(Begins), WorkerSettings::default());
+    // One at a time, so that their order is seen.
+    let settings = WorkerSettings::default().with_max_concurrent_runs(1);
+    let worker = Worker::start(agent, store, Arc::new(Begins), settings);
     let mut ended = 0;
     while ended <= started.len() {
         let signal = signals.next().await.ok_or("the store was closed")?;
