@@ -11,7 +11,15 @@ fn load_with(
     variables: &[(&str, &str)],
     file: &str,
 ) -> Result<Config, ConfigError> {
-    let home = tempfile::tempdir().unwrap();
+    load_in(&tempfile::tempdir().unwrap(), flags, variables, file)
+}
+
+fn load_in(
+    home: &tempfile::TempDir,
+    flags: ServeFlags,
+    variables: &[(&str, &str)],
+    file: &str,
+) -> Result<Config, ConfigError> {
     std::fs::write(home.path().join(FILE_NAME), file).unwrap();
     let variables =
         variables.iter().copied().chain([("LIVOS_HOME", home.path().to_str().unwrap())]);
@@ -133,10 +141,14 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         samples.map(|(name, _)| name).to_vec(),
         key::ALL.iter().map(|key| key.name).collect::<Vec<_>>()
     );
-    let default = format!("{:?}", load(&[], "").unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let load = |variables: &[(&str, &str)], file: &str| {
+        load_in(&home, ServeFlags::default(), variables, file).unwrap()
+    };
+    let default = format!("{:?}", load(&[], ""));
     for (key, (name, sample)) in key::ALL.iter().zip(samples) {
-        let by_file = load(&[], &format!("{name} = \"{sample}\"")).unwrap();
-        let by_variable = load(&[(key.variable, sample)], "").unwrap();
+        let by_file = load(&[], &format!("{name} = \"{sample}\""));
+        let by_variable = load(&[(key.variable, sample)], "");
         assert_ne!(format!("{by_file:?}"), default, "{name} is read and not used");
         assert_eq!(format!("{by_file:?}"), format!("{by_variable:?}"), "{name}");
     }

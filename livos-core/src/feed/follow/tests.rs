@@ -168,9 +168,12 @@ async fn a_reader_that_is_too_slow_is_dropped_and_can_resume() {
     for turn in 1..=more {
         stage.turn(turn).await;
     }
-    let seen = read(&mut slow).await;
-    assert_eq!(seen.len(), WATCHER_BUFFER);
-    assert!(slow.next().await.unwrap().is_none(), "the stream ends and does not wait");
+    let mut seen = 0;
+    // The stream ends, and does not wait for what was lost.
+    while slow.next().await.unwrap().is_some() {
+        seen += 1;
+    }
+    assert_eq!(seen, WATCHER_BUFFER);
     let mut resumed = stage.follower(slow.cursor).await;
     assert_eq!(read(&mut resumed).await.len(), 100);
 }
