@@ -127,31 +127,25 @@ impl TaskManager {
         }
     }
 
-    /// Takes several tasks in that share a budget: each gets an equal part of its tokens and money.
-    /// What one leaves over is not passed on.
+    /// Takes several tasks in, all of which are checked before the first is kept. Where they share a
+    /// budget each gets an equal part of its tokens and money, and what one leaves over is not passed
+    /// on; without one each has the agent's own.
     ///
     /// # Errors
-    /// [`TaskError::Invalid`] when there are more tasks than tokens; then none was taken in. When one
-    /// could not be written those before it are in the store.
+    /// [`TaskError::Invalid`] for a task that is none, and for a budget that does not give each task
+    /// something; then none was taken in. When one could not be written those before it are in the store.
     pub async fn start_all(
         &self,
         tasks: Vec<NewTask>,
-        shared: Budget,
+        shared: impl Into<Option<Budget>>,
     ) -> Result<Vec<StartedTask>, TaskError> {
-        let count = u64::try_from(tasks.len()).unwrap_or(u64::MAX).max(1);
-        if shared.tokens < count {
-            let problem = format!("{} tokens are too few for {count} tasks", shared.tokens);
-            return Err(TaskError::Invalid { field: "budget.tokens", problem });
-        }
         tasks.iter().try_for_each(NewTask::check)?;
-        let part = Budget {
-            tokens: shared.tokens / count,
-            cost: shared.cost.map(|cost| MicroUsd(cost.0 / count)),
-            ..shared
-        };
+        let count = u64::try_from(tasks.len()).unwrap_or(u64::MAX).max(1);
+        let part = shared.into().map(|shared| part_of(shared, count)).transpose()?;
         let mut started = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            started.push(self.start(task.with_budget(part)).await?);
+        for mut task in tasks {
+            task.budget = part.or(task.budget);
+            started.push(self.start(task).await?);
         }
         Ok(started)
     }
@@ -201,5 +195,29 @@ impl TaskManager {
         self.task(id).await?;
         let cancel = CancelRequest { run_id: id, at: self.clock.now() };
         Ok(self.store.request_cancel(cancel).await?)
+    }
+}
+
+/// What each of so many tasks gets of a budget.
+fn part_of(shared: Budget, count: u64) -> Result<Budget, TaskError> {
+    let too_few = |field, what: String| {
+        let problem = format!("{what} are too few for {count} tasks");
+        Err(TaskError::Invalid { field, problem })
+    };
+    if shared.turns == 0 {
+        return too_few("budget.turns", "0 turns".to_owned());
+    }
+    if shared.tokens < count {
+        return too_few("budget.tokens", format!("{} tokens", shared.tokens));
+    }
+    match shared.cost {
+        Some(cost) if cost.0 < count => {
+            too_few("budget.cost", format!("{} millionths of a US dollar", cost.0))
+        }
+        cost => Ok(Budget {
+            tokens: shared.tokens / count,
+            cost: cost.map(|cost| MicroUsd(cost.0 / count)),
+            ..shared
+        }),
     }
 }

@@ -4,6 +4,7 @@
 //! start one inside the process when none is running, on a port of its own, so
 //! that there is one way to do each thing and nothing to start first.
 
+mod agents;
 mod approvals;
 mod attendance;
 mod backup;
@@ -23,6 +24,7 @@ mod schedules;
 mod secrets;
 mod sessions;
 mod status;
+mod tasks;
 mod terminal;
 mod usage;
 
@@ -89,6 +91,10 @@ enum Command {
     Compact(compact::CompactArgs),
     /// List, show and stop runs
     Runs(runs::RunsArgs),
+    /// Have things done in the background; list, show and stop them
+    Tasks(tasks::TasksArgs),
+    /// List, show, keep and forget agents that have a name
+    Agents(agents::AgentsArgs),
     /// See what waits for you, answer it, and make rules about tool calls
     Approvals(approvals::ApprovalsArgs),
     /// List, make, show, pause, resume, fire and delete schedules
@@ -133,6 +139,8 @@ impl Cli {
             Command::Sessions(args) => sessions::sessions(&self.target, environment, args).await,
             Command::Compact(args) => compact::compact(&self.target, environment, &args).await,
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
+            Command::Tasks(args) => tasks::tasks(&self.target, environment, args).await,
+            Command::Agents(args) => agents::agents(&self.target, environment, args).await,
             Command::Approvals(args) => approvals::approvals(&self.target, environment, args).await,
             Command::Schedules(args) => schedules::schedules(&self.target, environment, args).await,
             Command::Mcp(args) => mcp::mcp(&self.target, environment, args).await,

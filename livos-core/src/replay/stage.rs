@@ -394,9 +394,10 @@ impl Rehearsal for Stage {
 /// Whether an entry was written by somebody else than the loop, or because a tool said so.
 fn is_from_outside(kind: &EventKind) -> bool {
     match kind {
-        EventKind::ApprovalResolved(_) => true,
+        EventKind::ApprovalResolved(_)
+        | EventKind::SubagentStarted { .. }
+        | EventKind::SubagentFinished { .. } => true,
         EventKind::ApprovalRequested(request) => request.question.is_some(),
-        EventKind::SubagentStarted { .. } | EventKind::SubagentFinished { .. } => true,
         _ => false,
     }
 }

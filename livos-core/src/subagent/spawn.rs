@@ -158,10 +158,13 @@ impl SubagentManager {
         within("task", &task.task, MAX_TASK)?;
         let terms = self.terms(caller, &task).await?;
         let parent = caller.session_id();
-        if self.child_sessions(parent).await?.len() >= self.limits.children {
+        let session_id = SessionId::derived(caller.run_id(), caller.call_id());
+        let children = self.child_sessions(parent).await?;
+        // A call that is made again has its child already.
+        let is_known = children.iter().any(|child| child.id == session_id);
+        if !is_known && children.len() >= self.limits.children {
             return Err(SubagentError::TooMany { limit: self.limits.children });
         }
-        let session_id = SessionId::derived(caller.run_id(), caller.call_id());
         let mut session = SessionRecord::new(session_id, self.clock.now());
         session.title = Some(title(&task.task));
         session.parent = Some(parent);

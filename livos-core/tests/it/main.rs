@@ -20,6 +20,7 @@ mod registry;
 mod replay;
 mod schedules;
 mod stores;
+mod subagents;
 mod tasks;
 mod transcript;
 mod worker;

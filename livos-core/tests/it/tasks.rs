@@ -20,6 +20,7 @@ use livos_core::ChatStream;
 use livos_core::Journal;
 use livos_core::MemoryStore;
 use livos_core::Message;
+use livos_core::MicroUsd;
 use livos_core::NewTask;
 use livos_core::Origin;
 use livos_core::Overloaded;
@@ -203,10 +204,22 @@ async fn what_is_no_task_is_refused_by_its_field() {
         let refused = bench.tasks.start(NewTask::new(text)).await.unwrap_err();
         assert!(refused.to_string().contains(expected), "{refused}");
     }
-    let poor = Budget::default().with_tokens(1);
-    let two = vec![NewTask::new("x"), NewTask::new("y")];
-    let refused = bench.tasks.start_all(two, poor).await.unwrap_err();
-    assert!(matches!(refused, TaskError::Invalid { field: "budget.tokens", .. }), "{refused}");
+    let usual = Budget::default();
+    let poor = [
+        (usual.with_turns(0), "budget.turns"),
+        (usual.with_tokens(1), "budget.tokens"),
+        (usual.with_cost(MicroUsd(1)), "budget.cost"),
+    ];
+    for (shared, expected) in poor {
+        let two = vec![NewTask::new("x"), NewTask::new("y")];
+        let refused = bench.tasks.start_all(two, shared).await.unwrap_err();
+        assert!(
+            matches!(refused, TaskError::Invalid { field, .. } if field == expected),
+            "{expected}: {refused}"
+        );
+    }
+    let second_is_none = vec![NewTask::new("x"), NewTask::new(" ")];
+    assert!(bench.tasks.start_all(second_is_none, None).await.is_err());
     assert!(bench.tasks.tasks(TaskFilter::default(), 10).await.unwrap().items.is_empty());
     assert!(bench.tasks.cancel(RunId::generate()).await.is_err());
 }

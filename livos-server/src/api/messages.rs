@@ -268,7 +268,7 @@ fn block(index: usize, file: Attachment, checked: &mut Checked) -> Option<Conten
     }
 }
 
-fn is_key(key: &str) -> bool {
+pub(super) fn is_key(key: &str) -> bool {
     (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 

@@ -152,6 +152,7 @@ pub(super) async fn create(call: Call) -> Answer {
     agent.tools = body.tools.map(|tools| tools.into_iter().map(Into::into).collect());
     agent.model = body.model.map(Into::into);
     agent.budget = body.budget.map(AgentBudget::read);
+    let agent = app.redactor.cleaned(agent);
     check_tools(&app, &agent).await?;
     let version = manager.define(agent.clone(), None).await?;
     Reply::json(StatusCode::CREATED, &Agent::from((agent, version)))
@@ -196,6 +197,7 @@ pub(super) async fn change(call: Call) -> Answer {
     }
     agent.model = change.model.map(Into::into).or(agent.model);
     agent.budget = change.budget.map(AgentBudget::read).or(agent.budget);
+    let agent = app.redactor.cleaned(agent);
     check_tools(&app, &agent).await?;
     let version = manager.define(agent.clone(), Some(version)).await?;
     Reply::ok(&Agent::from((agent, version)))

@@ -1,13 +1,18 @@
 //! Tasks: work in the background. Start, list, look at, stop.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
+use livos_core::AgentDefinition;
 use livos_core::Budget;
 use livos_core::IdempotencyKey;
 use livos_core::MicroUsd;
+use livos_core::ModelName;
 use livos_core::NewTask;
 use livos_core::Priority;
 use livos_core::RunId;
 use livos_core::RunRecord;
+use livos_core::SubagentManager;
 use livos_core::TaskError;
 use livos_core::TaskFilter;
 use livos_core::TaskManager;
@@ -15,11 +20,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::messages;
 use super::messages::origin;
 use super::page;
 use super::page::List;
 use super::runs;
 use super::runs::Run;
+use super::sessions::Checked;
 use crate::http::Answer;
 use crate::http::Call;
 use crate::http::Problem;
@@ -29,6 +36,8 @@ use crate::openapi::Operation;
 
 /// How many tasks one request may bring.
 const MAX_TASKS: usize = 256;
+/// The source of the keys of requests.
+const KEY_SOURCE: &str = "api:tasks";
 
 /// Work to be done in the background.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -93,52 +102,69 @@ async fn manager(call: &Call) -> TaskManager {
 }
 
 pub(super) async fn start(call: Call) -> Answer {
-    let (app, manager) = (call.app.clone(), manager(&call).await);
-    let origin = origin(call.caller);
-    let body: NewTasks = call.json().await?;
-    if body.tasks.is_empty() || body.tasks.len() > MAX_TASKS {
-        return Err(Problem::invalid_field("tasks", format!("must be 1 to {MAX_TASKS}")));
-    }
+    let (app, origin) = (Arc::clone(&call.app), origin(call.caller));
+    let body = check(call.json().await?)?;
     let engine = app.engine().await;
-    let profile = match body.agent {
-        None => None,
-        Some(name) => {
-            let found = engine.agents.agent(&name.as_str().into()).await?;
-            let unknown = || Problem::invalid_field("agent", format!("there is no agent '{name}'"));
-            Some(found.ok_or_else(unknown)?.0)
-        }
-    };
-    let limits =
-        body.max_tokens.is_some() || body.max_cost_micro_usd.is_some() || body.max_turns.is_some();
-    let shared = Budget {
-        turns: body.max_turns.unwrap_or(engine.usual_budget.turns),
-        tokens: body.max_tokens.unwrap_or(engine.usual_budget.tokens),
-        cost: body.max_cost_micro_usd.map(MicroUsd).or(engine.usual_budget.cost),
-        ..engine.usual_budget
-    };
-    let tasks = body.tasks.into_iter().enumerate().map(|(number, text)| {
+    let agent = named(&engine.agents, body.agent.as_deref()).await?;
+    let shared = shared_budget(&body, engine.usual_budget);
+    let named_model = agent.as_ref().and_then(|agent| agent.model.clone());
+    let model = body.model.map(ModelName::from).or(named_model);
+    let key = body.idempotency_key.as_deref();
+    let texts = app.redactor.cleaned(body.tasks).into_iter().enumerate();
+    let tasks = texts.map(|(number, text)| {
         let mut task = NewTask::new(text).with_origin(origin.clone()).with_priority(body.priority);
-        let named = profile.as_ref().and_then(|agent| agent.model.clone());
-        task.model = body.model.as_deref().map(Into::into).or(named);
-        task.profile = profile.as_ref().map(livos_core::AgentDefinition::profile);
-        let key = body.idempotency_key.as_deref();
-        task.key = key.map(|key| IdempotencyKey::new("api:tasks", format!("{key}:{number}")));
+        task.model = model.clone();
+        task.profile = agent.as_ref().map(AgentDefinition::profile);
+        task.key = key.map(|key| IdempotencyKey::new(KEY_SOURCE, format!("{key}:{number}")));
         task
     });
-    let started = match limits {
-        true => manager.start_all(tasks.collect(), shared).await?,
-        false => {
-            let mut started = Vec::new();
-            for task in tasks {
-                started.push(manager.start(task).await?);
-            }
-            started
-        }
-    };
+    let started = engine.tasks.start_all(tasks.collect(), shared).await?;
     let tasks = started
         .iter()
         .map(|task| StartedTask { id: task.id, session_id: task.session_id.to_string() });
     Reply::json(StatusCode::ACCEPTED, &Started { tasks: tasks.collect() })
+}
+
+/// What can be told without looking anywhere. Nothing is taken in unless all of it fits.
+fn check(body: NewTasks) -> Result<NewTasks, Problem> {
+    let mut checked = Checked::default();
+    if body.tasks.is_empty() || body.tasks.len() > MAX_TASKS {
+        checked.fault("tasks", format!("must be 1 to {MAX_TASKS}"));
+    }
+    for (number, text) in body.tasks.iter().enumerate() {
+        if text.trim().is_empty() {
+            checked.fault(&format!("tasks[{number}]"), "must not be empty");
+        }
+    }
+    if body.idempotency_key.as_deref().is_some_and(|key| !messages::is_key(key)) {
+        checked.fault("idempotency_key", "must have 1 to 200 printable ASCII characters");
+    }
+    checked.model("model", body.model.clone());
+    checked.finish()?;
+    Ok(body)
+}
+
+async fn named(
+    agents: &SubagentManager,
+    name: Option<&str>,
+) -> Result<Option<AgentDefinition>, Problem> {
+    let Some(name) = name else { return Ok(None) };
+    match agents.agent(&name.into()).await? {
+        Some((agent, _)) => Ok(Some(agent)),
+        None => Err(Problem::invalid_field("agent", format!("there is no agent '{name}'"))),
+    }
+}
+
+/// What the tasks may spend together, if the request limits that.
+fn shared_budget(body: &NewTasks, usual: Budget) -> Option<Budget> {
+    let is_limited =
+        body.max_tokens.is_some() || body.max_cost_micro_usd.is_some() || body.max_turns.is_some();
+    is_limited.then(|| Budget {
+        turns: body.max_turns.unwrap_or(usual.turns),
+        tokens: body.max_tokens.unwrap_or(usual.tokens),
+        cost: body.max_cost_micro_usd.map(MicroUsd).or(usual.cost),
+        ..usual
+    })
 }
 
 pub(super) fn describe_start(operation: Operation) -> Operation {
@@ -205,7 +231,16 @@ pub(super) fn describe_cancel(operation: Operation) -> Operation {
 impl From<TaskError> for Problem {
     fn from(error: TaskError) -> Self {
         match error {
-            TaskError::Invalid { field, .. } => Self::invalid_field(field, error.to_string()),
+            TaskError::Invalid { field, problem } => {
+                let field = match field {
+                    "task" => "tasks",
+                    "budget.turns" => "max_turns",
+                    "budget.tokens" => "max_tokens",
+                    "budget.cost" => "max_cost_micro_usd",
+                    other => other,
+                };
+                Self::invalid_field(field, problem)
+            }
             TaskError::Store(error) => error.into(),
             error => Self::internal(&error),
         }

@@ -90,7 +90,7 @@ pub(super) async fn runs(
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(terminal: &mut Terminal, run: &Value, json: bool) -> Result<(), ClientError> {
+pub(super) fn print(terminal: &mut Terminal, run: &Value, json: bool) -> Result<(), ClientError> {
     if json {
         return terminal.line(Style::Plain, run);
     }
@@ -104,7 +104,7 @@ fn print(terminal: &mut Terminal, run: &Value, json: bool) -> Result<(), ClientE
     terminal.line(style, format!("{id}  {admitted}  {status:<9}  {}", text(run, "model")))
 }
 
-fn details(terminal: &mut Terminal, run: &Value) -> Result<(), ClientError> {
+pub(super) fn details(terminal: &mut Terminal, run: &Value) -> Result<(), ClientError> {
     let number = |name: &str| run.get(name).and_then(Value::as_u64).unwrap_or_default();
     terminal.line(Style::Quiet, format!("session {}", text(run, "session_id")))?;
     let (turns, calls) = (number("turns"), number("tool_calls"));

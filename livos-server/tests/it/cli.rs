@@ -1,5 +1,6 @@
 //! The `livos` command as people and scripts use it.
 
+mod agents;
 mod backup;
 mod chat;
 mod compact;
@@ -10,6 +11,7 @@ mod run;
 mod schedules;
 mod secrets;
 mod status;
+mod tasks;
 
 use std::path::Path;
 use std::process::Stdio;

@@ -33,6 +33,8 @@ mod schedules;
 mod sessions;
 mod shell;
 mod small_disk;
+mod subagents;
 mod surroundings;
+mod tasks;
 mod test_server;
 mod two_servers;

@@ -75,9 +75,9 @@ impl SessionsCreate {
                 let output = ToolOutput::text(told::outcome(&outcome));
                 Ok(output.spending(outcome.spent()))
             }
-            Ok(Err(error)) => Err(told::failed(error)),
+            Ok(Err(error)) => Err(told::failed(&error)),
             Err(_) => {
-                self.manager.cancel(child.run_id).await.map_err(told::failed)?;
+                self.manager.cancel(child.run_id).await.map_err(|error| told::failed(&error))?;
                 Err(ToolError::model("the agent took too long and was stopped"))
             }
         }
@@ -117,7 +117,8 @@ impl Tool for SessionsCreate {
         task.instructions = args.instructions;
         task.tools = args.tools.map(|tools| tools.into_iter().map(Into::into).collect());
         task.model = args.model.map(Into::into);
-        let spawned = self.manager.spawn(context, task).await.map_err(told::failed)?;
+        let spawned =
+            self.manager.spawn(context, task).await.map_err(|error| told::failed(&error))?;
         match args.result {
             ResultMode::Wait => self.wait_for(&spawned, context).await,
             ResultMode::Later => Ok(format!(

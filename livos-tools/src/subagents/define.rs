@@ -81,7 +81,7 @@ impl Tool for AgentCreate {
             agent = agent.with_tools(tools);
         }
         agent.model = args.model.map(Into::into);
-        self.manager.define(agent, None).await.map_err(told::failed)?;
+        self.manager.define(agent, None).await.map_err(|error| told::failed(&error))?;
         Ok(format!("The agent '{id}' is kept.").into())
     }
 }

@@ -61,7 +61,11 @@ impl Tool for SessionsHistory {
     ) -> Result<ToolOutput, ToolError> {
         let child = told::session_id(&args.session_id)?;
         let limit = args.limit.unwrap_or(USUAL).clamp(1, MOST);
-        let said = self.manager.history(context, child, limit).await.map_err(told::failed)?;
+        let said = self
+            .manager
+            .history(context, child, limit)
+            .await
+            .map_err(|error| told::failed(&error))?;
         let lines: Vec<String> = said
             .iter()
             .map(|said| {

@@ -48,7 +48,11 @@ impl Tool for SessionsList {
         _: SessionsListArgs,
         context: &ToolContext,
     ) -> Result<ToolOutput, ToolError> {
-        let children = self.manager.children(context.session_id()).await.map_err(told::failed)?;
+        let children = self
+            .manager
+            .children(context.session_id())
+            .await
+            .map_err(|error| told::failed(&error))?;
         if children.is_empty() {
             return Ok("No agents were started from this conversation.".into());
         }

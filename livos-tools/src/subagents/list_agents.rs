@@ -44,7 +44,7 @@ impl Tool for AgentList {
     }
 
     async fn call(&self, _: AgentListArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> {
-        let agents = self.manager.agents().await.map_err(told::failed)?;
+        let agents = self.manager.agents().await.map_err(|error| told::failed(&error))?;
         if agents.is_empty() {
             return Ok("No agents are kept under a name.".into());
         }

@@ -62,7 +62,10 @@ impl Tool for SessionsSend {
         context: &ToolContext,
     ) -> Result<ToolOutput, ToolError> {
         let child = told::session_id(&args.session_id)?;
-        self.manager.send(context, child, args.message).await.map_err(told::failed)?;
+        self.manager
+            .send(context, child, args.message)
+            .await
+            .map_err(|error| told::failed(&error))?;
         Ok("Sent. The answer comes as a message; go on meanwhile.".into())
     }
 }

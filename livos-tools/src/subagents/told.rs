@@ -7,11 +7,11 @@ use livos_core::SubagentOutcome;
 use livos_core::ToolError;
 
 /// A refusal that the model can act on, or what is wrong with the store.
-pub(super) fn failed(error: SubagentError) -> ToolError {
+pub(super) fn failed(error: &SubagentError) -> ToolError {
     if error.is_callers_fault() {
         return ToolError::model(error.to_string());
     }
-    tracing::warn!(error = %error, "the store did not answer a sub-agent's tool");
+    tracing::warn!(%error, "the store did not answer a sub-agent's tool");
     ToolError::model(format!("{error}; try again later"))
 }
 
@@ -35,16 +35,17 @@ pub(super) fn state(state: RunState) -> &'static str {
 
 /// What came of a sub-agent.
 pub(super) fn outcome(outcome: &SubagentOutcome) -> String {
-    let mut told = match outcome.state {
+    let state = match outcome.state {
         RunState::Completed => String::new(),
         other => format!("[the agent {}]\n", state(other)),
     };
-    if let Some(error) = &outcome.error {
-        told.push_str(&format!("[{}: {}]\n", error.kind, error.message));
-    }
-    told.push_str(match outcome.text.trim() {
+    let why = match &outcome.error {
+        Some(error) => format!("[{}: {}]\n", error.kind, error.message),
+        None => String::new(),
+    };
+    let said = match outcome.text.trim() {
         "" => "(it said nothing)",
         _ => &outcome.text,
-    });
-    told
+    };
+    [state.as_str(), &why, said].concat()
 }

@@ -203,10 +203,10 @@ impl Tables<'_> {
                 approvals::abandon(self.db, run.id, event.at)?;
             }
             queries::put_run(self.db, &run)?;
-            if !run.state.is_final() {
-                self.remembered.open_runs.insert(run.id, run);
-            } else {
+            if run.state.is_final() {
                 self.signals.push(WorkSignal::RunEnded(run.id, run.trigger));
+            } else {
+                self.remembered.open_runs.insert(run.id, run);
             }
         }
         Ok(())
