@@ -26,9 +26,9 @@ use livos_core::Shown;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-const OBSERVERS: usize = 1_000;
-const PIECES: usize = 1_000;
-const AT_A_TIME: usize = 200;
+const OBSERVERS: u32 = 1_000;
+const PIECES: u32 = 1_000;
+const AT_A_TIME: u32 = 200;
 const REPEATS: u32 = 5;
 
 fn main() -> Result<ExitCode, Failure> {
@@ -41,7 +41,7 @@ fn main() -> Result<ExitCode, Failure> {
             seconds.push(time);
             memory.push(kib);
         }
-        let each = least(seconds) / (PIECES * OBSERVERS) as f64;
+        let each = least(seconds) / f64::from(PIECES * OBSERVERS);
         report.note(&format!("{name}: a piece at an observer, ns"), each * 1e9);
         report.note(&format!("{name}: pieces seen a second"), 1.0 / each);
         report.note(&format!("{name}: memory an observer, KiB"), least(memory));
@@ -52,7 +52,7 @@ fn main() -> Result<ExitCode, Failure> {
 async fn show(backend: Backend) -> Result<(f64, f64), Failure> {
     let opened = Opened::new(backend).await?;
     let (session_id, run_id) = (SessionId::generate(), RunId::generate());
-    let caught_up = Arc::new(Barrier::new(OBSERVERS + 1));
+    let caught_up = Arc::new(Barrier::new(OBSERVERS as usize + 1));
     let before = process::resident_kib()?;
     let mut observers = JoinSet::new();
     for _ in 0..OBSERVERS {
@@ -87,6 +87,6 @@ async fn show(backend: Backend) -> Result<(f64, f64), Failure> {
     while let Some(observer) = observers.join_next().await {
         observer??;
     }
-    let kib = f64::from(u32::try_from(resident)?) / OBSERVERS as f64;
+    let kib = f64::from(u32::try_from(resident)?) / f64::from(OBSERVERS);
     Ok((began.elapsed().as_secs_f64(), kib))
 }

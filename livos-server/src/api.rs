@@ -182,12 +182,7 @@ fn of_the_login() -> Vec<Route> {
     ]
 }
 
-fn get<F, A>(
-    path: &'static str,
-    access: Access,
-    handler: F,
-    describe: Describe,
-) -> Route
+fn get<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -195,12 +190,7 @@ where
     Route::new(Method::GET, path, access, handler).described(describe)
 }
 
-fn post<F, A>(
-    path: &'static str,
-    access: Access,
-    handler: F,
-    describe: Describe,
-) -> Route
+fn post<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -208,12 +198,7 @@ where
     Route::new(Method::POST, path, access, handler).described(describe)
 }
 
-fn put<F, A>(
-    path: &'static str,
-    access: Access,
-    handler: F,
-    describe: Describe,
-) -> Route
+fn put<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -221,12 +206,7 @@ where
     Route::new(Method::PUT, path, access, handler).described(describe)
 }
 
-fn patch<F, A>(
-    path: &'static str,
-    access: Access,
-    handler: F,
-    describe: Describe,
-) -> Route
+fn patch<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,
@@ -234,12 +214,7 @@ where
     Route::new(Method::PATCH, path, access, handler).described(describe)
 }
 
-fn delete<F, A>(
-    path: &'static str,
-    access: Access,
-    handler: F,
-    describe: Describe,
-) -> Route
+fn delete<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
 where
     F: Fn(Call) -> A + Send + Sync + 'static,
     A: Future<Output = crate::http::Answer> + Send + 'static,

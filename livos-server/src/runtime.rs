@@ -25,6 +25,7 @@ use livos_core::ProviderId;
 use livos_core::ProviderManager;
 use livos_core::RedisConfig;
 use livos_core::RedisStore;
+use livos_core::Redactor;
 use livos_core::Settings;
 use livos_core::SqliteStore;
 use livos_core::Store;
@@ -172,13 +173,8 @@ impl Server {
         let address = listener.address();
         let key_source = key.source();
         let redactor = own.redactor.clone();
-        redactor
-            .learn_all(own.environment.secrets().iter().map(|(name, key)| (name.as_str(), key)));
+        learn_secrets(&redactor, &config, &own);
         redactor.learn("LIVOS_API_KEY", key.secret());
-        redactor.learn_all(config.web.search.keys().map(|key| ("search key", key)));
-        if let Some(password) = config.store.password() {
-            redactor.learn("LIVOS_STORE", &password);
-        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settings = Arc::clone(&store) as Arc<dyn Settings>;
         let secrets =
@@ -287,6 +283,15 @@ impl Server {
         if let Err(error) = listened {
             tracing::error!(%error, "the listener failed");
         }
+    }
+}
+
+/// What the settings have of secrets; the key of the server is the home's to tell.
+fn learn_secrets(redactor: &Redactor, config: &Config, own: &Own) {
+    redactor.learn_all(own.environment.secrets().iter().map(|(name, key)| (name.as_str(), key)));
+    redactor.learn_all(config.web.search.keys().map(|key| ("search key", key)));
+    if let Some(password) = config.store.password() {
+        redactor.learn("LIVOS_STORE", &password);
     }
 }
 
