@@ -198,7 +198,8 @@ async fn what_waits_for_a_redis_that_stands_still_is_joined_and_comes_in_order()
     }
     assert!(start.elapsed() < Duration::from_secs(1), "to show something takes time");
     server.go_on();
-    let all: String = (0..10_000).map(|number| format!("{number} ")).collect();
+    let words: Vec<String> = (0..10_000).map(|number| format!("{number} ")).collect();
+    let all = words.concat();
     let mut seen = String::new();
     while seen.len() < all.len() {
         seen.push_str(watcher.sees().await.strip_prefix("1+").unwrap());

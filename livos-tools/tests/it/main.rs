@@ -1,6 +1,7 @@
 //! The tools as a program that embeds them uses them.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that fails shall say where"
