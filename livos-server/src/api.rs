@@ -59,15 +59,6 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
-        get("/api/tasks", Key, tasks::list, tasks::describe_list),
-        post("/api/tasks", Key, tasks::start, tasks::describe_start),
-        get("/api/tasks/{id}", Key, tasks::show, tasks::describe_show),
-        post("/api/tasks/{id}/cancel", Key, tasks::cancel, tasks::describe_cancel),
-        get("/api/subagents", Key, subagents::list, subagents::describe_list),
-        post("/api/subagents", Key, subagents::create, subagents::describe_create),
-        get("/api/subagents/{id}", Key, subagents::show, subagents::describe_show),
-        patch("/api/subagents/{id}", Key, subagents::change, subagents::describe_change),
-        delete("/api/subagents/{id}", Key, subagents::remove, subagents::describe_remove),
         get("/api/schedules", Key, schedules::list, schedules::describe_list),
         post("/api/schedules", Key, schedules::create, schedules::describe_create),
         post("/api/schedules/preview", Key, schedules::preview, schedules::describe_preview),
@@ -119,8 +110,26 @@ pub(crate) fn routes() -> Vec<Route> {
         // A link that is followed in a browser; what it opens is described nowhere.
         Route::new(Method::GET, "/login", Public, login::with_link),
     ];
+    routes.extend(agents());
     routes.extend(console::routes());
     routes
+}
+
+/// Work in the background, and agents that have a name.
+fn agents() -> [Route; 9] {
+    use Access::Key;
+
+    [
+        get("/api/tasks", Key, tasks::list, tasks::describe_list),
+        post("/api/tasks", Key, tasks::start, tasks::describe_start),
+        get("/api/tasks/{id}", Key, tasks::show, tasks::describe_show),
+        post("/api/tasks/{id}/cancel", Key, tasks::cancel, tasks::describe_cancel),
+        get("/api/subagents", Key, subagents::list, subagents::describe_list),
+        post("/api/subagents", Key, subagents::create, subagents::describe_create),
+        get("/api/subagents/{id}", Key, subagents::show, subagents::describe_show),
+        patch("/api/subagents/{id}", Key, subagents::change, subagents::describe_change),
+        delete("/api/subagents/{id}", Key, subagents::remove, subagents::describe_remove),
+    ]
 }
 
 fn get<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route

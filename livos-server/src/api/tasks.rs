@@ -113,7 +113,7 @@ pub(super) async fn start(call: Call) -> Answer {
     let texts = app.redactor.cleaned(body.tasks).into_iter().enumerate();
     let tasks = texts.map(|(number, text)| {
         let mut task = NewTask::new(text).with_origin(origin.clone()).with_priority(body.priority);
-        task.model = model.clone();
+        task.model.clone_from(&model);
         task.profile = agent.as_ref().map(AgentDefinition::profile);
         task.key = key.map(|key| IdempotencyKey::new(KEY_SOURCE, format!("{key}:{number}")));
         task

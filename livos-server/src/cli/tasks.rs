@@ -142,7 +142,7 @@ async fn start(
     args: StartArgs,
     json: bool,
 ) -> Result<(), ClientError> {
-    let started: Value = client.post("/api/tasks", &Value::Object(body(args))).await?;
+    let started: Value = client.post("/api/tasks", &Value::Object(body(&args))).await?;
     for task in items(&started, "tasks") {
         match json {
             true => terminal.line(Style::Plain, task)?,
@@ -153,7 +153,7 @@ async fn start(
     Ok(())
 }
 
-fn body(args: StartArgs) -> Map<String, Value> {
+fn body(args: &StartArgs) -> Map<String, Value> {
     let priority = args.priority.map(|priority| match priority {
         PriorityArg::High => "high",
         PriorityArg::Normal => "normal",

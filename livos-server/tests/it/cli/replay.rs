@@ -68,7 +68,9 @@ async fn keys_of_the_environment_do_not_leave() {
     let id = run.json_lines()[0]["run_id"].as_str().unwrap().to_owned();
     let exported = tried(livos(home.path(), &["export", &id])).await;
     assert_eq!(exported.code, Some(0), "{exported:?}");
-    assert!(exported.out.contains("Say [secret SOME_SERVICE_TOKEN]") && !exported.out.contains(planted));
+    assert!(
+        exported.out.contains("Say [secret SOME_SERVICE_TOKEN]") && !exported.out.contains(planted)
+    );
     server.signal(Signal::SIGTERM).await;
     let file = home.path().join("run.json");
     std::fs::write(&file, &exported.out).unwrap();
