@@ -59,6 +59,9 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
+    ];
+    routes.extend(agents());
+    routes.extend([
         get("/api/schedules", Key, schedules::list, schedules::describe_list),
         post("/api/schedules", Key, schedules::create, schedules::describe_create),
         post("/api/schedules/preview", Key, schedules::preview, schedules::describe_preview),
@@ -109,8 +112,7 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/logout", Public, login::end, login::describe_end),
         // A link that is followed in a browser; what it opens is described nowhere.
         Route::new(Method::GET, "/login", Public, login::with_link),
-    ];
-    routes.extend(agents());
+    ]);
     routes.extend(console::routes());
     routes
 }
