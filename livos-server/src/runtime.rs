@@ -170,8 +170,7 @@ impl Server {
         let bound = Listener::bind(config.listen).await;
         let listener =
             bound.map_err(|source| StartError::Listen { address: config.listen, source })?;
-        let address = listener.address();
-        let key_source = key.source();
+        let (address, key_source) = (listener.address(), key.source());
         let redactor = own.redactor.clone();
         learn_secrets(&redactor, &config, &own);
         redactor.learn("LIVOS_API_KEY", key.secret());
