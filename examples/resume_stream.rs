@@ -32,7 +32,8 @@ async fn main() -> Result<(), Failure> {
     let client = reqwest::Client::new();
     let post = |path: &str| client.post(format!("{url}{path}")).bearer_auth(&key);
     let session = ask(post("/api/sessions"), json!({})).await?;
-    let session = format!("/api/sessions/{}", session["id"].as_str().ok_or("no session")?);
+    let session =
+        format!("/api/sessions/{}", session.get("id").and_then(Value::as_str).ok_or("no session")?);
     ask(post(&format!("{session}/messages")), json!({"text": "What is 12 * 7?"})).await?;
 
     let (mut last, mut entries, mut text) = (0, Vec::new(), String::new());
@@ -45,16 +46,22 @@ async fn main() -> Result<(), Failure> {
         text.clear();
         while let Some(event) = events.next().await {
             let event: Value = serde_json::from_str(&event?.data)?;
-            let kind = event["type"].as_str().unwrap_or_default().to_owned();
-            text.push_str(event["text"].as_str().filter(|_| kind == "text_delta").unwrap_or(""));
-            if let Some(seq) = event["seq"].as_u64() {
+            let kind = event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+            text.push_str(
+                event
+                    .get("text")
+                    .and_then(Value::as_str)
+                    .filter(|_| kind == "text_delta")
+                    .unwrap_or(""),
+            );
+            if let Some(seq) = event.get("seq").and_then(Value::as_u64) {
                 println!("  {seq} {kind}");
                 (last, text) = (seq, String::new());
                 entries.push(seq);
             }
             match kind.as_str() {
                 "run_finished" if entries.iter().copied().eq(1..=last) => {
-                    println!("{}", event["text"].as_str().unwrap_or_default());
+                    println!("{}", event.get("text").and_then(Value::as_str).unwrap_or_default());
                     return Ok(());
                 }
                 "run_finished" => return Err(format!("a gap or a repeat: {entries:?}").into()),

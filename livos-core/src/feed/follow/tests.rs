@@ -64,7 +64,7 @@ fn short(event: &AgentEvent) -> String {
 }
 
 /// What a reader gets until there is nothing more, in short.
-async fn read(follower: &mut Follower) -> Vec<String> {
+fn read(follower: &mut Follower) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         // The store is in memory: whatever is there is there at once.
@@ -84,10 +84,10 @@ async fn a_late_reader_gets_entries_then_the_answer_so_far_then_what_comes() {
     stage.say(2, "Hel");
     stage.say(2, "lo");
     let mut late = stage.follower(1).await;
-    assert_eq!(read(&mut late).await, ["2:turn_started", "2+Hello"]);
+    assert_eq!(read(&mut late), ["2:turn_started", "2+Hello"]);
     stage.say(2, " you");
     stage.turn(3).await;
-    assert_eq!(read(&mut late).await, ["2+ you", "3:turn_started"]);
+    assert_eq!(read(&mut late), ["2+ you", "3:turn_started"]);
 }
 
 #[tokio::test]
@@ -110,24 +110,24 @@ async fn what_was_written_while_the_place_was_taken_comes_once() {
     stage.say(1, "gone");
     stage.turn(2).await;
     stage.say(2, "kept");
-    assert_eq!(read(&mut reader).await, ["1:turn_started", "2:turn_started", "2+kept"]);
+    assert_eq!(read(&mut reader), ["1:turn_started", "2:turn_started", "2+kept"]);
 }
 
 #[tokio::test]
 async fn an_entry_that_was_not_shown_is_read() {
     let stage = Stage::new();
     let mut reader = stage.follower(0).await;
-    assert!(read(&mut reader).await.is_empty());
+    assert!(read(&mut reader).is_empty());
     for turn in 1..=600 {
         stage.write(stage.run, EventKind::TurnStarted { turn }).await;
     }
     stage.say(600, "after the gap");
-    let seen = read(&mut reader).await;
+    let seen = read(&mut reader);
     assert_eq!(seen.len(), 601);
     assert_eq!(seen[599..], ["600:turn_started", "600+after the gap"]);
     stage.write(stage.run, EventKind::TurnStarted { turn: 601 }).await;
     stage.feed.grown(stage.session, 601);
-    assert_eq!(read(&mut reader).await, ["601:turn_started"]);
+    assert_eq!(read(&mut reader), ["601:turn_started"]);
 }
 
 #[tokio::test]
@@ -141,9 +141,9 @@ async fn an_entry_of_a_waiting_run_leaves_the_answer_alone() {
     stage.feed.show(event);
     stage.say(1, "two");
     let expected = ["1:turn_started", "2:turn_started", "2+one ", "2+two"];
-    assert_eq!(read(&mut reader).await, expected);
+    assert_eq!(read(&mut reader), expected);
     let mut late = stage.follower(2).await;
-    assert_eq!(read(&mut late).await, ["2+one two"]);
+    assert_eq!(read(&mut late), ["2+one two"]);
 }
 
 #[tokio::test]
@@ -153,17 +153,17 @@ async fn who_knows_of_an_entry_before_the_feed_does_gets_nothing_that_it_made_vo
     stage.say(1, "void");
     let event = stage.write(stage.run, EventKind::TurnStarted { turn: 2 }).await;
     let mut early = stage.follower(2).await;
-    assert_eq!(read(&mut early).await, Vec::<String>::new());
+    assert_eq!(read(&mut early), Vec::<String>::new());
     stage.feed.show(event);
     stage.say(2, "new");
-    assert_eq!(read(&mut early).await, ["2+new"]);
+    assert_eq!(read(&mut early), ["2+new"]);
 }
 
 #[tokio::test]
 async fn a_reader_that_is_too_slow_is_dropped_and_can_resume() {
     let stage = Stage::new();
     let mut slow = stage.follower(0).await;
-    assert!(read(&mut slow).await.is_empty());
+    assert!(read(&mut slow).is_empty());
     let more = u32::try_from(WATCHER_BUFFER).unwrap() + 100;
     for turn in 1..=more {
         stage.turn(turn).await;
@@ -175,5 +175,5 @@ async fn a_reader_that_is_too_slow_is_dropped_and_can_resume() {
     }
     assert_eq!(seen, WATCHER_BUFFER);
     let mut resumed = stage.follower(slow.cursor).await;
-    assert_eq!(read(&mut resumed).await.len(), 100);
+    assert_eq!(read(&mut resumed).len(), 100);
 }
