@@ -155,8 +155,8 @@ pub use self::event::{
 };
 pub use self::feed::{AtEnd, EventFeed, LocalFeed, Shown, Watch, follow};
 pub use self::id::{
-    AgentName, ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId,
-    ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
+    AgentName, ApprovalId, AuditId, DeliveryId, FactId, ModelName, ParseIdError, ProviderId,
+    RuleId, RunId, ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
@@ -178,18 +178,20 @@ pub use self::schedule::{
 pub use self::secret::Secret;
 pub use self::store::{
     Admission, Alarm, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore,
-    AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
-    ClaimedDelivery, DaySpending, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
-    DeliveryState, DueDeliveries, DueSchedules, ExpectedVersion, FIRINGS_KEPT, FiringReason,
-    FiringRecord, FiringStatus, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
-    Lane, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun,
-    OpenFiring, Outbox, Page, ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest,
-    Renewal, Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases,
-    RunQueue, RunRecord, RunState, RunStore, ScheduleChange, ScheduleFilter, ScheduleProgress,
-    ScheduleRecord, ScheduleSession, ScheduleStatus, ScheduleStore, SessionCursor, SessionPatch,
-    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
-    Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery,
-    UsageRow, UsageTotal, WorkSignal, WorkSignals,
+    AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, ChangedFact, Claim,
+    ClaimRequest, Claimed, ClaimedDelivery, DaySpending, DeliveryClaim, DeliveryFilter,
+    DeliveryOutcome, DeliveryRecord, DeliveryState, DueDeliveries, DueSchedules, Embedding,
+    ExpectedVersion, FIRINGS_KEPT, FactChange, FactFilter, FactKind, FactRecord, FactSource,
+    FactStore, FactVersions, FactsWritten, FiringReason, FiringRecord, FiringStatus, Fork,
+    IdempotencyKey, ImportedSession, Journal, KEY_RETENTION, Lane, Lease, LeaseToken, MAX_AUDIT,
+    MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, OpenFiring, Outbox, Page,
+    ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest, Renewal, Reply,
+    ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord,
+    RunState, RunStore, ScheduleChange, ScheduleFilter, ScheduleProgress, ScheduleRecord,
+    ScheduleSession, ScheduleStatus, ScheduleStore, SessionCursor, SessionPatch, SessionQuery,
+    SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings, Settlement,
+    Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow,
+    UsageTotal, WorkSignal, WorkSignals,
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};
