@@ -64,6 +64,8 @@
 //!   ([`AgentDefinition`], [`AgentProfile`]); a [`TaskManager`] takes in work for the background; [`Lane`] and
 //!   [`Priority`] say how many go at a time and who goes first.
 //! - **Schedules**: a [`ScheduleManager`] admits runs at their time, each once.
+//! - **Memory**: a [`Memory`] keeps what is known of users, and finds it by words and, with an [`Embedder`], by
+//!   what it means.
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
@@ -104,6 +106,7 @@ mod delivery;
 mod event;
 mod feed;
 mod id;
+mod memory;
 mod message;
 mod origin;
 mod pause;
@@ -157,6 +160,12 @@ pub use self::feed::{AtEnd, EventFeed, LocalFeed, Shown, Watch, follow};
 pub use self::id::{
     AgentName, ApprovalId, AuditId, DeliveryId, FactId, ModelName, ParseIdError, ProviderId,
     RuleId, RunId, ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
+};
+pub use self::memory::{
+    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, FactHit, FactImport,
+    FactQuery, FactUpdate, FoundFacts, MAX_DIMENSIONS, MAX_FACT_BYTES, MAX_FACTS, MAX_HITS,
+    MAX_QUERY_BYTES, Memory, MemoryBuilder, MemoryError, MemoryFault, MemoryReport, MemorySettings,
+    NewFact, Remembered, SearchMethod,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,

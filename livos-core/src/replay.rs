@@ -63,6 +63,7 @@ pub use self::difference::Difference;
 pub use self::recording::Recording;
 pub use self::recording::RecordingError;
 
+pub(crate) use self::secrets::has_known_key;
 pub(crate) use self::secrets::redact;
 
 use self::clock::RecordedClock;

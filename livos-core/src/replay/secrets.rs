@@ -34,6 +34,11 @@ pub(crate) fn redact(value: &mut Value, secrets: &[Secret]) {
     redact_value(value, &secrets);
 }
 
+/// Whether a text has something of the shape of a well-known service's key in it.
+pub(crate) fn has_known_key(text: &str) -> bool {
+    next_key(text).is_some()
+}
+
 fn redact_value(value: &mut Value, secrets: &[&str]) {
     match value {
         Value::String(text) => {
