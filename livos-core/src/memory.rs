@@ -101,13 +101,13 @@ pub struct MemorySettings {
     pub same: f32,
     /// What is less alike to a question is not found by what it means; 0.25 unless told otherwise.
     pub least_similarity: f32,
-    /// What has less of a question's words, from 0 to 1, is not found by its words; 0.1 unless told otherwise.
+    /// What has less of a question's words, from 0 to 1, is not found by its words; 0.05 unless told otherwise.
     pub least_wording: f32,
 }
 
 impl Default for MemorySettings {
     fn default() -> Self {
-        Self { same: 0.92, least_similarity: 0.25, least_wording: 0.1 }
+        Self { same: 0.92, least_similarity: 0.25, least_wording: 0.05 }
     }
 }
 

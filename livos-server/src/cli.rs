@@ -15,6 +15,7 @@ mod doctor;
 mod export;
 mod follow;
 mod list;
+mod memory;
 mod replay;
 mod run;
 mod runs;
@@ -91,6 +92,8 @@ enum Command {
     Approvals(approvals::ApprovalsArgs),
     /// List, make, show, pause, resume, fire and delete schedules
     Schedules(schedules::SchedulesArgs),
+    /// List, search, add and forget what is remembered; export, import, report
+    Memory(memory::MemoryArgs),
     /// Show what model calls used and cost
     Usage(usage::UsageArgs),
     /// Show what the server is doing
@@ -128,6 +131,7 @@ impl Cli {
             Command::Runs(args) => runs::runs(&self.target, environment, args).await,
             Command::Approvals(args) => approvals::approvals(&self.target, environment, args).await,
             Command::Schedules(args) => schedules::schedules(&self.target, environment, args).await,
+            Command::Memory(args) => memory::memory(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

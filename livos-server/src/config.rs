@@ -49,8 +49,18 @@ pub struct Config {
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
     pub(crate) schedules: ScheduleSettings,
+    pub(crate) memory: MemoryUse,
     pub(crate) http: HttpSettings,
     pub(crate) approvals: ApprovalSettings,
+}
+
+/// Whether anything is remembered from one conversation to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryUse {
+    /// There are tools for it.
+    On,
+    /// Nothing is kept or looked up.
+    Off,
 }
 
 /// Where journals and sessions are kept.

@@ -19,6 +19,7 @@
 //!
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
 //! - module [`ask_user`] has `ask_user`
+//! - module [`memory`] has `memory_search`, `memory_add`, `memory_forget`
 //! - module [`schedules`] has `schedule_create`, `schedule_list`, `schedule_delete`
 //! - module [`shell`] has `shell`
 //! - module [`subagents`] has `sessions_create`, `sessions_list`, `sessions_send`, `sessions_history`,
@@ -39,6 +40,7 @@ pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod memory;
 pub mod schedules;
 pub mod shell;
 pub mod subagents;

@@ -29,7 +29,7 @@ pub struct LocalFeed(Mutex<HashMap<SessionId, Arc<Mutex<Live>>>>);
 
 /// The live end of a session.
 #[derive(Debug, Default)]
-struct Live {
+pub(super) struct Live {
     partial: Partial,
     watchers: Vec<mpsc::Sender<Shown>>,
 }

@@ -9,6 +9,9 @@ const K1: f32 = 1.2;
 /// How much the length of a fact counts against it.
 const B: f32 = 0.5;
 
+/// How much a word counts that no fact has.
+const UNKNOWN: f32 = 0.3;
+
 #[derive(Debug, Default)]
 pub(super) struct Lexicon {
     /// The rows that have a word, with how often.
@@ -49,7 +52,8 @@ impl Lexicon {
             let found = self.postings.get(term.as_str()).map_or(&[][..], Vec::as_slice);
             let have = found.len() as f32;
             let weight = ((rows - have + 0.5) / (have + 0.5)).ln_1p();
-            best += weight * (K1 + 1.0);
+            // A word that nobody used says little about which fact is meant.
+            best += weight * (K1 + 1.0) * if found.is_empty() { UNKNOWN } else { 1.0 };
             for (row, count) in found {
                 let length = self.lengths.get(*row as usize).copied().unwrap_or_default();
                 let norm = K1 * (1.0 - B + B * f32::from(length) / average);

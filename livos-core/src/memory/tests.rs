@@ -207,7 +207,7 @@ async fn of_two_that_fit_the_newer_comes_first_and_what_expired_not_at_all() {
     let day = Duration::from_secs(24 * 60 * 60);
     memory.add(told("meeting about violets on Monday")).await.unwrap();
     clock.advance(day * 90);
-    let soon = Some(crate::Clock::now(&*clock).saturating_add(day));
+    let soon = Some(clock.now().saturating_add(day));
     memory
         .add(NewFact { expires_at: soon, ..told("meeting about tulips on Friday") })
         .await

@@ -14,10 +14,10 @@ pub(super) fn key(text: &str) -> String {
 }
 
 /// English words that say nothing of what a text is about.
-const EMPTY_WORDS: [&str; 62] = [
-    "a", "about", "after", "all", "am", "an", "and", "are", "as", "at", "be", "been", "but", "by",
-    "can", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i", "in",
-    "is", "it", "its", "me", "my", "no", "of", "on", "or", "our", "s", "she", "should", "so",
+const EMPTY_WORDS: [&str; 63] = [
+    "a", "about", "after", "all", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but",
+    "by", "can", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i",
+    "in", "is", "it", "its", "me", "my", "no", "of", "on", "or", "our", "s", "she", "should", "so",
     "that", "the", "their", "them", "they", "this", "to", "user", "was", "we", "were", "what",
     "when", "where", "which", "who", "will", "with", "you", "your",
 ];

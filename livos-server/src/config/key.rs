@@ -67,6 +67,9 @@ pub(crate) const SCHEDULE_INTERVAL: Key = Key {
 pub(crate) const SCHEDULE_ZONE: Key =
     Key { name: "schedules.time_zone", variable: "LIVOS_SCHEDULES_TIME_ZONE" };
 
+pub(crate) const MEMORY_ENABLED: Key =
+    Key { name: "memory.enabled", variable: "LIVOS_MEMORY_ENABLED" };
+
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
 pub(crate) const MAX_BODY_BYTES: Key =
@@ -117,6 +120,7 @@ pub(crate) const ALL: &[Key] = &[
     APPROVALS_EXPIRY,
     SCHEDULE_INTERVAL,
     SCHEDULE_ZONE,
+    MEMORY_ENABLED,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

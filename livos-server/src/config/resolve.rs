@@ -25,6 +25,7 @@ use super::ConfigProblem;
 use super::HttpSettings;
 use super::LogFormat;
 use super::LogSettings;
+use super::MemoryUse;
 use super::ShellAccess;
 use super::StoreLocation;
 use super::env;
@@ -86,6 +87,7 @@ pub(super) fn config(
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
         schedules: schedules(&mut typed),
+        memory: typed.get(&key::MEMORY_ENABLED, value::memory).unwrap_or(MemoryUse::On),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
         home,

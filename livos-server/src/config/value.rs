@@ -13,6 +13,7 @@ use livos_core::Secret;
 use toml::Value;
 
 use super::LogFormat;
+use super::MemoryUse;
 use super::RedisUrl;
 use super::ShellAccess;
 use super::StoreLocation;
@@ -242,6 +243,16 @@ pub(super) fn shell(value: &Value) -> Result<ShellAccess, String> {
         Value::Boolean(true) => Ok(ShellAccess::On),
         Value::String(text) if text == "off" => Ok(ShellAccess::Off),
         Value::String(text) if text == "on" => Ok(ShellAccess::On),
+        _ => Err("must be off or on".to_owned()),
+    }
+}
+
+pub(super) fn memory(value: &Value) -> Result<MemoryUse, String> {
+    match value {
+        Value::Boolean(false) => Ok(MemoryUse::Off),
+        Value::Boolean(true) => Ok(MemoryUse::On),
+        Value::String(text) if text == "off" => Ok(MemoryUse::Off),
+        Value::String(text) if text == "on" => Ok(MemoryUse::On),
         _ => Err("must be off or on".to_owned()),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use livos_core::AgentLoop;
 use livos_core::ApprovalManager;
 use livos_core::ApprovalStore;
+use livos_core::FactStore;
 use livos_core::Journal;
+use livos_core::Memory;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::ScheduleManager;
@@ -23,6 +25,7 @@ use crate::app::App;
 use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
 use crate::config::Config;
+use crate::config::MemoryUse;
 use crate::config::ShellAccess;
 use crate::engine::Engine;
 use crate::engine::Providers;
@@ -37,6 +40,12 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let schedules = schedules(&app, &config);
     let providers = providers(choice, config.model).await;
     add_own_tools(&tools, &config.agent, &schedules);
+    let memory = memory(&app, config.memory);
+    if let Some(memory) = &memory
+        && let Err(error) = livos_tools::memory::register(&tools, memory)
+    {
+        tracing::error!(%error, "a tool is missing");
+    }
     let usual_budget = config.agent.budget;
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let secrets: Arc<[Secret]> = secrets.into();
@@ -74,7 +83,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
         schedules: schedules.clone(),
     });
-    let engine = Engine { runs, tools, providers, recorder, approvals, schedules, usual_budget };
+    let engine =
+        Engine { runs, tools, providers, recorder, approvals, schedules, memory, usual_budget };
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
     }
@@ -89,6 +99,14 @@ fn schedules(app: &App, config: &Config) -> ScheduleManager {
         config.schedules.clone().with_budget(config.agent.budget),
         Arc::new(Vitals::of(directories)),
     )
+}
+
+fn memory(app: &App, wanted: MemoryUse) -> Option<Memory> {
+    let store = Arc::clone(&app.store) as Arc<dyn FactStore>;
+    match wanted {
+        MemoryUse::On => Some(Memory::builder(store).clock(Arc::clone(&app.clock)).build()),
+        MemoryUse::Off => None,
+    }
 }
 
 async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
