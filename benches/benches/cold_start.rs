@@ -1,23 +1,11 @@
-//! From the start of a process to its first answer: a library user's program, and the server.
+//! From the start of a program that uses the library to its first answer.
 //!
 //! The program asks the mock once, over plain http, and ends. A loop by hand
 //! pays for the root certificates when it builds its client; ours loads them
-//! when an https host is first asked. The server is measured with a home that
-//! exists already, until `/healthz` answers.
+//! when an https host is first asked.
 
-use std::fs;
-use std::io;
-use std::io::Read;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::net::TcpListener;
-use std::net::TcpStream;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
 use std::process::Command;
 use std::process::ExitCode;
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -25,17 +13,12 @@ use livos_benches::bench::Bench;
 use livos_benches::mock::Script;
 use livos_benches::probe::Failure;
 use livos_benches::probe::Side;
-use livos_benches::process;
 use livos_benches::report::Report;
 use livos_benches::report::median;
 
 const REPEATS: u32 = 15;
 const ONE_ANSWER: Script =
     Script { rounds: 0, deltas: 1, wait: Duration::ZERO, pace: Duration::ZERO };
-/// How long the server may take at most before the bench gives up on it.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the server is left alone before its memory is read.
-const IDLE: Duration = Duration::from_secs(2);
 
 fn main() -> Result<ExitCode, Failure> {
     let probe = env!("CARGO_BIN_EXE_probe");
@@ -45,13 +28,6 @@ fn main() -> Result<ExitCode, Failure> {
     report.gate("instructions", instructions(Side::OURS)?, instructions(Side::Raw)?, 0.6);
     let wall = |side| process_millis(probe, &bench.job(side, ONE_ANSWER).arguments());
     report.gate("wall, ms", wall(Side::OURS)?, wall(Side::Raw)?, 0.6);
-
-    match server_binary(Path::new(probe)) {
-        Some(binary) => measure_server(&binary, &mut report)?,
-        None => {
-            println!("  no server binary; for its figures: cargo build --release -p livos-server");
-        }
-    }
     Ok(report.finish())
 }
 
@@ -66,81 +42,4 @@ fn process_millis(probe: &str, arguments: &[String]) -> Result<f64, Failure> {
         }
     }
     Ok(median(times))
-}
-
-/// The server, where it was built: beside the probe, in the same target directory.
-fn server_binary(probe: &Path) -> Option<PathBuf> {
-    let binary = probe.with_file_name("livos-server");
-    binary.exists().then_some(binary)
-}
-
-fn measure_server(binary: &Path, report: &mut Report) -> Result<(), Failure> {
-    let home = tempfile::tempdir()?;
-    let mut times = Vec::new();
-    // The first start makes the home; the measured ones find it.
-    drop(Server::start(binary, home.path())?);
-    for _ in 0..REPEATS {
-        times.push(Server::start(binary, home.path())?.start_millis);
-    }
-    report.limit("server: start to /healthz, ms", median(times), 30.0);
-    let server = Server::start(binary, home.path())?;
-    let cpu_before = process::cpu_millis_of(server.child.id())?;
-    std::thread::park_timeout(IDLE);
-    let idle_cpu = process::cpu_millis_of(server.child.id())?.saturating_sub(cpu_before);
-    let mib = |kib: u64| u32::try_from(kib).map(|kib| f64::from(kib) / 1024.0);
-    report.limit(
-        "server: resident when idle, MiB",
-        mib(process::resident_kib_of(server.child.id())?)?,
-        20.0,
-    );
-    report.limit("server: size of the binary, MiB", mib(fs::metadata(binary)?.len() / 1024)?, 20.0);
-    report.note("server: cpu of 2 s idle, ms", f64::from(u32::try_from(idle_cpu)?));
-    Ok(())
-}
-
-struct Server {
-    child: Child,
-    start_millis: f64,
-}
-
-impl Server {
-    fn start(binary: &Path, home: &Path) -> Result<Self, Failure> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let start = Instant::now();
-        let child = Command::new(binary)
-            .env("LIVOS_HOME", home)
-            .env("LIVOS_LISTEN", address.to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut server = Self { child, start_millis: 0.0 };
-        while !is_healthy(address) {
-            if start.elapsed() > PATIENCE || server.child.try_wait()?.is_some() {
-                return Err("the server did not answer /healthz".into());
-            }
-            std::thread::park_timeout(Duration::from_micros(200));
-        }
-        server.start_millis = start.elapsed().as_secs_f64() * 1e3;
-        Ok(server)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn is_healthy(address: SocketAddr) -> bool {
-    healthz(address).is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200"))
-}
-
-fn healthz(address: SocketAddr) -> io::Result<Vec<u8>> {
-    let mut socket = TcpStream::connect(address)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer)?;
-    Ok(answer)
 }

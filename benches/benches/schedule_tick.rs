@@ -36,8 +36,7 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<ExitCode, Failure> {
     let home = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    let runtime = { runtime }.build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let sqlite = Arc::new(SqliteStore::open(home.path().join("schedules.db"))?);
     let mut met = runtime.block_on(measure("memory", Arc::new(MemoryStore::new())))?;
     met &= runtime.block_on(measure("SQLite", sqlite))?;

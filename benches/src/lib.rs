@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod callgrind;
+pub mod durable;
 pub mod in_process;
 pub mod mock;
 pub mod ours;

@@ -13,6 +13,8 @@ use livos_core::ChatRequest;
 use livos_core::Delivery;
 use livos_core::Effect;
 use livos_core::EventKind;
+use livos_core::Journal;
+use livos_core::MemoryStore;
 use livos_core::Message;
 use livos_core::RunStatus;
 use livos_core::Tool;
@@ -62,7 +64,19 @@ impl Tool for Add {
 /// # Errors
 /// When the tool is refused.
 pub fn agent(provider: Arc<dyn AIProvider>, delivery: Delivery) -> Result<AgentLoop, Failure> {
-    Ok(builder(provider, delivery)?.build())
+    agent_with(provider, delivery, Arc::new(MemoryStore::new()))
+}
+
+/// The same with this journal.
+///
+/// # Errors
+/// When the tool is refused.
+pub fn agent_with(
+    provider: Arc<dyn AIProvider>,
+    delivery: Delivery,
+    journal: Arc<dyn Journal>,
+) -> Result<AgentLoop, Failure> {
+    Ok(builder(provider, delivery)?.journal(journal).build())
 }
 
 /// The same before it is built, to be given more.

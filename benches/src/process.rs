@@ -44,22 +44,18 @@ pub fn resident_kib_of(process: u32) -> io::Result<u64> {
     status(&process.to_string(), "VmRSS:")
 }
 
-/// User and system time of another process so far, in milliseconds, to the clock tick (10 ms).
+/// How often the threads of another process went to sleep so far: as often as something woke one.
 ///
 /// # Errors
 /// When `/proc` does not tell.
-pub fn cpu_millis_of(process: u32) -> io::Result<u64> {
-    const MILLIS_PER_TICK: u64 = 10;
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name before the last parenthesis may hold anything; user and system time are the
-    // 12th and 13th field behind it.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks: Vec<u64> =
-        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
-    match ticks.as_slice() {
-        [user, system] => Ok((user + system) * MILLIS_PER_TICK),
-        _ => Err(io::Error::other(format!("/proc/{process}/stat has no times"))),
+pub fn sleeps_of(process: u32) -> io::Result<u64> {
+    let mut sleeps = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let thread = thread?.file_name();
+        let thread = format!("{process}/task/{}", thread.to_string_lossy());
+        sleeps += status(&thread, "voluntary_ctxt_switches:")?;
     }
+    Ok(sleeps)
 }
 
 fn status(process: &str, field: &str) -> io::Result<u64> {

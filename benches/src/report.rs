@@ -16,6 +16,12 @@ impl Report {
         Self { missed: 0 }
     }
 
+    /// Prints the head of a table without a loop by hand.
+    pub fn absolute(title: &str) -> Self {
+        println!("\n{title}");
+        Self { missed: 0 }
+    }
+
     /// A ratio that must not be above its target.
     pub fn gate(&mut self, what: &str, ours: f64, by_hand: f64, target: f64) {
         let ratio = ours / by_hand;
@@ -38,6 +44,12 @@ impl Report {
     pub fn limit(&mut self, what: &str, ours: f64, target: f64) {
         let verdict = self.judge(ours <= target);
         println!("  {what:<44} {:>12} {:>12} {:>8}  <= {target} {verdict}", number(ours), "", "");
+    }
+
+    /// A figure of ours that must not be below its target.
+    pub fn at_least(&mut self, what: &str, ours: f64, target: f64) {
+        let verdict = self.judge(ours >= target);
+        println!("  {what:<44} {:>12} {:>12} {:>8}  >= {target} {verdict}", number(ours), "", "");
     }
 
     /// A figure of ours to know.
@@ -77,7 +89,18 @@ fn number(value: f64) -> String {
 }
 
 /// The middle of several measurements.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(values: Vec<f64>) -> f64 {
+    percentile(values, 50)
+}
+
+/// What so many of a hundred measurements are at most.
+pub fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let place = (values.len() * percent / 100).min(values.len().saturating_sub(1));
+    values.get(place).copied().unwrap_or(f64::NAN)
+}
+
+/// The least of several measurements: what a figure is when nothing else is going on.
+pub fn least(values: Vec<f64>) -> f64 {
+    percentile(values, 0)
 }

@@ -19,6 +19,7 @@ mod model_call;
 mod outcome;
 mod permission;
 mod queued;
+mod redact;
 mod rehearsal;
 mod repetition;
 mod request;
@@ -58,6 +59,7 @@ use self::daily_limit::DailyLimit;
 use self::driver::Driver;
 use self::driver::Start;
 use self::queued::Queued;
+use self::redact::CleanTools;
 use self::transcript_cache::TranscriptCache;
 use crate::approval::ApprovalManager;
 use crate::budget::Budget;
@@ -71,6 +73,7 @@ use crate::id::SessionId;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
+use crate::redaction::Redactor;
 use crate::store::Claim;
 use crate::store::Journal;
 use crate::store::RunLeases;
@@ -128,6 +131,9 @@ struct Shared {
     daily_limit: Option<DailyLimit>,
     /// Who asks people; without it nobody is asked and every call is made.
     approvals: Option<ApprovalManager>,
+    /// Takes known secrets out of what happens; none where there are none.
+    redactor: Option<Redactor>,
+    clean_tools: CleanTools,
 }
 
 impl AgentLoop {

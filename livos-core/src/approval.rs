@@ -6,19 +6,25 @@
 //! writes `approval_resolved` in the same transaction. So a request outlives its process: whoever goes on
 //! with the run waits on for the very call.
 
+mod answer;
 mod asking;
+mod error;
 mod fingerprint;
 mod pattern;
 mod policy;
 mod question;
 mod request;
 mod rule;
+mod surface;
 mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::answer::Answer;
+pub use self::answer::Approve;
+pub use self::error::ApprovalError;
 pub use self::fingerprint::ArgumentsFingerprint;
 pub use self::fingerprint::CallFingerprint;
 pub use self::pattern::PatternError;
@@ -40,10 +46,15 @@ pub use self::rule::ApprovalRule;
 pub use self::rule::MAX_RULES;
 pub use self::rule::RuleAction;
 pub use self::rule::RuleScope;
+pub use self::surface::ApprovalSurface;
 
 pub(crate) use self::asking::Asked;
 pub(crate) use self::asking::Asker;
 pub(crate) use self::asking::PersonsTime;
+
+use self::answer::check;
+use self::answer::remembered;
+use self::error::already;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -52,7 +63,8 @@ use crate::id::ApprovalId;
 use crate::id::AuditId;
 use crate::id::RuleId;
 use crate::id::ToolName;
-use crate::secret::Secret;
+use crate::redaction::Redactor;
+use crate::redaction::redact_json;
 use crate::store::ApprovalFilter;
 use crate::store::ApprovalRecord;
 use crate::store::ApprovalState;
@@ -62,13 +74,9 @@ use crate::store::AuditEntry;
 use crate::store::Page;
 use crate::store::ResolveApproval;
 use crate::store::StoreError;
-use serde_json::Value;
 
 /// How long a request waits unless it is told otherwise.
 pub const APPROVAL_EXPIRY: Duration = Duration::from_secs(24 * 3600);
-/// The longest note that goes with a decision, in bytes.
-const MAX_NOTE: usize = 4_000;
-
 /// Asks people, and takes their answers. Clones are the same inbox.
 ///
 /// Give it to an agent with [`approvals`](crate::AgentLoopBuilder::approvals); its store must be the agent's
@@ -122,138 +130,8 @@ struct Shared {
     policies: ApprovalPolicies,
     expiry: Duration,
     clock: Arc<dyn Clock>,
-    secrets: Arc<[Secret]>,
+    redactor: Redactor,
     surfaces: Vec<Arc<dyn ApprovalSurface>>,
-}
-
-/// A place where people see what waits for them: a channel, a desktop notice.
-///
-/// Register it with [`ApprovalManagerBuilder::surface`]; it is told of requests that the agents of this
-/// process make, and of decisions that are taken in it or that its agents waited for. It collects answers however it likes (buttons, replies) and
-/// hands each to [`ApprovalManager::decide`], whose error tells who was faster.
-///
-/// Both methods are called in the task that drives a run or answers a request: they must return at once, and
-/// send from a task of their own. After a start, [`ApprovalManager::list`] has what was asked before.
-pub trait ApprovalSurface: fmt::Debug + Send + Sync + 'static {
-    /// Somebody is asked. May be told twice for the same request after a recovery.
-    fn requested(&self, approval: &ApprovalRecord);
-
-    /// It was decided: take buttons away. May be told twice.
-    fn resolved(&self, approval: &ApprovalRecord) {
-        let _ = approval;
-    }
-}
-
-/// What somebody answers.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Answer {
-    /// Whether the call may be made; for a question, whether it is answered.
-    pub approve: Approve,
-    /// For how much that counts. Anything but [`ApprovalScope::Once`] makes a rule.
-    pub scope: ApprovalScope,
-    /// Which calls the rule is about; where absent, calls of the tool with exactly these arguments.
-    pub pattern: Option<RulePattern>,
-    /// The content, for a question.
-    pub content: Option<Value>,
-    /// What the model is told with it.
-    pub note: Option<String>,
-}
-
-/// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Approve {
-    /// Yes.
-    Yes,
-    /// No.
-    No,
-}
-
-impl Answer {
-    /// Lets the call be made, once.
-    pub fn approve() -> Self {
-        Self::new(Approve::Yes)
-    }
-
-    /// Does not let the call be made, or a question be answered.
-    pub fn deny() -> Self {
-        Self::new(Approve::No)
-    }
-
-    /// Answers a question.
-    pub fn with(content: impl Into<Value>) -> Self {
-        Self { content: Some(content.into()), ..Self::new(Approve::Yes) }
-    }
-
-    fn new(approve: Approve) -> Self {
-        let scope = ApprovalScope::Once;
-        Self { approve, scope, pattern: None, content: None, note: None }
-    }
-
-    /// Remembers it for so much.
-    #[must_use]
-    pub fn for_scope(mut self, scope: ApprovalScope) -> Self {
-        self.scope = scope;
-        self
-    }
-
-    /// Remembers it for these calls.
-    #[must_use]
-    pub fn for_calls(mut self, pattern: RulePattern) -> Self {
-        self.pattern = Some(pattern);
-        self
-    }
-
-    /// Tells the model something with it.
-    #[must_use]
-    pub fn noting(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
-        self
-    }
-}
-
-/// Why an answer did not count.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApprovalError {
-    /// There is no such request; list what there is.
-    #[error("no approval with id {0}")]
-    NotFound(ApprovalId),
-    /// Somebody was faster.
-    #[error("approval {id} was {} already, by {by} via {via}", .state.name())]
-    Decided {
-        /// The request.
-        id: ApprovalId,
-        /// How it was decided.
-        state: ApprovalState,
-        /// By whom.
-        by: String,
-        /// On which surface.
-        via: String,
-    },
-    /// Its time is over; ask the agent again.
-    #[error("approval {0} has expired; ask for the work again")]
-    Expired(ApprovalId),
-    /// Its run is over; nothing waits for it any more.
-    #[error("approval {0} is void since its run has ended")]
-    RunEnded(ApprovalId),
-    /// The answer does not fit the request.
-    #[error("{field}: {message}")]
-    Invalid {
-        /// The part of the answer that is wrong.
-        field: &'static str,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// There is no such rule.
-    #[error("no rule with id {0}")]
-    UnknownRule(RuleId),
-    /// There are too many; remove some.
-    #[error("there are {MAX_RULES} rules already; remove some before you add another")]
-    TooManyRules,
-    /// The store did not keep or give something.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Puts an [`ApprovalManager`] together.
@@ -280,8 +158,8 @@ impl ApprovalManagerBuilder {
     }
 
     /// Secrets that are taken out of what people are shown.
-    pub fn secrets(mut self, secrets: Arc<[Secret]>) -> Self {
-        self.0.secrets = secrets;
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.0.redactor = redactor;
         self
     }
 
@@ -310,7 +188,7 @@ impl ApprovalManager {
             policies: ApprovalPolicies::default(),
             expiry: APPROVAL_EXPIRY,
             clock: Arc::new(SystemClock),
-            secrets: [].into(),
+            redactor: Redactor::new(),
             surfaces: Vec::new(),
         })
     }
@@ -441,7 +319,7 @@ impl ApprovalManager {
     pub(crate) fn request(&self, asked: Asked<'_>, now: Timestamp) -> ApprovalRequest {
         let Asked { run_id, origin, call_id, tool, effect, arguments, reason, question } = asked;
         let mut input = arguments.clone();
-        crate::replay::redact(&mut input, &self.shared.secrets);
+        redact_json(&self.shared.redactor, &mut input);
         let bound_to = match &question {
             Some(question) => serde_json::to_value(question).unwrap_or_default(),
             None => arguments.clone(),
@@ -516,76 +394,6 @@ impl ApprovalManager {
         self.show_decision(&resolved);
         Ok(resolved)
     }
-}
-
-/// What is wrong with deciding this, if it was decided.
-fn already(record: &ApprovalRecord) -> Option<ApprovalError> {
-    let resolution = &record.resolved.as_ref()?.resolution;
-    let (id, state) = (record.id(), record.state());
-    Some(match state {
-        ApprovalState::Abandoned => ApprovalError::RunEnded(id),
-        ApprovalState::Expired => ApprovalError::Expired(id),
-        ApprovalState::Pending | ApprovalState::Approved | ApprovalState::Denied => {
-            let (by, via) = (resolution.by.to_string(), resolution.via.to_string());
-            ApprovalError::Decided { id, state, by, via }
-        }
-    })
-}
-
-fn check(request: &ApprovalRequest, answer: &Answer) -> Result<(), ApprovalError> {
-    let invalid =
-        |field, message: &str| Err(ApprovalError::Invalid { field, message: message.to_owned() });
-    if answer.note.as_ref().is_some_and(|note| note.len() > MAX_NOTE) {
-        return invalid("note", "has more than 4,000 bytes");
-    }
-    if answer.pattern.is_some() && answer.scope == ApprovalScope::Once {
-        return invalid("pattern", "needs a scope of run, session or always to be remembered for");
-    }
-    match (&request.question, &answer.content) {
-        (Some(_), _) if answer.scope != ApprovalScope::Once => {
-            invalid("scope", "an answer to a question counts once")
-        }
-        (Some(question), Some(content)) if answer.approve == Approve::Yes => question
-            .check_answer(content)
-            .map_err(|message| ApprovalError::Invalid { field: "answer", message }),
-        (Some(_), None) if answer.approve == Approve::Yes => {
-            invalid("answer", "is missing; this is a question")
-        }
-        (_, Some(_)) => invalid("answer", "only a question that is not declined has an answer"),
-        (_, None) => Ok(()),
-    }
-}
-
-/// The rule that an answer makes.
-fn remembered(
-    record: &ApprovalRecord,
-    answer: &Answer,
-    answerer: &Answerer,
-    now: Timestamp,
-) -> Option<ApprovalRule> {
-    let scope = match answer.scope {
-        ApprovalScope::Once => return None,
-        ApprovalScope::Run => RuleScope::Run(record.run_id),
-        ApprovalScope::Session => RuleScope::Session(record.session_id),
-        ApprovalScope::Always => RuleScope::Always,
-    };
-    let request = &record.request;
-    let action = match answer.approve {
-        Approve::Yes => RuleAction::Allow,
-        Approve::No => RuleAction::Deny,
-    };
-    let pattern = answer.pattern.clone().unwrap_or_else(|| {
-        let arguments = request.arguments_fingerprint.clone();
-        RulePattern::of_fingerprint(request.tool.as_str(), arguments)
-    });
-    Some(ApprovalRule {
-        scope,
-        user: Some(request.origin.user.clone()),
-        trust: request.origin.trust,
-        created_by: answerer.by.clone(),
-        via: Arc::clone(&answerer.via),
-        ..ApprovalRule::new(action, pattern, now)
-    })
 }
 
 fn audited(at: Timestamp, answerer: Answerer, action: AuditAction) -> AuditEntry {

@@ -112,6 +112,7 @@ mod origin;
 mod pause;
 mod profile;
 mod provider;
+mod redaction;
 pub mod replay;
 mod schedule;
 mod secret;
@@ -179,12 +180,13 @@ pub use self::provider::{
     ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
     ToolChoice, ToolSupport,
 };
+pub use self::redaction::{RedactedPieces, Redactor};
 pub use self::schedule::{
     Condition, HealthProbe, HealthProblem, MIN_INTERVAL, Misfire, NEXT_TIMES, NewSchedule, Overlap,
     PAUSE_AFTER, Recurrence, ScheduleError, ScheduleFault, ScheduleManager, SchedulePlan,
     ScheduleSettings, ScheduleUpdate, ScheduleWorker, Switch, Tick,
 };
-pub use self::secret::Secret;
+pub use self::secret::{ParseSecretNameError, Secret, SecretName, SecretSource, SecretSourceError};
 pub use self::store::{
     Admission, Alarm, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore,
     AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, ChangedFact, Claim,

@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::id::FactId;
 use crate::id::UserId;
+use crate::redaction::Redactor;
 use crate::store::FactFilter;
 use crate::store::FactRecord;
 use crate::store::FactStore;
@@ -87,6 +88,7 @@ struct Inner {
     embedder: Option<Arc<dyn Embedder>>,
     clock: Arc<dyn Clock>,
     settings: MemorySettings,
+    redactor: Redactor,
     shelves: Shelves,
     queries: Queries,
     /// Whether embeddings are being made up for.
@@ -118,6 +120,7 @@ pub struct MemoryBuilder {
     embedder: Option<Arc<dyn Embedder>>,
     clock: Arc<dyn Clock>,
     settings: MemorySettings,
+    redactor: Redactor,
 }
 
 impl MemoryBuilder {
@@ -142,6 +145,13 @@ impl MemoryBuilder {
         self
     }
 
+    /// Refuses facts that have one of these secrets in them. Without it, only what looks like one is refused.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
     /// The memory.
     pub fn build(self) -> Memory {
         let model = self.embedder.as_ref().map(|embedder| Arc::clone(embedder.model()));
@@ -150,6 +160,7 @@ impl MemoryBuilder {
             embedder: self.embedder,
             clock: self.clock,
             settings: self.settings,
+            redactor: self.redactor,
             shelves: Shelves::new(model),
             queries: Queries::default(),
             is_filling: AtomicBool::new(false),
@@ -165,6 +176,7 @@ impl Memory {
             embedder: None,
             clock: Arc::new(SystemClock),
             settings: MemorySettings::default(),
+            redactor: Redactor::new(),
         }
     }
 

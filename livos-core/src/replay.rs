@@ -50,7 +50,6 @@ mod journal;
 mod model;
 mod recording;
 mod script;
-mod secrets;
 mod settings;
 mod shown;
 mod stage;
@@ -62,9 +61,6 @@ use std::time::Duration;
 pub use self::difference::Difference;
 pub use self::recording::Recording;
 pub use self::recording::RecordingError;
-
-pub(crate) use self::secrets::has_known_key;
-pub(crate) use self::secrets::redact;
 
 use self::clock::RecordedClock;
 use self::journal::RecordedJournal;

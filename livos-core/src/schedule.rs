@@ -27,6 +27,7 @@ use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::ScheduleId;
 use crate::id::SessionId;
+use crate::message::MicroUsd;
 use crate::origin::Origin;
 use crate::origin::Trust;
 use crate::store::FiringRecord;
@@ -453,7 +454,7 @@ impl ScheduleManager {
         let open_cost = open
             .filter(|run| !run.state.is_final())
             .filter_map(|run| run.cost_micro_usd)
-            .fold(Default::default(), |sum, cost| sum + cost);
+            .fold(MicroUsd::default(), |sum, cost| sum + cost);
         let usual_budget = self.0.settings.budget;
         let session_model = self.session_model(&record).await?;
         Ok((record, noted, Facts { now, open_cost, usual_budget, session_model, problems }))

@@ -1,8 +1,16 @@
 //! Text that must not be seen: keys, tokens, passwords.
 
+mod name;
+mod source;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+pub use self::name::ParseSecretNameError;
+pub use self::name::SecretName;
+pub use self::source::SecretSource;
+pub use self::source::SecretSourceError;
 
 /// A secret. It has no `Display` and no `Serialize`, its `Debug` is redacted,
 /// and its memory is wiped when it is dropped.

@@ -12,6 +12,7 @@ mod line;
 mod output;
 mod registry;
 mod spec;
+mod untrusted;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;

@@ -28,6 +28,29 @@ pub struct ProviderConfig {
     whole_answer_timeout: Duration,
 }
 
+/// How long providers may take, where it is not what they usually get.
+///
+/// ```
+/// use std::time::Duration;
+/// use livos_providers::{ProviderConfig, ProviderTimeouts};
+///
+/// let patient = ProviderTimeouts { first_byte: Some(Duration::from_secs(1800)), ..Default::default() };
+/// let config = ProviderConfig::new("llamacpp", "http://127.0.0.1:8080/v1")?.with_timeouts(patient)?;
+/// assert_eq!(config.header_timeout(), Duration::from_secs(1800));
+/// # Ok::<(), livos_providers::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProviderTimeouts {
+    /// A connection may take so long to be made ([`ProviderConfig::with_connect_timeout`]).
+    pub connect: Option<Duration>,
+    /// The first byte of a streamed answer may take so long ([`ProviderConfig::with_header_timeout`]).
+    pub first_byte: Option<Duration>,
+    /// A stream may be silent for so long ([`ProviderConfig::with_idle_timeout`]).
+    pub silence: Option<Duration>,
+    /// A whole answer may take so long ([`ProviderConfig::with_whole_answer_timeout`]).
+    pub whole_answer: Option<Duration>,
+}
+
 /// A setting of a provider that cannot be used. Names the setting, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -144,6 +167,27 @@ impl ProviderConfig {
         Ok(self)
     }
 
+    /// Sets the time-outs that are given, and leaves the others.
+    ///
+    /// # Errors
+    /// When one is zero.
+    pub fn with_timeouts(mut self, timeouts: ProviderTimeouts) -> Result<Self, ConfigError> {
+        let ProviderTimeouts { connect, first_byte, silence, whole_answer } = timeouts;
+        if let Some(connect) = connect {
+            self = self.with_connect_timeout(connect)?;
+        }
+        if let Some(first_byte) = first_byte {
+            self = self.with_header_timeout(first_byte)?;
+        }
+        if let Some(silence) = silence {
+            self = self.with_idle_timeout(silence)?;
+        }
+        if let Some(whole_answer) = whole_answer {
+            self = self.with_whole_answer_timeout(whole_answer)?;
+        }
+        Ok(self)
+    }
+
     /// The name in `provider/model`.
     pub fn id(&self) -> &ProviderId {
         &self.id
@@ -227,6 +271,17 @@ mod tests {
             |address| ProviderConfig::new("x", address).map(|config| config.header_timeout());
         assert_eq!(patience("https://api.example.com"), Ok(Duration::from_secs(60)));
         assert_eq!(patience("http://127.0.0.1:8080/v1"), Ok(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn only_the_timeouts_that_are_given_change() {
+        let usual = ProviderConfig::new("x", "http://127.0.0.1:1").unwrap();
+        let silence = Some(Duration::from_secs(7));
+        let timeouts = ProviderTimeouts { silence, ..ProviderTimeouts::default() };
+        let config = usual.clone().with_timeouts(timeouts).unwrap();
+        assert_eq!(config.idle_timeout(), Duration::from_secs(7));
+        assert_eq!(config.header_timeout(), usual.header_timeout());
+        assert_eq!(config.connect_timeout(), usual.connect_timeout());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::catalog::Vendor;
 use crate::catalog::tier_model;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
+use crate::config::ProviderTimeouts;
 use crate::gemini::Gemini;
 use crate::local::ollama_url;
 use crate::openai_compatible::Dialect;
@@ -65,7 +66,18 @@ pub fn from_env() -> Result<ProviderManager, ConfigError> {
 pub fn configured_providers(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<ConfiguredProvider>, ConfigError> {
-    let environment = Environment { lookup, clients: HttpClients::default() };
+    configured_providers_with(lookup, ProviderTimeouts::default())
+}
+
+/// The same, and all of them get these time-outs.
+///
+/// # Errors
+/// When a key, an address or a time-out cannot be used.
+pub fn configured_providers_with(
+    lookup: impl Fn(&str) -> Option<String>,
+    timeouts: ProviderTimeouts,
+) -> Result<Vec<ConfiguredProvider>, ConfigError> {
+    let environment = Environment { lookup, timeouts, clients: HttpClients::default() };
     let mut found = Vec::new();
     found.extend(environment.anthropic()?);
     found.extend(environment.gemini()?);
@@ -77,6 +89,7 @@ pub fn configured_providers(
 
 struct Environment<L> {
     lookup: L,
+    timeouts: ProviderTimeouts,
     clients: HttpClients,
 }
 
@@ -87,6 +100,10 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
+    fn config(&self, id: &str, address: &str) -> Result<ProviderConfig, ConfigError> {
+        ProviderConfig::new(id, address)?.with_timeouts(self.timeouts)
+    }
+
     /// A key, or an address of one's own (which may need none), makes the provider exist.
     fn anthropic(&self) -> Result<Option<ConfiguredProvider>, ConfigError> {
         let key = self.value("ANTHROPIC_API_KEY");
@@ -95,7 +112,7 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
             return Ok(None);
         }
         let address = address.as_deref().unwrap_or(Anthropic::BASE_URL);
-        let config = with_key(ProviderConfig::new("anthropic", address)?, key)?;
+        let config = with_key(self.config("anthropic", address)?, key)?;
         let provider = Anthropic::with_clients(config, self.clients.clone());
         Ok(Some(configured(provider, vendor_tiers(Vendor::Anthropic))))
     }
@@ -105,7 +122,7 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
         let Some(key) = key else { return Ok(None) };
         let address = self.value("GEMINI_BASE_URL");
         let address = address.as_deref().unwrap_or(Gemini::BASE_URL);
-        let config = ProviderConfig::new("gemini", address)?.with_api_key(key)?;
+        let config = self.config("gemini", address)?.with_api_key(key)?;
         let provider = Gemini::with_clients(config, self.clients.clone());
         Ok(Some(configured(provider, vendor_tiers(Vendor::Gemini))))
     }
@@ -126,7 +143,7 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
         };
         let model = self.value(&format!("{}_MODEL", dialect.name.to_ascii_uppercase()));
         let tiers = model.map_or_else(|| usual_tiers(dialect), Tiers::single);
-        let config = with_key(ProviderConfig::new(dialect.name, &address)?, key)?;
+        let config = with_key(self.config(dialect.name, &address)?, key)?;
         // Whoever sets OPENAI_BASE_URL seldom has OpenAI there.
         let spoken = match dialect.name {
             "openai" => Dialect::at(&address),

@@ -12,7 +12,7 @@ use std::error::Error;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::ProviderId;
-use livos_core::Secret;
+use livos_core::Redactor;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
@@ -88,17 +88,15 @@ const PHRASES: &[(&str, Kind)] = &[
     ("model not exist", ProviderError::UnknownModel),
 ];
 
-/// What stands where a service repeated the key.
-const REDACTED: &str = "[redacted]";
-
 /// Takes the key out of an error, even where the service repeats it, and bounds its message.
 /// Every error that holds words of a service passes here: refusals, errors inside streams and
 /// whole answers, and answers that could not be read.
 pub(crate) fn presentable(config: &ProviderConfig, mut error: ProviderError) -> ProviderError {
     let failure = error.failure_mut();
-    if let Some(key) = config.api_key().map(Secret::expose) {
-        failure.message = failure.message.replace(key, REDACTED);
-        if cause_holds(failure, key) {
+    if let Some(key) = config.api_key() {
+        let redactor = Redactor::of([key]);
+        failure.message = redactor.clean(&failure.message).into_owned();
+        if cause_holds(failure, &redactor) {
             failure.remove_source();
         }
     }
@@ -110,10 +108,10 @@ pub(crate) fn presentable(config: &ProviderConfig, mut error: ProviderError) -> 
 }
 
 /// Whether a cause shows the key; those of JSON quote what they could not read.
-fn cause_holds(failure: &ProviderFailure, key: &str) -> bool {
+fn cause_holds(failure: &ProviderFailure, key: &Redactor) -> bool {
     let mut cause = failure.source();
     while let Some(error) = cause {
-        if format!("{error} {error:?}").contains(key) {
+        if key.finds(&format!("{error} {error:?}")) {
             return true;
         }
         cause = error.source();

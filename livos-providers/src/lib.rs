@@ -23,9 +23,11 @@ pub use self::catalog::{
     CATALOG_DATE, Input, KnownModel, LongPromptPrice, Price, Tier, Vendor, find_model,
     known_models, tier_model,
 };
-pub use self::config::{ConfigError, ProviderConfig};
+pub use self::config::{ConfigError, ProviderConfig, ProviderTimeouts};
 pub use self::demo::DemoProvider;
-pub use self::environment::{ConfiguredProvider, configured_providers, from_env};
+pub use self::environment::{
+    ConfiguredProvider, configured_providers, configured_providers_with, from_env,
+};
 pub use self::gemini::Gemini;
 pub use self::local::{LOCAL_TIMEOUT, LocalCandidate, LocalEndpoint, find_local};
 pub use self::openai_compatible::OpenAiCompatible;

@@ -7,6 +7,7 @@ use livos_core::AIProvider;
 use livos_core::ModelInfo;
 
 use crate::config::ProviderConfig;
+use crate::config::ProviderTimeouts;
 use crate::openai_compatible::Dialect;
 use crate::openai_compatible::OpenAiCompatible;
 
@@ -24,12 +25,21 @@ pub struct LocalCandidate {
     pub dialect: &'static Dialect,
     /// Its base URL, version included.
     pub base_url: String,
+    /// How long it may take as a provider, where that is not what is usual.
+    pub timeouts: ProviderTimeouts,
 }
 
 impl LocalCandidate {
     /// A server of this kind at this base URL.
     pub fn new(dialect: &'static Dialect, base_url: impl Into<String>) -> Self {
-        Self { dialect, base_url: base_url.into() }
+        Self { dialect, base_url: base_url.into(), timeouts: ProviderTimeouts::default() }
+    }
+
+    /// Sets how long it may take as a provider.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: ProviderTimeouts) -> Self {
+        self.timeouts = timeouts;
+        self
     }
 
     /// Ollama where `OLLAMA_HOST` says (its value is given here, empty where it is not set), then
@@ -72,6 +82,7 @@ pub async fn find_local(candidates: &[LocalCandidate], timeout: Duration) -> Opt
 
 async fn ask(candidate: &LocalCandidate) -> Option<LocalEndpoint> {
     let config = ProviderConfig::new(candidate.dialect.name, &candidate.base_url).ok()?;
+    let config = config.with_timeouts(candidate.timeouts).ok()?;
     let provider = OpenAiCompatible::new(candidate.dialect, config);
     let mut models = provider.models().await.ok()?;
     models.retain(|model| !model.model.as_str().to_ascii_lowercase().contains("embed"));

@@ -25,6 +25,10 @@ use crate::sse::SseDecoder;
 use crate::sse::SseError;
 use crate::transport::Tails;
 
+/// How many chunks are gathered at most before the run is shown what they hold, so that a source
+/// that never pauses is not gathered for ever.
+const MAX_GATHERED: usize = 64;
+
 /// What a wire format makes of the events of one streamed answer. Pure: no IO, no clock.
 pub(crate) trait StreamMachine: Send + Unpin + 'static {
     /// Takes one event and appends what it means. [`ChatChunk::Finished`] or an error ends the answer;
@@ -67,6 +71,8 @@ fn drive<S, M: StreamMachine>(
         bytes: Some(bytes),
         decoder: SseDecoder::default(),
         machine,
+        gathered: Vec::new(),
+        turn: Turn::Reading,
         ready: VecDeque::new(),
         failed: None,
         finished: None,
@@ -82,6 +88,9 @@ struct Driver<S, M> {
     bytes: Option<S>,
     decoder: SseDecoder,
     machine: M,
+    /// Chunks that arrived in a row and are looked at together.
+    gathered: Vec<Bytes>,
+    turn: Turn,
     ready: VecDeque<ChatChunk>,
     /// Given after everything in `ready`.
     failed: Option<ProviderError>,
@@ -92,6 +101,14 @@ struct Driver<S, M> {
     watch: IdleWatch,
 }
 
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Reading,
+    /// The connection's task was given a turn to bring more.
+    Yielded,
+}
+
 /// What stands behind a finished answer: usually nothing but the end of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
@@ -100,6 +117,10 @@ enum Rest {
     Awaited,
 }
 
+/// A service sends an answer in many small chunks, of which one read brings several, and the HTTP
+/// client hands over one a turn. They are gathered until a turn brings none: so what lies
+/// above is woken to read, and not to parse and show, as often as there are chunks. With many runs at once
+/// each of these turns meets cold memory; a piece that comes alone waits for one more turn.
 impl<S, M> Stream for Driver<S, M>
 where
     S: Stream<Item = reqwest::Result<Bytes>> + Send + Unpin + 'static,
@@ -122,10 +143,26 @@ where
             let Some(bytes) = &mut this.bytes else {
                 return Poll::Ready(None);
             };
+            if this.gathered.len() >= MAX_GATHERED {
+                this.take_gathered();
+                continue;
+            }
             match bytes.poll_next_unpin(context) {
-                Poll::Ready(Some(Ok(chunk))) => this.take_bytes(&chunk),
-                Poll::Ready(Some(Err(error))) => this.fail(broken(this.config.id(), error)),
+                Poll::Ready(Some(Ok(chunk))) => {
+                    this.gathered.push(chunk);
+                    this.watch.waiting_since = None;
+                    this.turn = Turn::Reading;
+                }
+                Poll::Ready(Some(Err(error))) => this.break_off(error),
                 Poll::Ready(None) => this.end(),
+                Poll::Pending if !this.gathered.is_empty() => match this.turn {
+                    Turn::Reading => {
+                        this.turn = Turn::Yielded;
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Turn::Yielded => this.take_gathered(),
+                },
                 Poll::Pending => match this.watch.poll_silence(context) {
                     Poll::Ready(()) => this.fail(silent(this.config.id(), this.watch.limit)),
                     Poll::Pending => return Poll::Pending,
@@ -140,8 +177,25 @@ where
     S: Stream<Item = reqwest::Result<Bytes>> + Send + Unpin + 'static,
     M: StreamMachine,
 {
+    /// Looks at what was gathered, up to the end of the answer or the first error.
+    fn take_gathered(&mut self) {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        for chunk in gathered.drain(..) {
+            self.take_bytes(&chunk);
+            if self.is_over() {
+                return;
+            }
+        }
+        // Its room is for the next ones.
+        self.gathered = gathered;
+        self.turn = Turn::Reading;
+    }
+
+    fn is_over(&self) -> bool {
+        self.failed.is_some() || self.finished.is_some()
+    }
+
     fn take_bytes(&mut self, chunk: &[u8]) {
-        self.watch.waiting_since = None;
         let Self { config, decoder, machine, ready, .. } = self;
         let fed = decoder.feed(chunk, |name, data| {
             machine.on_event(name, data, ready).map_err(Stopped::Machine)?;
@@ -164,9 +218,21 @@ where
         self.failed = Some(failure::presentable(&self.config, error));
     }
 
-    fn end(&mut self) {
+    /// The connection broke; what came before it counts.
+    fn break_off(&mut self, error: reqwest::Error) {
+        self.take_gathered();
         self.bytes = None;
-        if let Err(error) = self.machine.on_end(&mut self.ready) {
+        if !self.is_over() {
+            self.fail(broken(self.config.id(), error));
+        }
+    }
+
+    fn end(&mut self) {
+        self.take_gathered();
+        self.bytes = None;
+        if !self.is_over()
+            && let Err(error) = self.machine.on_end(&mut self.ready)
+        {
             self.fail(error);
         }
     }

@@ -15,8 +15,11 @@ mod messages;
 mod page;
 mod runs;
 mod schedules;
+mod secrets;
 mod sessions;
 mod status;
+mod subagents;
+mod tasks;
 mod usage;
 
 use hyper::Method;
@@ -57,6 +60,15 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/runs", Key, runs::list, runs::describe_list),
         get("/api/runs/{id}", Key, runs::show, runs::describe_show),
         post("/api/runs/{id}/cancel", Key, runs::cancel, runs::describe_cancel),
+        get("/api/tasks", Key, tasks::list, tasks::describe_list),
+        post("/api/tasks", Key, tasks::start, tasks::describe_start),
+        get("/api/tasks/{id}", Key, tasks::show, tasks::describe_show),
+        post("/api/tasks/{id}/cancel", Key, tasks::cancel, tasks::describe_cancel),
+        get("/api/subagents", Key, subagents::list, subagents::describe_list),
+        post("/api/subagents", Key, subagents::create, subagents::describe_create),
+        get("/api/subagents/{id}", Key, subagents::show, subagents::describe_show),
+        patch("/api/subagents/{id}", Key, subagents::change, subagents::describe_change),
+        delete("/api/subagents/{id}", Key, subagents::remove, subagents::describe_remove),
         get("/api/schedules", Key, schedules::list, schedules::describe_list),
         post("/api/schedules", Key, schedules::create, schedules::describe_create),
         post("/api/schedules/preview", Key, schedules::preview, schedules::describe_preview),
@@ -96,6 +108,10 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/usage", Key, usage::show, usage::describe_show),
         get("/api/runs/{id}/recording", Key, runs::record, runs::describe_record),
         post("/api/backup", Key, backup::back_up, backup::describe_back_up),
+        get("/api/secrets", Key, secrets::list, secrets::describe_list),
+        put("/api/secrets/{name}", Key, secrets::set, secrets::describe_set),
+        delete("/api/secrets/{name}", Key, secrets::remove, secrets::describe_remove),
+        post("/api/secret-key/rotate", Key, secrets::rotate, secrets::describe_rotate),
         get("/api/status", Key, status::show, status::describe),
         get("/api/tools", Key, catalog::tools, catalog::describe_tools),
         get("/api/models", Key, catalog::models, catalog::describe_models),
@@ -131,6 +147,14 @@ where
     A: Future<Output = crate::http::Answer> + Send + 'static,
 {
     Route::new(Method::POST, path, access, handler).described(describe)
+}
+
+fn put<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route
+where
+    F: Fn(Call) -> A + Send + Sync + 'static,
+    A: Future<Output = crate::http::Answer> + Send + 'static,
+{
+    Route::new(Method::PUT, path, access, handler).described(describe)
 }
 
 fn patch<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route

@@ -1,16 +1,18 @@
 //! What every request can reach.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use livos_core::Clock;
 use livos_core::EventFeed;
+use livos_core::Redactor;
 use livos_core::SqliteStore;
 use livos_core::Store;
+use livos_tools::outgoing::AddressGuard;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
-use crate::address_guard::AddressGuard;
 use crate::config::HttpSettings;
 use crate::config::WebAddress;
 use crate::disk::Disk;
@@ -20,6 +22,7 @@ use crate::http::Gate;
 use crate::http::LoginTokens;
 use crate::http::Router;
 use crate::metrics::Metrics;
+use crate::secrets::SealedSecrets;
 
 /// What every request can reach. Made once by the composition root.
 pub(crate) struct App {
@@ -39,6 +42,11 @@ pub(crate) struct App {
     /// Which addresses replies may be posted to.
     pub(crate) callback_guard: AddressGuard,
     pub(crate) disk: Disk,
+    /// Knows every secret of this server.
+    pub(crate) redactor: Redactor,
+    pub(crate) secrets: Arc<SealedSecrets>,
+    /// Variables that win over sealed secrets of the same name.
+    pub(crate) environment_names: BTreeSet<String>,
     /// Set soon after the port is open: looking for local models must not delay that.
     pub(crate) engine: SetOnce<Engine>,
     /// Given when the server is asked to stop.

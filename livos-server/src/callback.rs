@@ -4,7 +4,6 @@
 //! answers 2xx once it has it. It must take the same key twice for the same reply: what may have
 //! arrived is sent again.
 
-use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,34 +12,38 @@ use livos_core::Repetition;
 use livos_core::ReplyAddress;
 use livos_core::ReplySink;
 use livos_core::SinkAnswer;
-use reqwest::Response;
+use livos_tools::outgoing::AddressGuard;
+use livos_tools::outgoing::Answer;
+use livos_tools::outgoing::ClientError;
+use livos_tools::outgoing::GuardedClient;
+use livos_tools::outgoing::Limits;
+use livos_tools::outgoing::Redirects;
+use livos_tools::outgoing::Request;
+use reqwest::Method;
 use reqwest::StatusCode;
 use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::header::HeaderMap;
+use reqwest::header::HeaderName;
+use reqwest::header::HeaderValue;
+use reqwest::header::InvalidHeaderValue;
 use reqwest::header::RETRY_AFTER;
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::OnceCell;
-
-use crate::address_guard::AddressGuard;
-use crate::address_guard::NotAllowed;
 
 /// The kind of address that this sink understands.
 pub(crate) const KIND: &str = "http";
-/// How long a receiver may take to be reached.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a receiver may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 /// The longest pause a receiver may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
-/// The longest address, in bytes.
-const MAX_ADDRESS: usize = 2_048;
+/// How much of an answer is read: only its status counts.
+const MAX_ANSWER: usize = 1_024;
 
 /// Posts replies to http and https addresses.
 #[derive(Debug)]
 pub(crate) struct HttpCallback {
-    /// Made at the first use: it loads the system's certificates, which a start must not wait for.
-    client: OnceCell<reqwest::Client>,
-    guard: AddressGuard,
+    client: GuardedClient,
 }
 
 /// What a receiver gets.
@@ -57,24 +60,13 @@ struct Callback<'a> {
 
 impl HttpCallback {
     pub(crate) fn new(guard: AddressGuard) -> Self {
-        Self { client: OnceCell::new(), guard }
-    }
-
-    async fn client(&self) -> Result<&reqwest::Client, String> {
-        let build = async || {
-            let guard = self.guard.clone();
-            match tokio::task::spawn_blocking(move || client(guard)).await {
-                Ok(client) => client.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            }
-        };
-        self.client.get_or_try_init(build).await
+        Self { client: GuardedClient::new(guard) }
     }
 
     async fn post(&self, attempt: &DeliveryAttempt) -> SinkAnswer {
         let url = attempt.address.get("url").and_then(serde_json::Value::as_str);
         let url = match url.ok_or_else(|| "the address has no url".to_owned()) {
-            Ok(text) => check(text, &self.guard),
+            Ok(text) => check(text, self.client.guard()),
             Err(error) => Err(error),
         };
         let url = match url {
@@ -88,17 +80,13 @@ impl HttpCallback {
             attempt: attempt.number,
             reply: &attempt.reply,
         });
-        let client = match self.client().await {
-            Ok(client) => client,
-            Err(error) => return SinkAnswer::Retry { after: None, error },
+        let request = match request(url, attempt, body.to_string()) {
+            Ok(request) => request,
+            Err(error) => return SinkAnswer::Rejected { error: error.to_string() },
         };
-        let request = client
-            .post(url)
-            .header("idempotency-key", attempt.id.to_string())
-            .header("content-type", "application/json");
-        match request.body(body.to_string()).send().await {
-            Ok(response) => answered(&response),
-            Err(error) => failed(&error),
+        match self.client.send(request, Limits::new(MAX_ANSWER, ANSWER_TIMEOUT)).await {
+            Ok(answer) => answered(&answer),
+            Err(error) => failed(error),
         }
     }
 }
@@ -118,16 +106,18 @@ impl ReplySink for HttpCallback {
     }
 }
 
-fn client(guard: AddressGuard) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .dns_resolver(guard)
-        // A redirect could lead where the guard does not look, and a proxy resolves names itself.
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(ANSWER_TIMEOUT)
-        .user_agent(concat!("livos/", env!("CARGO_PKG_VERSION")))
-        .build()
+fn request(
+    url: Url,
+    attempt: &DeliveryAttempt,
+    body: String,
+) -> Result<Request, InvalidHeaderValue> {
+    let headers = HeaderMap::from_iter([
+        (HeaderName::from_static("idempotency-key"), attempt.id.to_string().parse()?),
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ]);
+    // A receiver that moved shall be told anew: a redirect is no receipt.
+    let request = Request::new(Method::POST, url).with_redirects(Redirects::Show);
+    Ok(request.with_headers(headers).with_body(body))
 }
 
 /// The address of a receiver, if it may be called.
@@ -137,58 +127,39 @@ pub(crate) fn address(url: &str, guard: &AddressGuard) -> Result<ReplyAddress, S
 }
 
 fn check(text: &str, guard: &AddressGuard) -> Result<Url, String> {
-    let wrong = || format!("must be an http or https address of at most {MAX_ADDRESS} bytes");
-    if text.len() > MAX_ADDRESS {
-        return Err(wrong());
-    }
-    let url = Url::parse(text).map_err(|_| wrong())?;
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong());
-    }
-    if has_user {
-        return Err("must not hold a user or password".to_owned());
-    }
-    let host = url.host_str().ok_or_else(wrong)?;
-    guard.check_host(host).map_err(|error| error.to_string())?;
-    Ok(url)
+    guard.check_url(text).map_err(|error| error.to_string())
 }
 
-fn answered(response: &Response) -> SinkAnswer {
-    let status = response.status();
+fn answered(answer: &Answer) -> SinkAnswer {
+    let status = answer.status;
     let error = format!("the receiver answered {status}");
     match status {
         _ if status.is_success() => SinkAnswer::Receipt(format!("HTTP {}", status.as_u16())),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-            SinkAnswer::Retry { after: retry_after(response), error }
+            SinkAnswer::Retry { after: retry_after(answer), error }
         }
-        _ if status.is_server_error() => SinkAnswer::Retry { after: retry_after(response), error },
+        _ if status.is_server_error() => SinkAnswer::Retry { after: retry_after(answer), error },
         _ => SinkAnswer::Rejected { error },
     }
 }
 
 /// The pause that was asked for, in seconds; dates are left to our own pauses.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let seconds = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-fn failed(error: &reqwest::Error) -> SinkAnswer {
-    // Only the last cause is told: the first has the address, which only the receiver should know.
-    let mut told = "no answer".to_owned();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        if let Some(refused) = source.downcast_ref::<NotAllowed>() {
-            return SinkAnswer::Rejected { error: refused.to_string() };
-        }
-        told = source.to_string();
-        cause = source.source();
-    }
-    if error.is_connect() {
-        return SinkAnswer::Retry {
+fn failed(error: ClientError) -> SinkAnswer {
+    match error {
+        ClientError::NotAllowed(refused) => SinkAnswer::Rejected { error: refused.to_string() },
+        ClientError::Unreachable { reason, .. } => SinkAnswer::Retry {
             after: None,
-            error: format!("the receiver cannot be reached: {told}"),
-        };
+            error: format!("the receiver cannot be reached: {reason}"),
+        },
+        ClientError::NoClient(error) => SinkAnswer::Retry { after: None, error },
+        ClientError::TimedOut { .. } => {
+            SinkAnswer::Ambiguous { error: "the receiver did not answer in time".to_owned() }
+        }
+        other => SinkAnswer::Ambiguous { error: format!("the receiver did not answer: {other}") },
     }
-    SinkAnswer::Ambiguous { error: format!("the receiver did not answer: {told}") }
 }

@@ -8,7 +8,12 @@ mod request;
 mod response;
 mod stream;
 
+use std::sync::Arc;
+
 use livos_core::AIProvider;
+use livos_core::ChatRequest;
+use livos_core::Message;
+use livos_core::Redactor;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -27,15 +32,17 @@ use self::response::Envelope;
 
 /// Answers a chat completion, whole or as a stream.
 pub(crate) async fn complete(call: Call) -> Answer {
-    let app = std::sync::Arc::clone(&call.app);
+    let app = Arc::clone(&call.app);
     let asked: CompletionRequest = call.json_with_uploads().await?;
     let providers = &app.engine().await.providers;
     let (request, delivery) = asked.into_chat(&providers.default_model)?;
+    let request = without_secrets(request, &app.redactor);
     let envelope = Envelope::new(&request.model, app.clock.now());
     match delivery {
         Delivery::Whole => {
-            let answer =
+            let mut answer =
                 providers.manager.chat(request).await.map_err(|error| failure::problem(&error))?;
+            answer.message = app.redactor.cleaned(answer.message);
             Reply::ok(&response::whole(&envelope, &answer))
         }
         Delivery::Stream(usage) => {
@@ -44,9 +51,18 @@ pub(crate) async fn complete(call: Call) -> Answer {
                 .chat_stream(request)
                 .await
                 .map_err(|error| failure::problem(&error))?;
-            Ok(event_stream(stream::frames(envelope, usage, pieces), app.draining.clone()))
+            let frames = stream::frames(envelope, usage, app.redactor.clone(), pieces);
+            Ok(event_stream(frames, app.draining.clone()))
         }
     }
+}
+
+/// What is sent to a model has no secret of this server, whoever asks.
+fn without_secrets(mut request: ChatRequest, redactor: &Redactor) -> ChatRequest {
+    let clean = |message: &Arc<Message>| Arc::new(redactor.cleaned(Message::clone(message)));
+    request.conversation = request.conversation.iter().map(clean).collect();
+    request.system = request.system.map(|system| redactor.cleaned(system));
+    request
 }
 
 pub(crate) fn describe_complete(operation: Operation) -> Operation {

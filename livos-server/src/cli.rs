@@ -20,6 +20,7 @@ mod replay;
 mod run;
 mod runs;
 mod schedules;
+mod secrets;
 mod sessions;
 mod status;
 mod terminal;
@@ -110,12 +111,15 @@ enum Command {
     /// Copy the store into one file, also while the server runs
     ///
     /// The copy has all sessions, runs and settings as they are at one moment. It does not have the
-    /// configuration, the API key or the workspace.
+    /// configuration, the API key, the workspace, or the key that opens the sealed secrets: keep
+    /// `secrets.key` of the home in another place.
     Backup(backup::BackupArgs),
     /// Put a backup in the place of the store, while no server runs
     ///
     /// The backup is checked first: its format, its integrity, and that no journal has a gap.
     Restore(backup::RestoreArgs),
+    /// Keep keys and tokens sealed: for providers, MCP servers and tools
+    Secrets(secrets::SecretsArgs),
     /// Look for what is wrong with this installation
     Doctor(doctor::DoctorArgs),
 }
@@ -138,6 +142,7 @@ impl Cli {
             Command::Replay(args) => replay::replay(&args).await,
             Command::Backup(args) => backup::backup(&self.target, environment, &args).await,
             Command::Restore(args) => backup::restore(&self.target, environment, &args).await,
+            Command::Secrets(args) => secrets::secrets(&self.target, environment, args).await,
             Command::Doctor(args) => doctor::doctor(&self.target, environment, &args).await,
         };
         match outcome {

@@ -26,6 +26,13 @@ use livos_core::ModelName;
 use livos_core::ScheduleSettings;
 use livos_core::Secret;
 use livos_core::TakeOver;
+use livos_providers::ProviderTimeouts;
+use livos_tools::containers::EngineSocket;
+use livos_tools::outgoing::AddressGuard;
+use livos_tools::sandbox::SandboxSettings;
+use livos_tools::web::Brave;
+use livos_tools::web::SearXng;
+use livos_tools::web::Tavily;
 
 pub use self::env::Environment;
 pub use self::flags::ServeFlags;
@@ -50,8 +57,12 @@ pub struct Config {
     pub(crate) agent: AgentSettings,
     pub(crate) schedules: ScheduleSettings,
     pub(crate) memory: MemoryUse,
+    /// How long models may take, where that is set.
+    pub(crate) models: ProviderTimeouts,
     pub(crate) http: HttpSettings,
     pub(crate) approvals: ApprovalSettings,
+    pub(crate) web: WebSettings,
+    pub(crate) containers: ContainerSettings,
 }
 
 /// Whether anything is remembered from one conversation to the next.
@@ -72,6 +83,15 @@ pub(crate) enum StoreLocation {
 }
 
 impl StoreLocation {
+    /// The password in the address, if there is one; also as it is written there.
+    pub(crate) fn password(&self) -> Option<Secret> {
+        let Self::Redis(url) = self else { return None };
+        let (_, rest) = url.0.expose().split_once("://")?;
+        let (user, _) = rest.rsplit_once('@')?;
+        let (_, password) = user.split_once(':')?;
+        Some(Secret::from(password))
+    }
+
     /// Whether runs that somebody had a lease for when the server started are a dead process's.
     pub(crate) fn take_over(&self) -> TakeOver {
         match self {
@@ -114,8 +134,13 @@ pub(crate) struct AgentSettings {
     pub(crate) system_prompt: String,
     pub(crate) workspace: PathBuf,
     pub(crate) shell: ShellAccess,
+    pub(crate) unconfined: Unconfined,
+    /// What commands may reach and use.
+    pub(crate) sandbox: SandboxSettings,
     pub(crate) budget: Budget,
     pub(crate) max_concurrent_runs: usize,
+    /// How many tasks of one user go on at once.
+    pub(crate) tasks_per_user: u32,
     /// How soon after the death of this server others that share its store take over its runs.
     pub(crate) lease: Duration,
     /// What all runs together may cost in a day.
@@ -136,6 +161,17 @@ pub(crate) enum ShellAccess {
     On,
 }
 
+/// What becomes of shell commands where the sandbox cannot enforce all it promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unconfined {
+    /// There is no shell then.
+    Refuse,
+    /// Somebody decides about each of them.
+    Ask,
+    /// They run as if it could.
+    Allow,
+}
+
 /// The bounds of the listener, and who may call it from a browser.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
@@ -152,6 +188,95 @@ pub(crate) struct HttpSettings {
     pub(crate) callback_hosts: Vec<String>,
     /// Origins beside the server's own and the public URL's.
     pub(crate) allowed_origins: Vec<WebAddress>,
+}
+
+/// What the agent may do on the web.
+#[derive(Debug, Clone)]
+pub(crate) struct WebSettings {
+    pub(crate) fetch: Offered,
+    pub(crate) requests: Offered,
+    /// Hosts that may be called though they are not of the public internet.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Networks of the same kind.
+    pub(crate) allowed_networks: Vec<ipnet::IpNet>,
+    pub(crate) search: SearchSettings,
+}
+
+impl WebSettings {
+    /// What decides where the agent's requests may go.
+    pub(crate) fn guard(&self) -> AddressGuard {
+        AddressGuard::new("web.allowed_hosts")
+            .allow_hosts(&self.allowed_hosts)
+            .allow_networks(self.allowed_networks.iter().copied())
+    }
+}
+
+/// Whether the agent has a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offered {
+    Off,
+    On,
+}
+
+/// Who searches the web.
+#[derive(Debug, Clone)]
+pub(crate) struct SearchSettings {
+    /// What was asked for; without it the first service that is set up.
+    pub(crate) choice: Option<SearchChoice>,
+    pub(crate) brave: Option<Brave>,
+    pub(crate) brave_key: Option<Secret>,
+    pub(crate) brave_address: String,
+    pub(crate) tavily: Option<Tavily>,
+    pub(crate) tavily_key: Option<Secret>,
+    pub(crate) tavily_address: String,
+    pub(crate) searxng: Option<SearXng>,
+}
+
+/// A search service, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SearchChoice {
+    Off,
+    Brave,
+    Tavily,
+    SearXng,
+}
+
+impl SearchSettings {
+    /// The services that can be asked, in the order in which they are preferred.
+    pub(crate) fn ready(&self) -> Vec<SearchChoice> {
+        let services = [
+            (SearchChoice::Brave, self.brave.is_some()),
+            (SearchChoice::Tavily, self.tavily.is_some()),
+            (SearchChoice::SearXng, self.searxng.is_some()),
+        ];
+        services.into_iter().filter(|(_, is_ready)| *is_ready).map(|(service, _)| service).collect()
+    }
+
+    /// The service that is asked.
+    pub(crate) fn chosen(&self) -> SearchChoice {
+        let first = || self.ready().first().copied();
+        self.choice.or_else(first).unwrap_or(SearchChoice::Off)
+    }
+
+    /// The keys, which nobody may see.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Secret> {
+        self.brave_key.iter().chain(&self.tavily_key)
+    }
+}
+
+/// What the agent may do with the containers of this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct ContainerSettings {
+    pub(crate) access: ContainerAccess,
+    /// None for Docker's own.
+    pub(crate) socket: Option<EngineSocket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContainerAccess {
+    Off,
+    Read,
+    Manage,
 }
 
 impl Config {

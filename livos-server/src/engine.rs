@@ -14,12 +14,15 @@ use livos_core::ModelInfo;
 use livos_core::ModelName;
 use livos_core::ProviderId;
 use livos_core::ProviderManager;
+use livos_core::Redactor;
 use livos_core::RunRecord;
 use livos_core::ScheduleManager;
-use livos_core::Secret;
+use livos_core::SubagentManager;
+use livos_core::TaskManager;
 use livos_core::ToolRegistry;
 use livos_core::replay::Recording;
 use livos_core::replay::RecordingError;
+use livos_tools::shell::ShellSessions;
 
 use crate::runs::Runs;
 
@@ -37,21 +40,25 @@ pub(crate) struct Engine {
     pub(crate) schedules: ScheduleManager,
     /// None when it is off.
     pub(crate) memory: Option<Memory>,
+    pub(crate) agents: SubagentManager,
+    pub(crate) tasks: TaskManager,
     /// What a run may spend unless its message or schedule says otherwise.
     pub(crate) usual_budget: Budget,
+    /// What the shell started; none where there is no shell.
+    pub(crate) shell: Option<ShellSessions>,
 }
 
 /// Records runs for tests, without the secrets that this server knows.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     pub(crate) agent: AgentLoop,
-    pub(crate) secrets: Arc<[Secret]>,
+    pub(crate) redactor: Redactor,
 }
 
 impl Recorder {
     /// One run as a file.
     pub(crate) async fn record(&self, run: &RunRecord) -> Result<Recording, RecordingError> {
-        Recording::of(&self.agent, run.session_id, run.id).await?.redact(&self.secrets)
+        Recording::of(&self.agent, run.session_id, run.id).await?.redact(&self.redactor)
     }
 }
 

@@ -22,12 +22,13 @@
 //! - `http`: connections, authentication, problems, event streams
 //! - `api`: the routes; `chat_completions`: those of OpenAI's API
 //! - `runs`: one run at a time in a session, watched by many
-//! - `callback`: replies posted to an address; `address_guard`: which addresses may be called
+//! - `secrets`: keys and tokens, sealed at rest
+//! - `callback`: replies posted to an address
+//! - `pdf_program`: this program as the reader of PDF files
 //! - `disk`: whether the store's disk can take more
 //! - `console`: the web pages inside the binary
 //! - `cli`: the `livos` command, a client like any other
 
-mod address_guard;
 mod api;
 mod app;
 mod callback;
@@ -42,8 +43,10 @@ mod home;
 mod http;
 mod metrics;
 mod openapi;
+mod pdf_program;
 mod runs;
 mod runtime;
+mod secrets;
 mod serve;
 mod vitals;
 
@@ -58,8 +61,13 @@ pub use self::home::Home;
 pub use self::home::HomeError;
 pub use self::home::RunningServer;
 pub use self::home::api_key_path;
+pub use self::pdf_program::pdf_program;
 pub use self::runtime::Models;
 pub use self::runtime::Server;
 pub use self::runtime::ServerBuilder;
 pub use self::runtime::StartError;
+pub use self::secrets::SecretsError;
 pub use self::serve::serve;
+
+pub use livos_tools::sandbox::Launcher;
+pub use livos_tools::sandbox::enter_if_asked;

@@ -6,5 +6,9 @@ use clap::Parser;
 use livos_server::ServeFlags;
 
 fn main() -> ExitCode {
-    livos_server::serve(ServeFlags::parse())
+    if let Some(code) = livos_server::pdf_program() {
+        return code;
+    }
+    let launcher = livos_server::enter_if_asked();
+    livos_server::serve(ServeFlags::parse(), launcher)
 }

@@ -34,6 +34,7 @@ use livos_core::ModelName;
 use livos_core::NewRun;
 use livos_core::Origin;
 use livos_core::QueueMode;
+use livos_core::Redactor;
 use livos_core::ReplyAddress;
 use livos_core::ReplySink;
 use livos_core::RunFilter;
@@ -65,6 +66,7 @@ struct Shared {
     agent: AgentLoop,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    redactor: Redactor,
     feed: Arc<dyn EventFeed>,
     worker: Worker,
     deliveries: DeliveryWorker,
@@ -82,6 +84,8 @@ pub(crate) struct RunsParts {
     pub(crate) feed: Arc<dyn EventFeed>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Takes secrets out of messages before they are kept.
+    pub(crate) redactor: Redactor,
     pub(crate) worker: WorkerSettings,
     pub(crate) sinks: Vec<Arc<dyn ReplySink>>,
     pub(crate) schedules: ScheduleManager,
@@ -126,7 +130,8 @@ pub(crate) enum RunsError {
 impl Runs {
     /// Begins to drive what the store has queued, and to deliver what it owes.
     pub(crate) fn start(parts: RunsParts) -> Self {
-        let RunsParts { agent, store, feed, metrics, clock, worker, sinks, schedules } = parts;
+        let RunsParts { agent, store, feed, metrics, clock, redactor, worker, sinks, schedules } =
+            parts;
         let observer = Arc::new(Observer { metrics, feed: Arc::clone(&feed) });
         let worker = Worker::start(agent.clone(), Arc::clone(&store), observer, worker);
         let deliveries = DeliveryWorker::start(
@@ -141,6 +146,7 @@ impl Runs {
             agent,
             store,
             clock,
+            redactor,
             feed,
             worker,
             deliveries,
@@ -158,7 +164,8 @@ impl Runs {
         if self.0.stopping.is_cancelled() {
             return Err(RunsError::Stopping);
         }
-        let mut run = NewRun::new(session, submission.message, self.0.clock.now());
+        let message = self.0.redactor.cleaned(submission.message);
+        let mut run = NewRun::new(session, message, self.0.clock.now());
         run.origin = submission.origin;
         run.model = submission.model;
         run.mode = submission.mode;
@@ -262,7 +269,8 @@ impl Runs {
     async fn unfinished(&self, session: SessionId) -> Result<HashSet<RunId>, StoreError> {
         let mut open = HashSet::new();
         for state in [RunState::Queued, RunState::Running, RunState::Waiting] {
-            let filter = RunFilter { session_id: Some(session), state: Some(state), before: None };
+            let filter =
+                RunFilter { session_id: Some(session), state: Some(state), ..RunFilter::default() };
             let runs = self.0.store.runs(filter, CLOSE_BATCH).await?.items;
             open.extend(runs.into_iter().map(|run| run.id));
         }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use livos_core::Clock;
 use livos_core::EventFeed;
 use livos_core::LocalFeed;
 use livos_core::MemoryStore;
@@ -24,15 +25,16 @@ use livos_core::ProviderId;
 use livos_core::ProviderManager;
 use livos_core::RedisConfig;
 use livos_core::RedisStore;
+use livos_core::Settings;
 use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::SystemClock;
+use livos_tools::outgoing::AddressGuard;
 use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::address_guard::AddressGuard;
 use crate::api;
 use crate::app::App;
 use crate::config::Config;
@@ -49,6 +51,8 @@ use crate::http::Listener;
 use crate::http::LoginTokens;
 use crate::http::Router;
 use crate::metrics::Metrics;
+use crate::secrets::SealedSecrets;
+use crate::secrets::SecretsError;
 
 /// A running server. Dropping it leaves it running until the runtime ends; [`stop`](Self::stop) ends it in order.
 #[derive(Debug)]
@@ -87,6 +91,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The sealed secrets cannot be opened.
+    #[error("cannot open the sealed secrets")]
+    Secrets(#[from] SecretsError),
     /// A provider's key or address cannot be used.
     #[error("cannot set up the providers; correct the variable that is named")]
     Providers(#[from] livos_providers::ConfigError),
@@ -164,7 +171,25 @@ impl Server {
             bound.map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.address();
         let key_source = key.source();
-        own.secrets.push(key.secret().clone());
+        let redactor = own.redactor.clone();
+        redactor
+            .learn_all(own.environment.secrets().iter().map(|(name, key)| (name.as_str(), key)));
+        redactor.learn("LIVOS_API_KEY", key.secret());
+        redactor.learn_all(config.web.search.keys().map(|key| ("search key", key)));
+        if let Some(password) = config.store.password() {
+            redactor.learn("LIVOS_STORE", &password);
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let settings = Arc::clone(&store) as Arc<dyn Settings>;
+        let secrets =
+            SealedSecrets::new(settings, &config.home, redactor.clone(), Arc::clone(&clock));
+        let sealed = secrets.open_all().await?;
+        own.choice = models::with_sealed_keys(
+            own.choice,
+            &own.environment,
+            &sealed,
+            (config.model.as_ref(), config.models),
+        )?;
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),
@@ -177,8 +202,12 @@ impl Server {
             authenticator: Authenticator::new(key),
             login_tokens: LoginTokens::default(),
             metrics: Arc::new(Metrics::new()),
-            clock: Arc::new(SystemClock),
-            callback_guard: AddressGuard::new(config.http.callback_hosts.iter().cloned()),
+            clock,
+            redactor,
+            secrets: Arc::new(secrets),
+            environment_names: own.environment.names(),
+            callback_guard: AddressGuard::new("http.callback_hosts")
+                .allow_hosts(&config.http.callback_hosts),
             store,
             feed,
             sqlite,
@@ -246,6 +275,9 @@ impl Server {
         let runs = async {
             if let Some(engine) = self.app.engine.get() {
                 engine.runs.stop(self.shutdown_timeout).await;
+                if let Some(shell) = &engine.shell {
+                    shell.stop().await;
+                }
             }
         };
         let (listened, ()) = tokio::join!(self.listening, runs);
@@ -256,11 +288,11 @@ impl Server {
 }
 
 /// A store, and what goes with it.
-struct Opened {
-    store: Arc<dyn Store>,
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
     /// Reaches every process that can have the store open.
-    feed: Arc<dyn EventFeed>,
-    sqlite: Option<Arc<SqliteStore>>,
+    pub(crate) feed: Arc<dyn EventFeed>,
+    pub(crate) sqlite: Option<Arc<SqliteStore>>,
 }
 
 impl Opened {
@@ -270,7 +302,7 @@ impl Opened {
     }
 }
 
-async fn open_store(location: &StoreLocation) -> Result<Opened, StartError> {
+pub(crate) async fn open_store(location: &StoreLocation) -> Result<Opened, StartError> {
     let path = match location {
         StoreLocation::Sqlite(path) => path,
         StoreLocation::Memory => return Ok(Opened::alone(Arc::new(MemoryStore::new()), None)),

@@ -4,13 +4,17 @@ use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
 
+use livos_tools::sandbox::Launcher;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+
+use livos_core::Redactor;
 
 use crate::config::Config;
 use crate::config::Environment;
 use crate::config::ServeFlags;
 use crate::http::Causes;
+use crate::pdf_program;
 use crate::runtime::Server;
 use crate::runtime::telemetry;
 
@@ -23,20 +27,22 @@ const USAGE: u8 = 2;
 
 /// Serves until SIGINT or SIGTERM, and tells by the exit code how it went:
 /// 0 stopped, 1 could not start, 2 the configuration cannot be used.
-pub fn serve(flags: ServeFlags) -> ExitCode {
-    let environment = Environment::of_process();
+pub fn serve(flags: ServeFlags, launcher: Launcher) -> ExitCode {
+    let environment = Environment::of_process().with_launcher(launcher);
     let config = match Config::load(flags, &environment) {
         Ok(config) => config,
         Err(error) => return fail(&error, USAGE),
     };
-    telemetry::start(&config.log);
+    let redactor = Redactor::new();
+    telemetry::start(&config.log, redactor.clone());
+    telemetry::report_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(run(config, &environment)),
+        Ok(runtime) => runtime.block_on(run(config, &environment, redactor)),
         Err(error) => Err(error.into()),
     };
     match served {
@@ -45,11 +51,16 @@ pub fn serve(flags: ServeFlags) -> ExitCode {
     }
 }
 
-async fn run(config: Config, environment: &Environment) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(
+    config: Config,
+    environment: &Environment,
+    redactor: Redactor,
+) -> Result<(), Box<dyn std::error::Error>> {
     // Before the port is open, so that a signal is never missed.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let server = Server::start(config, environment).await?;
+    let server = Server::builder(config).environment(environment)?.redactor(redactor);
+    let server = server.pdf_program(pdf_program::own()).start().await?;
     announce(&server);
     tokio::select! {
         _ = interrupt.recv() => {}

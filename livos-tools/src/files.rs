@@ -1,6 +1,6 @@
 //! The file tools: read, write, edit, list and search beneath a workspace.
 
-mod content;
+pub(crate) mod content;
 mod edit;
 mod glob_filter;
 mod line_reader;

@@ -1,5 +1,5 @@
-//! Files, shell, time and questions to people, for agents built on [`livos_core`].
-//! Files, shell, time and schedule tools for agents built on [`livos_core`].
+//! Files, shell, task list, web, system, container, schedule and time tools, questions to people and other agents,
+//! for agents built on [`livos_core`].
 //!
 //! ```
 //! use livos_core::ToolRegistry;
@@ -21,30 +21,43 @@
 //! - module [`ask_user`] has `ask_user`
 //! - module [`memory`] has `memory_search`, `memory_add`, `memory_forget`
 //! - module [`schedules`] has `schedule_create`, `schedule_list`, `schedule_delete`
-//! - module [`shell`] has `shell`
 //! - module [`subagents`] has `sessions_create`, `sessions_list`, `sessions_send`, `sessions_history`,
 //!   `agent_create`, `agent_list`
-//! - module [`time`] has `time`
+//! - module [`web`] has `web_fetch`, `web_search`, `http_request` (feature `web`)
+//! - module [`system`] has `system_info`
+//! - module [`containers`] has `containers` and `containers_manage` (feature `containers`)
+//! - module [`outgoing`] is the HTTP client for addresses of other people's choice, and its guard
+//! - module [`shell`] has `shell`, `shell_output`, `shell_kill`; [`sandbox`] keeps commands in
+//! - module [`mod@todo`] has `todo`, [`time`] has `time`
 //! - [`WorkspaceRoot`] is the directory they stay beneath
 //!
-//! File tools cannot leave the workspace, whatever links lie in it. A command run by the
-//! shell can: it gets a clean environment and leaves no process behind, but it is not
-//! confined by the kernel. Unix only; the strongest confinement needs Linux 5.6.
+//! File tools cannot leave the workspace, whatever links lie in it, and commands of the shell
+//! cannot where they are given a sandbox. Unix only; the sandbox is Linux only, and the
+//! strongest confinement of files needs Linux 5.6.
 //!
 //! The feature `fuzzing` opens entry points for fuzzers and is no part of the contract.
 #![expect(clippy::unnecessary_literal_bound, reason = "the signatures are the trait's")]
 
 pub mod ask_user;
 mod blocking;
+#[cfg(feature = "containers")]
+pub mod containers;
 pub mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod memory;
+#[cfg(feature = "web")]
+pub mod outgoing;
+pub mod sandbox;
 pub mod schedules;
 pub mod shell;
 pub mod subagents;
+pub mod system;
 pub mod time;
+pub mod todo;
+#[cfg(feature = "web")]
+pub mod web;
 mod workspace_root;
 
 pub use self::workspace_root::WorkspaceError;

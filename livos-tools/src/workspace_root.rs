@@ -148,6 +148,18 @@ impl WorkspaceRoot {
         Ok(directory)
     }
 
+    /// A directory for temporary files, made where it is missing. Git does not see it.
+    pub(crate) fn temporary_directory(&self) -> Result<PathBuf, WorkspaceError> {
+        const DIRECTORY: &str = ".livos/tmp";
+        self.create_directories(&self.parse(DIRECTORY)?)?;
+        Ok(self.path().join(DIRECTORY))
+    }
+
+    /// Where a directory is beneath the root, if it is.
+    pub(crate) fn place_of(&self, directory: &Path) -> Option<WorkspacePath> {
+        directory.starts_with(self.path()).then(|| self.parse(directory.to_str()?).ok())?
+    }
+
     fn open_beneath(
         &self,
         path: &WorkspacePath,

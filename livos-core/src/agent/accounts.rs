@@ -101,6 +101,8 @@ impl Accounts {
     ) {
         let Some(open) = self.open.take() else { return };
         let call = OpenCall { provider, model, ..open };
+        // Usually the only one until the next entry takes it along.
+        self.ended.reserve_exact(1);
         self.ended.push(EndedCall { call, at, status: CallStatus::Answered, usage, cost });
     }
 

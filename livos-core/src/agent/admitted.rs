@@ -61,6 +61,7 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         budget: request.budget,
         profile: request.profile.clone(),
     };
+    let kind = shared.clean(kind);
     let entry = NewEntry { run_id, at: admitted_at, kind: kind.clone() };
     let seq = shared.journal.append(Append::new(session_id, vec![entry])).await?;
     let mut run = AgentRun::new();

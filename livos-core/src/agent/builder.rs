@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AgentLoop;
+use super::CleanTools;
 use super::DailyLimit;
 use super::Shared;
 use super::TranscriptCache;
@@ -19,6 +20,7 @@ use crate::message::MicroUsd;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
+use crate::redaction::Redactor;
 use crate::store::Journal;
 use crate::store::MemoryStore;
 use crate::store::UsageLog;
@@ -67,6 +69,8 @@ impl AgentLoopBuilder {
             rehearsal: None,
             daily_limit: None,
             approvals: None,
+            redactor: None,
+            clean_tools: CleanTools::default(),
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -164,8 +168,22 @@ impl AgentLoopBuilder {
         self
     }
 
+    /// Takes the redactor's secrets out of everything that is written down, sent to the model or shown:
+    /// messages, answers and their pieces, descriptions, arguments and results of tools, errors. Tools get arguments
+    /// without secrets too. The instructions are redacted once, when the agent is built.
+    ///
+    /// What was written down before a secret was known stays as it is.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.shared.redactor = Some(redactor);
+        self
+    }
+
     /// The agent.
     pub fn build(mut self) -> AgentLoop {
+        if let (Some(redactor), Some(prompt)) = (&self.shared.redactor, &self.shared.system_prompt)
+        {
+            self.shared.system_prompt = Some(redactor.clean(prompt).into());
+        }
         if self.tool_mode == ToolMode::JsonInText {
             self.shared.provider = Arc::new(TextTools::new(self.shared.provider));
         }

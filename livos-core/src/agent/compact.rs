@@ -186,7 +186,8 @@ impl AgentLoop {
         let author = author.unwrap_or_else(|| shared.provider.id().clone());
         let mut accounts = Accounts::default();
         accounts.summary_asked(author, author_model, shared.clock.now());
-        let compacted = compactor.compact(&view, &room, occasion, &request.instructions).await?;
+        let instructions = shared.clean_text(request.instructions);
+        let compacted = compactor.compact(&view, &room, occasion, &instructions).await?;
         accounts.compacted(compacted.as_ref(), shared.clock.now());
         let usage = accounts.take((session_id, run_id), &request.origin);
         let Some(compacted) = compacted else { return Ok(unchanged) };
@@ -209,7 +210,8 @@ impl AgentLoop {
             call,
             seq: None,
         };
-        let entry = NewEntry { run_id, at: shared.clock.now(), kind: compacted.event };
+        let kind = shared.clean(compacted.event);
+        let entry = NewEntry { run_id, at: shared.clock.now(), kind };
         let seq = shared.journal.append(Append::new(session_id, vec![entry]).using(usage)).await?;
         // The cached transcript is older than the journal now, and so is not used again.
         Ok(CompactionReport { seq: Some(seq), ..report })

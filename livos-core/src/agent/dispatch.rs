@@ -34,6 +34,7 @@ use crate::id::ApprovalId;
 use crate::message::ContentBlock;
 use crate::message::ToolCall;
 use crate::message::ToolInput;
+use crate::redaction::Redactor;
 use crate::tool::CallFailure;
 use crate::tool::Line;
 use crate::tool::PreparedCall;
@@ -58,6 +59,7 @@ struct Finished {
 
 /// A call about to be made.
 struct Execution {
+    redactor: Option<Redactor>,
     call: ToolCall,
     tool: Arc<Registered>,
     work: PreparedCall,
@@ -210,7 +212,8 @@ impl Driver {
                         input: call.input.clone(),
                         effect: tool.spec.effect,
                     });
-                    prepared.push(Execution { call, tool, work, cancel, persons_time });
+                    let redactor = self.shared.redactor.clone();
+                    prepared.push(Execution { redactor, call, tool, work, cancel, persons_time });
                 }
             }
         }
@@ -291,7 +294,12 @@ impl Driver {
         let after = Position::After(self.last_seq());
         let (session_id, run_id) = (self.context.session_id, self.context.run_id);
         let clock = Arc::clone(&self.shared.clock);
+        let redactor = self.shared.redactor.clone();
         let progress = ProgressSink::new(move |call_id, text| {
+            let text = match &redactor {
+                Some(redactor) => redactor.clean_fragment(text),
+                None => text,
+            };
             events.push_from_outside(AgentEvent {
                 session_id,
                 run_id,
@@ -366,7 +374,7 @@ fn prepare(
 
 /// Makes one call, within its deadline, and survives its panic.
 async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished {
-    let Execution { call, tool, work, cancel, persons_time } = execution;
+    let Execution { redactor, call, tool, work, cancel, persons_time } = execution;
     let work = pin!(AssertUnwindSafe(work).catch_unwind());
     let deadline = time_left.map_or(tool.spec.timeout, |left| left.min(tool.spec.timeout));
     let ended = match persons_time {
@@ -397,7 +405,12 @@ async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished 
         }
     };
     let spent = output.spent;
-    let (content, was_cut) = limit_text(output.content, tool.spec.output_limit);
+    // Before the text is cut: a secret that is cut in two is found by nobody.
+    let content = match redactor {
+        Some(redactor) => redactor.cleaned(output.content),
+        None => output.content,
+    };
+    let (content, was_cut) = limit_text(content, tool.spec.output_limit);
     let truncated = output.truncated || was_cut;
     Finished { call, status, content, truncated, spent, duration: Duration::ZERO, fatal }
 }

@@ -67,6 +67,8 @@ pub(super) struct Driver {
     pub(super) accounts: Accounts,
     /// Calls that do nothing but wait for other runs.
     pub(super) waiting_calls: HashSet<ToolCallId>,
+    /// The text of the answer under way, as far as it was shown.
+    pub(super) shown_text: String,
     /// What a run has that came out of a queue.
     pub(super) queued: Option<Queued>,
     admitted_at: Timestamp,
@@ -97,12 +99,14 @@ impl Driver {
         RunHandle::new(ids, admitted_seq, events, control, driving.instrument(span).boxed())
     }
 
+    /// The box is opened here, so that its room is free as soon as the run begins.
     fn new(
         shared: Arc<Shared>,
-        admitted: Admitted,
+        admitted: Box<Admitted>,
         control: RunControl,
         events: EventQueue,
     ) -> Self {
+        let admitted = *admitted;
         for event in admitted.unseen {
             events.push(event);
         }
@@ -132,6 +136,7 @@ impl Driver {
             time_is_up: false,
             accounts: Accounts::default(),
             waiting_calls: HashSet::new(),
+            shown_text: String::new(),
             queued: admitted.queued,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,
@@ -209,6 +214,7 @@ impl Driver {
         kinds: Vec<EventKind>,
         joins: Vec<RunId>,
     ) -> Result<(), JournalFailed> {
+        let kinds = self.shared.clean_all(kinds);
         let at = self.shared.clock.now();
         let run_id = self.context.run_id;
         let entries =
@@ -291,6 +297,7 @@ impl Driver {
         if self.run.open_approvals().next().is_some() {
             Box::pin(self.abandon_approvals(|_| true)).await;
         }
+        let ending = self.shared.clean_ending(ending);
         let outcome = self.outcome(ending, EndRecord::Written);
         let kind = EventKind::RunFinished {
             status: outcome.status,
@@ -376,7 +383,7 @@ async fn begin(
         Start::Admit(request) => admit(&shared, *request).await.map(Box::new),
     };
     match admitted {
-        Ok(admitted) => Driver::new(shared, *admitted, control, events).drive().await,
+        Ok(admitted) => Driver::new(shared, admitted, control, events).drive().await,
         Err(error) => {
             let ending = journal_failed(&error);
             RunOutcome {

@@ -94,7 +94,8 @@ impl EventQueue {
     /// A run that waited for its reader has something to do once there is nothing more.
     pub(super) fn take(&self, unread: &mut VecDeque<AgentEvent>) {
         let mut queue = self.queue();
-        std::mem::swap(&mut queue.unread, unread);
+        // Not swapped: a run that waits for its model has one empty buffer and not two.
+        *unread = std::mem::take(&mut queue.unread);
         if unread.is_empty() && std::mem::take(&mut queue.is_awaited) {
             self.0.asleep.store(false, Ordering::Release);
         }

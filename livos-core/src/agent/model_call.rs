@@ -15,15 +15,19 @@ use super::driver::millis;
 use super::interrupt::Interruption;
 use super::interrupt::interruptible;
 use super::make_room::MadeRoom;
+use super::redact::AnswerGate;
 use crate::clock::Timestamp;
 use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
+use crate::message::Message;
+use crate::message::Usage;
 use crate::provider::ChatChunk;
 use crate::provider::ChatRequest;
 use crate::provider::ChatResponse;
 use crate::provider::ChatStream;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
+use crate::provider::StopReason;
 use crate::provider::ToolChoice;
 use crate::tool::ToolSpec;
 
@@ -38,6 +42,8 @@ struct ModelCall {
     /// What is asked, until it is.
     request: Option<ChatRequest>,
     pieces: Option<ChatStream>,
+    /// Holds back what may be the beginning of a secret; none when no secret is known.
+    gate: Option<Box<AnswerGate>>,
     first_piece_at: Option<Timestamp>,
 }
 
@@ -55,7 +61,7 @@ impl Driver {
         turn: u32,
         access: ToolAccess,
     ) -> Result<(), JournalFailed> {
-        let tools = self.context.tools.specs();
+        let tools = self.shared.shown_tools(&self.context.tools);
         if self.make_room(&tools, self.time_for(access)).await? == MadeRoom::GivenUp {
             return Ok(());
         }
@@ -104,7 +110,13 @@ impl Driver {
         let cancel = self.control.cancel_signal().clone();
         let asked_at = self.shared.clock.now();
         self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
-        let mut call = ModelCall { request: Some(request), pieces: None, first_piece_at: None };
+        self.shown_text.clear();
+        let mut call = ModelCall {
+            request: Some(request),
+            pieces: None,
+            gate: self.shared.answer_gate(),
+            first_piece_at: None,
+        };
         loop {
             let time_left = self.time_for(access);
             let heard = {
@@ -127,10 +139,39 @@ impl Driver {
                     self.accounts.abandoned(self.shared.clock.now());
                     // The loop sees for itself that the signal to cancel was given.
                     self.time_is_up |= interruption == Interruption::TimeUp;
+                    if interruption == Interruption::Cancelled {
+                        Box::pin(self.keep_what_was_shown(turn, asked_at)).await?;
+                    }
                     return Ok(None);
                 }
             }
         }
+    }
+
+    /// The run is stopped: writes down the text that was shown of the answer under way. Calls that had begun
+    /// to arrive are not kept, since nobody knows whether they were whole, and neither is thinking,
+    /// which providers take back only as they gave it.
+    async fn keep_what_was_shown(
+        &mut self,
+        turn: u32,
+        asked_at: Timestamp,
+    ) -> Result<(), JournalFailed> {
+        let text = std::mem::take(&mut self.shown_text);
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        self.record(EventKind::AssistantMessage {
+            turn,
+            message: Arc::new(Message::assistant(text)),
+            usage: Usage::default(),
+            cost_micro_usd: None,
+            provider: self.provider_to_ask(),
+            model: self.model.clone(),
+            stop_reason: StopReason::Cancelled,
+            time_to_first_token_ms: 0,
+            duration_ms: millis(self.shared.clock.now().since(asked_at)),
+        })
+        .await
     }
 
     fn fail(&mut self, error: &ProviderError) {
@@ -170,21 +211,28 @@ impl Driver {
         if let Some(request) = call.request.take() {
             call.pieces = Some(provider.chat_stream(request).await?);
         }
-        while let Some(pieces) = &mut call.pieces
+        let ModelCall { pieces, gate, first_piece_at, .. } = call;
+        while let Some(pieces) = pieces
             && let Some(piece) = pieces.next().await
         {
             let piece = piece?;
-            let first_at = *call.first_piece_at.get_or_insert_with(|| self.shared.clock.now());
+            let first_at = *first_piece_at.get_or_insert_with(|| self.shared.clock.now());
             self.accounts.streamed(streamed_bytes(&piece), first_at);
             match piece {
-                ChatChunk::Finished(response) => return Ok(Heard::Answer(response)),
+                ChatChunk::Finished(response) => {
+                    self.emit_rest(gate);
+                    return Ok(Heard::Answer(response));
+                }
                 ChatChunk::Text(text) => {
                     CrashPoint::Streaming.pass();
-                    self.emit(EventKind::TextDelta { text });
+                    self.emit_piece(gate, EventKind::TextDelta { text });
                 }
-                ChatChunk::Thinking(text) => self.emit(EventKind::ThinkingDelta { text }),
+                ChatChunk::Thinking(text) => {
+                    self.emit_piece(gate, EventKind::ThinkingDelta { text });
+                }
                 ChatChunk::ToolCall { call_id, name, partial_json } => {
-                    self.emit(EventKind::ToolCallDelta { call_id, name, partial_json });
+                    let piece = EventKind::ToolCallDelta { call_id, name, partial_json };
+                    self.emit_piece(gate, piece);
                 }
                 ChatChunk::Retrying { provider, reason, delay } => {
                     let delay_ms = millis(delay);
@@ -197,8 +245,12 @@ impl Driver {
                     }));
                 }
                 ChatChunk::Switched { from, to, reason, discarded_chars } => {
+                    if let Some(gate) = gate {
+                        gate.discard();
+                    }
                     let now = self.shared.clock.now();
                     self.accounts.asked_again(from.clone(), to.clone(), now);
+                    self.shown_text.clear();
                     let switched =
                         EventKind::ProviderSwitched { from, to, reason, discarded_chars };
                     return Ok(Heard::Note(switched));

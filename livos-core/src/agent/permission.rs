@@ -44,7 +44,7 @@ pub(super) enum Permission {
 enum Decision {
     Grant,
     Wait,
-    Ask(ApprovalRequest),
+    Ask(Arc<ApprovalRequest>),
     Refuse(String),
 }
 
@@ -119,9 +119,7 @@ impl Driver {
         if let Some(rehearsal) = &self.shared.rehearsal {
             return match rehearsal.permission(&call.call.call_id) {
                 RecordedPermission::Granted => Decision::Grant,
-                RecordedPermission::Asked(request) => {
-                    Decision::Ask(ApprovalRequest::clone(&request))
-                }
+                RecordedPermission::Asked(request) => Decision::Ask(request),
                 RecordedPermission::Denied(reason) => Decision::Refuse(reason),
             };
         }
@@ -143,7 +141,7 @@ impl Driver {
             Verdict::Deny(reason) => {
                 Decision::Refuse(format!("the call was not allowed: {reason}"))
             }
-            Verdict::Ask(reason) => Decision::Ask(manager.request(
+            Verdict::Ask(reason) => Decision::Ask(Arc::new(manager.request(
                 Asked {
                     run_id: self.context.run_id,
                     origin: &self.context.origin,
@@ -155,7 +153,7 @@ impl Driver {
                     question: None,
                 },
                 self.shared.clock.now(),
-            )),
+            ))),
         }
     }
 
@@ -177,8 +175,10 @@ impl Driver {
         resolution.map_or_else(|| "the call was denied".to_owned(), |found| found.refusal())
     }
 
-    async fn ask_about(&mut self, asking: Vec<ApprovalRequest>) -> Result<(), JournalFailed> {
-        let requests: Vec<Arc<ApprovalRequest>> = asking.into_iter().map(Arc::new).collect();
+    async fn ask_about(
+        &mut self,
+        requests: Vec<Arc<ApprovalRequest>>,
+    ) -> Result<(), JournalFailed> {
         let kinds = requests.iter().cloned().map(EventKind::ApprovalRequested).collect();
         self.record_all(kinds).await?;
         let Some(manager) = &self.shared.approvals else { return Ok(()) };
@@ -218,7 +218,9 @@ impl Driver {
             decided = decided => decided,
         };
         CrashPoint::ApprovalDecided.pass();
-        decided.into_iter().for_each(|event| self.witness(event));
+        for event in decided {
+            self.witness(event);
+        }
     }
 
     /// Ends open requests of which nothing can come any more.
@@ -230,7 +232,9 @@ impl Driver {
             let record = self.record_of(request);
             match manager.close(&record, ApprovalDecision::Abandoned).await {
                 Ok(record) => {
-                    decided_events(&[record]).into_iter().for_each(|event| self.witness(event));
+                    for event in decided_events(&[record]) {
+                        self.witness(event);
+                    }
                 }
                 // With the run's end the store abandons what is left.
                 Err(error) => tracing::warn!(error = %error, "an approval could not be abandoned"),
@@ -242,7 +246,9 @@ impl Driver {
     pub(super) async fn heed(&mut self, word: Word) -> Result<(), JournalFailed> {
         match word {
             Word::Decided(record) => {
-                decided_events(&[*record]).into_iter().for_each(|event| self.witness(event));
+                for event in decided_events(&[*record]) {
+                    self.witness(event);
+                }
             }
             Word::Fact { kind, written } => {
                 self.record(*kind).await?;
@@ -284,7 +290,7 @@ impl Driver {
                     Some(id) => id,
                     None => {
                         let id = request.approval_id;
-                        self.ask_about(vec![request]).await?;
+                        self.ask_about(vec![Arc::new(request)]).await?;
                         id
                     }
                 };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::AgentLoop;
+use super::CleanTools;
 use super::Shared;
 use super::TranscriptCache;
 use crate::approval::ApprovalRequest;
@@ -106,6 +107,9 @@ impl AgentLoop {
                 daily_limit: None,
                 // What people decided is in the recording.
                 approvals: None,
+                // A recording has been redacted.
+                redactor: None,
+                clean_tools: CleanTools::default(),
                 rehearsal: Some(other.rehearsal),
             }),
         }

@@ -394,6 +394,7 @@ impl AgentRun {
             (Some(limit), _) => Phase::Done(Ending::exhausted(limit)),
             (None, _) if !self.pending.is_empty() => Phase::ToolsDue,
             (None, StopReason::Paused) => Phase::ModelDue,
+            (None, StopReason::Cancelled) => Phase::Done(Ending::cancelled()),
             (None, StopReason::Refusal) => Phase::Done(Ending::failed(
                 "content_refused",
                 "the model or its provider declined to answer",

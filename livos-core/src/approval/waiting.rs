@@ -28,7 +28,9 @@ impl ApprovalManager {
             let look_again = match self.look(ids).await {
                 Ok(Look::Decided(decided)) => {
                     // Perhaps in another process.
-                    decided.iter().for_each(|record| self.show_decision(record));
+                    for record in &decided {
+                        self.show_decision(record);
+                    }
                     return decided;
                 }
                 Ok(Look::Nothing { next_expiry }) => {
@@ -46,7 +48,7 @@ impl ApprovalManager {
                         return;
                     }
                 }
-                std::future::pending().await
+                std::future::pending::<()>().await;
             };
             tokio::select! {
                 () = told => {}

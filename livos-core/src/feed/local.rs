@@ -130,3 +130,27 @@ impl EventFeed for LocalFeed {
         Ok(Watch { partial, live: live.boxed() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::event::EventKind;
+    use crate::event::Position;
+    use crate::id::RunId;
+
+    #[tokio::test]
+    async fn sessions_in_which_nothing_happens_are_forgotten() {
+        let (feed, session_id) = (LocalFeed::new(), SessionId::from_u128(1));
+        let show = |position, kind| {
+            let (run_id, at) = (RunId::from_u128(2), Timestamp::from_unix_micros(0));
+            feed.show(AgentEvent { session_id, run_id, position, at, kind });
+        };
+        let watch = feed.watch(session_id).await.unwrap();
+        show(Position::After(1), EventKind::TextDelta { text: "a".to_owned() });
+        drop(watch);
+        assert!(feed.live(session_id).is_some(), "the answer so far is kept");
+        show(Position::Seq(2), EventKind::TurnStarted { turn: 2 });
+        assert!(feed.live(session_id).is_none());
+    }
+}

@@ -14,6 +14,7 @@ use super::error::MemoryFault;
 use super::remember::record;
 use crate::clock::Timestamp;
 use crate::id::UserId;
+use crate::redaction::Redactor;
 use crate::store::FactChange;
 use crate::store::FactFilter;
 use crate::store::FactKind;
@@ -115,7 +116,7 @@ impl Inner {
         let mut keys: HashSet<String> = known.into_iter().map(|fact| fact.key).collect();
         let mut new = Vec::new();
         for (number, line) in lines {
-            let fact = fact(user, line, now)
+            let fact = fact(user, line, now, &self.redactor)
                 .map_err(|fault| problem(number, format!("{}: {fault}", fault.field())))?;
             if keys.insert(fact.key.clone()) {
                 new.push(fact);
@@ -180,7 +181,12 @@ fn read(file: &str) -> Result<Vec<(usize, Line)>, MemoryFault> {
     lines.map(read).collect()
 }
 
-fn fact(user: &UserId, line: Line, now: Timestamp) -> Result<FactRecord, MemoryFault> {
+fn fact(
+    user: &UserId,
+    line: Line,
+    now: Timestamp,
+    redactor: &Redactor,
+) -> Result<FactRecord, MemoryFault> {
     let mut fact = record(
         NewFact {
             kind: line.kind,
@@ -190,6 +196,7 @@ fn fact(user: &UserId, line: Line, now: Timestamp) -> Result<FactRecord, MemoryF
             ..NewFact::told(user.clone(), line.text)
         },
         now,
+        redactor,
     )?;
     // What is to come was not learned yet.
     fact.created_at = line.created_at.map_or(now, |at| at.min(now));

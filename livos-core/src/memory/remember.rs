@@ -21,6 +21,7 @@ use crate::id::FactId;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::id::UserId;
+use crate::redaction::Redactor;
 use crate::store::Embedding;
 use crate::store::FactChange;
 use crate::store::FactKind;
@@ -114,7 +115,7 @@ pub struct FactUpdate {
     pub expires_at: Option<Option<Timestamp>>,
 }
 
-fn check_text(text: &str) -> Result<String, MemoryFault> {
+fn check_text(text: &str, redactor: &Redactor) -> Result<String, MemoryFault> {
     if text.len() > MAX_FACT_BYTES {
         let length = text.len();
         return Err(MemoryFault::TooLong { field: "text", length, limit: MAX_FACT_BYTES });
@@ -123,7 +124,7 @@ fn check_text(text: &str) -> Result<String, MemoryFault> {
     if key.is_empty() {
         return Err(MemoryFault::Empty { field: "text" });
     }
-    if has_secret(text) {
+    if has_secret(text, redactor) {
         return Err(MemoryFault::Secret);
     }
     Ok(key)
@@ -145,8 +146,12 @@ fn check_numbers(
 }
 
 /// A fact as it begins.
-pub(super) fn record(new: NewFact, now: Timestamp) -> Result<FactRecord, MemoryFault> {
-    let key = check_text(&new.text)?;
+pub(super) fn record(
+    new: NewFact,
+    now: Timestamp,
+    redactor: &Redactor,
+) -> Result<FactRecord, MemoryFault> {
+    let key = check_text(&new.text, redactor)?;
     check_numbers(new.confidence, new.expires_at, now)?;
     Ok(FactRecord {
         id: FactId::generate(),
@@ -179,7 +184,7 @@ fn repeats(new: &FactRecord, known: &FactRecord) -> bool {
 impl Inner {
     pub(super) async fn add(self: &Arc<Self>, new: NewFact) -> Result<Remembered, MemoryError> {
         let (replaces, now) = (new.replaces, self.clock.now());
-        let mut fact = record(new, now)?;
+        let mut fact = record(new, now, &self.redactor)?;
         fact.embedding = self.embedded(&fact.text).await;
         let shelf = self.shelves.fresh(self.store.as_ref(), &fact.user).await?;
         if shelf.read(super::shelf::Shelf::len) >= MAX_FACTS {
@@ -315,7 +320,7 @@ impl Inner {
             fact.version += 1;
             fact.updated_at = self.clock.now();
             if let Some(text) = &update.text {
-                fact.key = check_text(text)?;
+                fact.key = check_text(text, &self.redactor)?;
                 text.trim().clone_into(&mut fact.text);
                 fact.embedding = self.embedded(&fact.text).await;
             }

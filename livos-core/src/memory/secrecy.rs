@@ -1,7 +1,8 @@
 //! Whether a text has a secret in it.
 
 use super::words::key;
-use crate::replay::has_known_key;
+use crate::redaction::Redactor;
+use crate::redaction::has_known_shape;
 
 /// Words that name a secret; what follows them is one.
 const NAMES: [&str; 18] = [
@@ -30,8 +31,9 @@ const LINKS: [&str; 9] = ["is", "are", "was", "for", "ist", "es", "code", "numbe
 const LONG: usize = 24;
 
 /// Whether a text has what looks like a password, a key or the number of a card in it.
-pub(super) fn has_secret(text: &str) -> bool {
-    has_known_key(text)
+pub(super) fn has_secret(text: &str, known: &Redactor) -> bool {
+    known.finds(text)
+        || has_known_shape(text)
         || text.contains("-----BEGIN")
         || has_named_secret(text)
         || has_card_number(text)
@@ -119,7 +121,7 @@ mod tests {
             "token eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
             "-----BEGIN OPENSSH PRIVATE KEY-----",
         ] {
-            assert!(has_secret(text), "{text}");
+            assert!(has_secret(text, &Redactor::new()), "{text}");
         }
         for text in [
             "I use a password manager called Bitwarden",
@@ -129,7 +131,7 @@ mod tests {
             "The repository is at https://example.com/some/long/path/to/a/file1",
             "I like pineapple pizza",
         ] {
-            assert!(!has_secret(text), "{text}");
+            assert!(!has_secret(text, &Redactor::new()), "{text}");
         }
     }
 }

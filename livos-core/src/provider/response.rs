@@ -53,6 +53,8 @@ pub enum StopReason {
     StopSequence,
     /// It, or a filter of the provider, declined.
     Refusal,
+    /// The run was stopped in the middle of the answer; what had arrived was kept.
+    Cancelled,
     /// The provider paused a long turn and wants to be asked to go on.
     Paused,
     /// A reason of the provider's own.

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 use serde::Serialize;
 
-use super::secrets::redact;
 use super::settings::RecordedAgent;
 use super::shown::ShownTurn;
 use super::shown::shown_turns;
@@ -12,7 +11,8 @@ use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::id::RunId;
 use crate::id::SessionId;
-use crate::secret::Secret;
+use crate::redaction::Redactor;
+use crate::redaction::redact_json;
 use crate::store::StoreError;
 
 /// The format that is written, and the newest that is read.
@@ -120,7 +120,7 @@ impl Recording {
             entries: parts.entries,
             shown: Vec::new(),
         };
-        recording.redact(&[])
+        recording.redact(&Redactor::new())
     }
 
     /// Reads a recording.
@@ -145,16 +145,14 @@ impl Recording {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// The same recording with these secrets taken out wherever they stand, in keys as in texts, and
-    /// with them whatever has the shape of a well-known service's key.
-    ///
-    /// Secrets shorter than 8 bytes are left, since what they stand in could not be read any more.
+    /// The same recording with the redactor's secrets taken out wherever they stand, in keys as in texts,
+    /// and with them whatever has the shape of a well-known service's key.
     ///
     /// # Errors
     /// When what is left is no recording, as when a secret is part of an id.
-    pub fn redact(self, secrets: &[Secret]) -> Result<Self, RecordingError> {
+    pub fn redact(self, redactor: &Redactor) -> Result<Self, RecordingError> {
         let mut value = serde_json::to_value(&self).map_err(RecordingError::Invalid)?;
-        redact(&mut value, secrets);
+        redact_json(redactor, &mut value);
         let mut redacted: Self = serde_json::from_value(value).map_err(RecordingError::Invalid)?;
         // Fingerprints of what is not in the file any more would never fit.
         redacted.shown = shown_turns(&redacted.before, &redacted.entries);

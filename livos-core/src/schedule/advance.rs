@@ -411,8 +411,8 @@ fn run_for(record: &ScheduleRecord, slot: Timestamp, facts: &Facts<'_>) -> NewRu
     let mut task = record.plan.task.clone();
     if let Some(problems) = facts.problems.filter(|problems| !problems.is_empty()) {
         task.push_str("\n\nThe system reports:\n");
-        for problem in problems {
-            task.push_str(&format!("- {}: {}\n", problem.name, problem.detail));
+        for HealthProblem { name, detail } in problems {
+            task.extend(["- ", name, ": ", detail, "\n"]);
         }
     }
     let mut run = NewRun::new(record.session_id, Message::user(task), facts.now);
@@ -430,7 +430,7 @@ fn run_for(record: &ScheduleRecord, slot: Timestamp, facts: &Facts<'_>) -> NewRu
     };
     run.mode = QueueMode::Queue;
     run.key = Some(firing_key(record, slot));
-    run.reply_to = record.plan.reply_to.clone();
+    run.reply_to.clone_from(&record.plan.reply_to);
     run
 }
 

@@ -1,5 +1,9 @@
 //! What is written down together.
 
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
@@ -40,7 +44,7 @@ impl Append {
     /// Entries of a run that nobody else can drive.
     pub fn new(session_id: SessionId, entries: Vec<NewEntry>) -> Self {
         let (joins, usage) = (Vec::new(), Vec::new());
-        Self { session_id, entries, lease: None, joins, usage, name: Uuid::now_v7() }
+        Self { session_id, entries, lease: None, joins, usage, name: new_name() }
     }
 
     /// What a clone is known by: a store whose answer may be lost on its way writes an append that is
@@ -69,4 +73,13 @@ impl Append {
         self.usage = usage;
         self
     }
+}
+
+/// A name that no other append has, of this process or another. Each entry of a run needs one, so
+/// the system is asked for chance once, and numbers follow.
+fn new_name() -> Uuid {
+    static FIRST: LazyLock<Uuid> = LazyLock::new(Uuid::now_v7);
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Uuid::from_u128(FIRST.as_u128().wrapping_add(number.into()))
 }

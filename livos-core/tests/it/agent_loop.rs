@@ -299,6 +299,55 @@ async fn cancel_ends_a_hanging_model_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_shown_of_a_stopped_answer_is_kept_without_the_call_it_began() {
+    let half = Script::new().think("Hm.").say("Let me ").say("look").call(
+        "c1",
+        "probe",
+        json!({ "behaviour": "echo" }),
+    );
+    let bench = bench(vec![half.then_hang(), Script::text("As I said.")]);
+    let mut run = bench.agent.run("go");
+    while let Some(event) = run.next().await {
+        if matches!(event.kind, EventKind::ToolCallDelta { .. }) {
+            run.cancel();
+        }
+    }
+    let outcome = run.await;
+    assert_eq!((outcome.status, outcome.text.as_str()), (RunStatus::Cancelled, "Let me look"));
+    let journal = bench.journal.read(outcome.session_id, 0, 100).await.unwrap();
+    let names: Vec<_> = journal.iter().map(|event| event.kind.name()).collect();
+    let expected =
+        ["run_admitted", "run_started", "turn_started", "assistant_message", "run_finished"];
+    assert_eq!(names, expected);
+    let EventKind::AssistantMessage { message, stop_reason, .. } = &journal[3].kind else {
+        unreachable!()
+    };
+    assert_eq!(message.content, [livos_core::ContentBlock::text("Let me look")]);
+    assert_eq!(*stop_reason, livos_core::StopReason::Cancelled);
+    goes_the_same_way(&bench.agent, (outcome.session_id, outcome.run_id)).await;
+
+    let next = RunRequest::new("and?").in_session(outcome.session_id);
+    assert_eq!(bench.agent.run(next).await.text, "As I said.");
+    let asked = bench.provider.requests()[1].conversation.clone();
+    let texts: Vec<_> = asked.iter().map(|message| message.text()).collect();
+    assert_eq!(texts, ["go", "Let me look", "and?"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_answer_of_which_nothing_was_shown_is_no_message() {
+    let bench = bench(vec![Script::new().then_hang()]);
+    let mut run = bench.agent.run("go");
+    while let Some(event) = run.next().await {
+        if matches!(event.kind, EventKind::TurnStarted { .. }) {
+            run.cancel();
+        }
+    }
+    let outcome = run.await;
+    let journal = bench.journal.read(outcome.session_id, 0, 100).await.unwrap();
+    assert!(journal.iter().all(|event| event.kind.name() != "assistant_message"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancel_ends_a_hanging_tool_and_answers_its_call() {
     let bench = bench(vec![probe("c1", "hang")]);
     let mut run = bench.agent.run("go");

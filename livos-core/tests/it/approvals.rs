@@ -80,7 +80,7 @@ impl Tool for Counted {
         self.name
     }
 
-    fn description(&self) -> &str {
+    fn description(&self) -> &'static str {
         "Counts."
     }
 
@@ -110,11 +110,11 @@ struct Ask;
 impl Tool for Ask {
     type Args = AskArgs;
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "ask"
     }
 
-    fn description(&self) -> &str {
+    fn description(&self) -> &'static str {
         "Asks."
     }
 

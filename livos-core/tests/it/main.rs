@@ -13,6 +13,7 @@ mod compaction;
 mod delivery;
 mod events;
 mod feeds;
+mod redaction;
 mod redis_store;
 mod registry;
 mod replay;

@@ -17,6 +17,7 @@ use livos_core::MemoryStore;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::ProviderManager;
+use livos_core::Redactor;
 use livos_core::RunHandle;
 use livos_core::RunId;
 use livos_core::RunRequest;
@@ -513,7 +514,7 @@ async fn secrets_do_not_leave_with_a_recording() {
     let recording = goes_the_same_way(&agent_like(&agent, &journal), ids).await;
     assert!(!recording.to_json().contains(&key));
     assert!(recording.to_json().contains("swordfish99"), "nobody said that it is a secret");
-    let redacted = recording.redact(&[Secret::new("swordfish99")]).unwrap();
+    let redacted = recording.redact(&Redactor::of(&[Secret::new("swordfish99")])).unwrap();
     assert!(!redacted.to_json().contains("swordfish99"));
     assert_eq!(replay::replay(&redacted).await.unwrap().first_difference, None);
 }

@@ -1,15 +1,14 @@
 //! Schedules as those who embed them see them: a day by the clock, crashes, and several managers.
 
+mod sharing;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use livos_core::AgentEvent;
 use livos_core::AgentLoop;
-use livos_core::ClaimRequest;
-use livos_core::Claimed;
 use livos_core::Clock;
 use livos_core::Condition;
 use livos_core::FiringReason;
@@ -36,22 +35,17 @@ use livos_core::ScheduleSettings;
 use livos_core::ScheduleStatus;
 use livos_core::ScheduleUpdate;
 use livos_core::SessionId;
-use livos_core::SqliteStore;
 use livos_core::Store;
 use livos_core::StoreError;
 use livos_core::Switch;
-use livos_core::SystemClock;
 use livos_core::Timestamp;
 use livos_core::Trigger;
 use livos_core::Trust;
-use livos_core::WorkSignal;
 use livos_core::Worker;
 use livos_core::WorkerSettings;
 use livos_core::testing::ManualClock;
 use livos_core::testing::Script;
 use livos_core::testing::ScriptedProvider;
-
-use crate::redis_store::RedisServer;
 
 /// Longer than anything should take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -214,6 +208,7 @@ async fn after_a_night_without_a_process_what_was_missed_is_treated_as_asked() {
 
 #[tokio::test]
 async fn overlaps_skip_queue_or_replace() {
+    use FiringStatus::{Cancelled, Skipped, Started};
     let day = Day::beginning("2026-01-01T00:00:00Z");
     let minutely = |overlap| {
         let every = Recurrence::every(Duration::from_secs(60));
@@ -235,7 +230,6 @@ async fn overlaps_skip_queue_or_replace() {
     let statuses = |firings: Vec<FiringRecord>| -> Vec<FiringStatus> {
         firings.into_iter().map(|firing| firing.status).collect()
     };
-    use FiringStatus::{Cancelled, Skipped, Started};
     assert_eq!(statuses(day.firings(&skip).await), [Started, Skipped, Skipped]);
     assert_eq!(statuses(day.firings(&queue).await), [Started, Started, Started]);
     assert_eq!(statuses(day.firings(&replace).await), [Cancelled, Cancelled, Started]);
@@ -359,11 +353,10 @@ async fn an_idle_system_asks_no_model() {
     assert_eq!(run.trigger, Trigger::Schedule);
 }
 
-#[tokio::test]
-async fn a_plan_that_cannot_be_used_is_refused_whole() {
-    let day = Day::beginning("2026-01-01T00:00:00Z");
+/// Plans that cannot be used, each with the field that is wrong.
+fn wrong_plans() -> Vec<(&'static str, SchedulePlan)> {
     let every = || Recurrence::every(Duration::from_secs(3600));
-    let cases: Vec<(&str, SchedulePlan)> = vec![
+    vec![
         ("title", SchedulePlan::new(" ", "do", every())),
         ("task", SchedulePlan::new("t", "x".repeat(20_000), every())),
         ("recurrence.expression", SchedulePlan::new("t", "do", Recurrence::cron("61 * * * *"))),
@@ -417,15 +410,20 @@ async fn a_plan_that_cannot_be_used_is_refused_whole() {
             "max_firings",
             SchedulePlan { max_firings: Some(0), ..SchedulePlan::new("t", "do", every()) },
         ),
-    ];
-    for (field, plan) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_used_is_refused_whole() {
+    let day = Day::beginning("2026-01-01T00:00:00Z");
+    for (field, plan) in wrong_plans() {
         let fault = day.schedules.preview(plan.clone()).unwrap_err();
         assert_eq!(fault.field(), field, "{fault}");
         let new = NewSchedule { plan, session_id: None, origin: Origin::default() };
         let error = day.schedules.create(new).await.unwrap_err();
         assert!(error.to_string().starts_with(field), "{error}");
     }
-    let plan = SchedulePlan::new("t", "do", every());
+    let plan = SchedulePlan::new("t", "do", Recurrence::every(Duration::from_secs(3600)));
     for trust in [Trust::Untrusted, Trust::Group] {
         let origin = Origin { trust, ..Origin::default() };
         let new = NewSchedule { plan: plan.clone(), session_id: None, origin };
@@ -481,91 +479,4 @@ async fn a_change_keeps_what_it_does_not_name() {
     assert!(day.store.session(made.session_id).await.unwrap().is_none(), "nothing happened in it");
     let gone = day.schedules.run_now(made.id).await;
     assert!(matches!(gone, Err(ScheduleError::Store(StoreError::NotFound { .. }))), "{gone:?}");
-}
-
-/// Fires everything that is due with several managers at once, and gives how many each fired.
-async fn race(stores: &[Arc<dyn Store>], clock: &Arc<ManualClock>) -> Vec<usize> {
-    let ticks = stores.iter().map(|store| {
-        let schedules = ScheduleManager::new(
-            Arc::clone(store),
-            Arc::clone(clock) as Arc<dyn Clock>,
-            ScheduleSettings::default(),
-        );
-        let clock = Arc::clone(clock);
-        async move {
-            let mut fired = 0;
-            loop {
-                let tick = schedules.tick().await.unwrap();
-                fired += tick.fired;
-                // Their next times are a day later.
-                if tick.look_again_at.is_none_or(|at| at > clock.now()) {
-                    return fired;
-                }
-            }
-        }
-    });
-    futures::future::join_all(ticks).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_on_one_redis_fire_a_thousand_slots_of_one_minute_once_each() {
-    const SCHEDULES: usize = 1_000;
-    let server = RedisServer::start();
-    let connect = async || {
-        let store = livos_core::RedisStore::connect(server.config()).await.unwrap();
-        Arc::new(store) as Arc<dyn Store>
-    };
-    let stores = [connect().await, connect().await];
-    let day = Day::on(Arc::clone(&stores[0]), "2026-01-01T00:00:00Z");
-    let plan = SchedulePlan::new("daily", "do", Recurrence::cron("1 0 * * *"));
-    let makers = futures::stream::iter((0..SCHEDULES).map(|_| day.make(plan.clone())));
-    let made: Vec<ScheduleRecord> = makers.buffer_unordered(32).collect().await;
-    day.clock.advance(Duration::from_secs(90));
-    let fired = race(&stores, &day.clock).await;
-    assert_eq!(fired.iter().sum::<usize>(), SCHEDULES, "{fired:?}");
-    assert!(fired.iter().all(|fired| *fired > 0), "both take part: {fired:?}");
-    let mut admitted = std::collections::HashMap::new();
-    let mut filter = RunFilter::default();
-    loop {
-        let page = stores[1].runs(filter.clone(), 200).await.unwrap();
-        for run in &page.items {
-            *admitted.entry(run.session_id).or_insert(0) += 1;
-        }
-        filter.before = page.items.last().map(|run| run.id);
-        if !page.has_more {
-            break;
-        }
-    }
-    assert_eq!(admitted.len(), SCHEDULES);
-    assert!(admitted.values().all(|count| *count == 1));
-    assert!(made.iter().all(|schedule| admitted.contains_key(&schedule.session_id)));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn workers_fire_by_themselves_and_sleep_until_then() {
-    let home = tempfile::tempdir().unwrap();
-    let store =
-        Arc::new(SqliteStore::open(home.path().join("livos.db")).unwrap()) as Arc<dyn Store>;
-    let settings = ScheduleSettings::default().with_min_interval(Duration::from_secs(1));
-    let schedules = ScheduleManager::new(Arc::clone(&store), Arc::new(SystemClock), settings);
-    let mut signals = store.signals();
-    let workers = [schedules.start(), schedules.start()];
-    let plan = SchedulePlan::new("soon", "do", Recurrence::after(Duration::from_secs(1)));
-    let new = NewSchedule { plan, session_id: None, origin: Origin::default() };
-    let made = schedules.create(new).await.unwrap();
-    let ready = async { while signals.next().await != Some(WorkSignal::RunReady) {} };
-    tokio::time::timeout(PATIENCE, ready).await.expect("it fires");
-    let claim = ClaimRequest {
-        worker: "w".into(),
-        now: SystemClock.now(),
-        lease_for: Duration::from_secs(10),
-    };
-    assert!(matches!(store.claim(claim.clone()).await.unwrap(), Claimed::Run(_)));
-    assert!(matches!(store.claim(claim).await.unwrap(), Claimed::Nothing { .. }), "once");
-    for worker in workers {
-        worker.stop().await;
-    }
-    let ended = schedules.get(made.id).await.unwrap();
-    assert_eq!(ended.progress.status, ScheduleStatus::Ended);
-    assert_eq!(ended.progress.fired, 1);
 }

@@ -277,9 +277,9 @@ async fn a_cancel_reaches_the_run_and_keeps_what_was_said_to_it() {
     let cancel = CancelRequest { run_id: run, at: SystemClock.now() };
     let requested = bench.store.request_cancel(cancel).await.unwrap();
     assert_eq!(requested, Cancellation::Requested);
-    assert_eq!(watched.end().await, (run, RunStatus::Cancelled, String::new()));
+    assert_eq!(watched.end().await, (run, RunStatus::Cancelled, "I will nev".to_owned()));
     let names = entries(&bench.store, session).await;
-    assert_eq!(&names[names.len() - 2..], ["input_joined", "run_finished"]);
+    assert_eq!(&names[names.len() - 3..], ["assistant_message", "input_joined", "run_finished"]);
 }
 
 #[tokio::test]

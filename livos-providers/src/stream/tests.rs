@@ -123,3 +123,31 @@ async fn a_slow_reader_is_not_a_silent_service() {
     tokio::time::sleep(MINUTE * 2).await;
     assert!(futures::poll!(stream.next()).is_pending(), "nobody waited for those two minutes");
 }
+
+#[tokio::test]
+async fn chunks_in_a_row_are_looked_at_together_and_keep_their_order() {
+    let (sender, mut stream) = driver(MINUTE);
+    send(&sender, "data: a\n\nda");
+    assert!(futures::poll!(stream.next()).is_pending(), "more may come in the next turn");
+    send(&sender, "ta: b\n\n");
+    assert!(futures::poll!(stream.next()).is_pending());
+    let next = |item: Poll<Option<Result<ChatChunk, ProviderError>>>| match item {
+        Poll::Ready(Some(Ok(ChatChunk::Text(text)))) => Some(text),
+        _ => None,
+    };
+    assert_eq!(next(futures::poll!(stream.next())).as_deref(), Some("a"));
+    assert_eq!(next(futures::poll!(stream.next())).as_deref(), Some("b"));
+    send(&sender, "data: c\n\n");
+    send(&sender, "data: [DONE]\n\n");
+    drop(sender);
+    assert_eq!(words(stream).await, ["c", "finished"]);
+}
+
+#[tokio::test]
+async fn a_source_that_never_pauses_is_shown_all_the_same() {
+    let (sender, mut stream) = driver(MINUTE);
+    for _ in 0..=MAX_GATHERED {
+        send(&sender, "data: a\n\n");
+    }
+    assert!(futures::poll!(stream.next()).is_ready());
+}

@@ -19,13 +19,13 @@ use livos_core::ImportedSession;
 use livos_core::NewEntry;
 use livos_core::SessionId;
 use livos_core::SessionRecord;
-use livos_core::Store;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
 
 use super::sessions;
 use super::sessions::Session;
+use crate::app::App;
 use crate::http::Answer;
 use crate::http::Call;
 use crate::http::Problem;
@@ -59,13 +59,13 @@ pub(super) async fn export(call: Call) -> Answer {
     let id = session.id;
     let head = Head { format: FORMAT.to_owned(), version: VERSION, session, entries };
     let head = line(&head).map_err(|error| Problem::internal(&error))?;
-    let store = std::sync::Arc::clone(&call.app.store);
-    let batches = stream::unfold((store, 0), move |(store, after)| async move {
+    let app = std::sync::Arc::clone(&call.app);
+    let batches = stream::unfold((app, 0), move |(app, after)| async move {
         if after >= entries {
             return None;
         }
-        let read = read(&*store, id, after, entries).await?;
-        Some((read.0, (store, read.1)))
+        let read = read(&app, id, after, entries).await?;
+        Some((read.0, (app, read.1)))
     });
     let pieces = stream::iter([head]).chain(batches);
     let body = StreamBody::new(pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece))));
@@ -80,9 +80,9 @@ pub(super) async fn export(call: Call) -> Answer {
 }
 
 /// The next entries as lines, and the number of the last. When the store fails the file ends, visibly short.
-async fn read(store: &dyn Store, id: SessionId, after: u64, end: u64) -> Option<(Bytes, u64)> {
+async fn read(app: &App, id: SessionId, after: u64, end: u64) -> Option<(Bytes, u64)> {
     let limit = usize::try_from(end - after).unwrap_or(READ_BATCH).min(READ_BATCH);
-    let entries = match store.read(id, after, limit).await {
+    let entries = match app.store.read(id, after, limit).await {
         Ok(entries) => entries,
         Err(error) => {
             tracing::error!(%error, session_id = %id, "an export broke off");
@@ -91,8 +91,9 @@ async fn read(store: &dyn Store, id: SessionId, after: u64, end: u64) -> Option<
     };
     let last = entries.last().and_then(AgentEvent::seq)?;
     let mut lines = Vec::new();
-    for entry in &entries {
-        lines.extend_from_slice(&line(entry).ok()?);
+    for entry in entries {
+        // A secret may be known only since it was said.
+        lines.extend_from_slice(&line(&app.redactor.cleaned(entry)).ok()?);
     }
     Some((lines.into(), last))
 }
@@ -125,6 +126,11 @@ pub(super) async fn import(call: Call) -> Answer {
     query.finish()?;
     let text = call.text_with_uploads(MEDIA_TYPE).await?;
     let mut imported = parse(&text)?;
+    imported.session.parent = None;
+    imported.session.title = imported.session.title.map(|title| app.redactor.cleaned(title));
+    for entry in &mut imported.entries {
+        entry.kind = app.redactor.cleaned(entry.kind.clone());
+    }
     if is_copy {
         imported.session.id = SessionId::generate();
     }

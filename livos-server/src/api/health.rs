@@ -7,7 +7,6 @@ use livos_core::RunFilter;
 use livos_core::RunState;
 use livos_core::ScheduleFilter;
 use livos_core::ScheduleStatus;
-use livos_core::SessionId;
 use livos_core::Store;
 use livos_core::StoreError;
 use schemars::JsonSchema;

@@ -40,6 +40,9 @@ pub(super) struct Session {
     title: Option<String>,
     /// The model its runs ask unless a message says otherwise.
     model: Option<String>,
+    /// The session that started it, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
     /// When it was created, RFC 3339.
     created_at: String,
     /// When its journal or title last changed, RFC 3339.
@@ -52,6 +55,7 @@ impl From<SessionRecord> for Session {
             id: record.id,
             title: record.title,
             model: record.model.map(|model| model.to_string()),
+            parent: record.parent.map(|parent| parent.to_string()),
             created_at: record.created_at.to_string(),
             updated_at: record.updated_at.to_string(),
         }
@@ -87,7 +91,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let new: NewSession = call.json().await?;
     let mut checked = Checked::default();
     let mut session = SessionRecord::new(SessionId::generate(), app.clock.now());
-    session.title = checked.title(new.title);
+    session.title = app.redactor.cleaned(checked.title(new.title));
     session.model = checked.model("model", new.model);
     checked.finish()?;
     app.store.create_session(session.clone()).await?;
@@ -109,8 +113,9 @@ pub(super) async fn list(call: Call) -> Answer {
     if text.as_ref().is_some_and(|text| text.len() > MAX_SEARCH) {
         query.fault("q", format!("may have {MAX_SEARCH} bytes at most"));
     }
+    let parent = query.value("parent", "the id of a session");
     query.finish()?;
-    let sessions = SessionQuery { text, after };
+    let sessions = SessionQuery { text, parent, after };
     let page = call.app.store.sessions(sessions, limit).await?;
     let last = page.items.last().map(|session| SessionCursor::from(session).to_string());
     let next_cursor = last.filter(|_| page.has_more);
@@ -142,7 +147,7 @@ pub(super) async fn change(call: Call) -> Answer {
     let id: SessionId = call.id("session")?;
     let change: SessionChange = call.json().await?;
     let mut checked = Checked::default();
-    let title = checked.title(change.title);
+    let title = app.redactor.cleaned(checked.title(change.title));
     let model = checked.model("model", change.model);
     checked.finish()?;
     let patch = SessionPatch { title, model, at: Some(app.clock.now()) };
@@ -175,7 +180,7 @@ pub(super) async fn fork(call: Call) -> Answer {
     let new: NewFork = call.json().await?;
     let mut checked = Checked::default();
     let mut into = SessionRecord::new(SessionId::generate(), app.clock.now());
-    into.title = checked.title(new.title);
+    into.title = app.redactor.cleaned(checked.title(new.title));
     checked.finish()?;
     let last = app.store.last_seq(session.id).await?;
     let up_to = new.seq.unwrap_or(last);
@@ -197,7 +202,11 @@ pub(super) fn describe_fork(operation: Operation) -> Operation {
 pub(super) async fn remove(call: Call) -> Answer {
     let session = find(&call).await?;
     // A run that goes on would write the journal anew.
-    call.app.engine().await.runs.close(session.id).await?;
+    let engine = call.app.engine().await;
+    engine.runs.close(session.id).await?;
+    if let Some(shell) = &engine.shell {
+        shell.end_session(session.id).await;
+    }
     call.app.store.delete_session(session.id).await?;
     Ok(Reply::no_content())
 }

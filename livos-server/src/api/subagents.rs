@@ -130,9 +130,7 @@ async fn check_tools(app: &App, agent: &AgentDefinition) -> Result<(), Problem> 
     let wanted = agent.tools.iter().flatten();
     match wanted.into_iter().find(|tool| !known.iter().any(|spec| spec.name == **tool)) {
         None => Ok(()),
-        Some(tool) => {
-            Err(Problem::invalid_field("tools", format!("there is no tool '{tool}'")))
-        }
+        Some(tool) => Err(Problem::invalid_field("tools", format!("there is no tool '{tool}'"))),
     }
 }
 

@@ -108,9 +108,8 @@ pub(super) async fn start(call: Call) -> Answer {
             Some(found.ok_or_else(unknown)?.0)
         }
     };
-    let limits = body.max_tokens.is_some()
-        || body.max_cost_micro_usd.is_some()
-        || body.max_turns.is_some();
+    let limits =
+        body.max_tokens.is_some() || body.max_cost_micro_usd.is_some() || body.max_turns.is_some();
     let shared = Budget {
         turns: body.max_turns.unwrap_or(engine.usual_budget.turns),
         tokens: body.max_tokens.unwrap_or(engine.usual_budget.tokens),
@@ -136,10 +135,9 @@ pub(super) async fn start(call: Call) -> Answer {
             started
         }
     };
-    let tasks = started.iter().map(|task| StartedTask {
-        id: task.id,
-        session_id: task.session_id.to_string(),
-    });
+    let tasks = started
+        .iter()
+        .map(|task| StartedTask { id: task.id, session_id: task.session_id.to_string() });
     Reply::json(StatusCode::ACCEPTED, &Started { tasks: tasks.collect() })
 }
 

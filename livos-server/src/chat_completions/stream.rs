@@ -9,6 +9,8 @@ use livos_core::ChatChunk;
 use livos_core::ChatResponse;
 use livos_core::ChatStream;
 use livos_core::ProviderError;
+use livos_core::RedactedPieces;
+use livos_core::Redactor;
 use livos_core::ToolCallId;
 use livos_core::ToolName;
 use serde_json::Value;
@@ -33,9 +35,10 @@ pub(super) enum UsageChunk {
 pub(super) fn frames(
     envelope: Envelope,
     usage: UsageChunk,
+    redactor: Redactor,
     pieces: ChatStream,
 ) -> impl Stream<Item = Frame> + Send + 'static {
-    let encoder = Encoder::new(envelope, usage);
+    let encoder = Encoder::new(envelope, usage, redactor);
     stream::unfold((encoder, pieces), |(mut encoder, mut pieces)| async move {
         loop {
             if let Some(frame) = encoder.ready.pop_front() {
@@ -49,23 +52,45 @@ pub(super) fn frames(
     })
 }
 
+/// Texts whose ends may be the beginnings of secrets; none where no secret is known.
+struct Open {
+    text: Option<RedactedPieces>,
+    thinking: Option<RedactedPieces>,
+    arguments: Vec<Option<RedactedPieces>>,
+}
+
+fn passed(open: &mut Option<RedactedPieces>, piece: String) -> String {
+    match open {
+        Some(open) => open.push(piece),
+        None => piece,
+    }
+}
+
 /// Translates piece by piece.
 struct Encoder {
     envelope: Envelope,
     usage: UsageChunk,
     ready: VecDeque<Frame>,
     calls: Vec<ToolCallId>,
+    redactor: Redactor,
+    /// What is held back of the text, the reasoning, and the arguments of each call, since a secret may
+    /// begin in it.
+    open: Open,
     has_text: bool,
     is_done: bool,
 }
 
 impl Encoder {
-    fn new(envelope: Envelope, usage: UsageChunk) -> Self {
+    fn new(envelope: Envelope, usage: UsageChunk, redactor: Redactor) -> Self {
+        let open =
+            Open { text: redactor.pieces(), thinking: redactor.pieces(), arguments: Vec::new() };
         let mut encoder = Self {
             envelope,
             usage,
             ready: VecDeque::new(),
             calls: Vec::new(),
+            redactor,
+            open,
             has_text: false,
             is_done: false,
         };
@@ -75,9 +100,24 @@ impl Encoder {
 
     fn take(&mut self, piece: Option<Result<ChatChunk, ProviderError>>) {
         match piece {
-            Some(Ok(ChatChunk::Text(text))) => self.text(&text),
-            Some(Ok(ChatChunk::Thinking(text))) => self.thinking(&text),
+            Some(Ok(ChatChunk::Text(text))) => {
+                let text = passed(&mut self.open.text, text);
+                self.text(&text);
+            }
+            Some(Ok(ChatChunk::Thinking(text))) => {
+                let text = passed(&mut self.open.thinking, text);
+                self.thinking(&text);
+            }
             Some(Ok(ChatChunk::ToolCall { call_id, name, partial_json })) => {
+                let place = self.calls.iter().position(|known| *known == call_id);
+                let place = place.unwrap_or(self.calls.len());
+                if place == self.open.arguments.len() {
+                    self.open.arguments.push(self.redactor.pieces());
+                }
+                let partial_json = match self.open.arguments.get_mut(place) {
+                    Some(open) => passed(open, partial_json),
+                    None => partial_json,
+                };
                 self.call(&call_id, &name, &partial_json);
             }
             Some(Ok(ChatChunk::Switched { from, to, reason, .. })) => {
@@ -89,7 +129,11 @@ impl Encoder {
                     self.fail(&Problem::new(ProblemKind::ProviderFailed, detail));
                 }
             }
-            Some(Ok(ChatChunk::Finished(answer))) => self.finish(&answer),
+            Some(Ok(ChatChunk::Finished(mut answer))) => {
+                answer.message = self.redactor.cleaned(answer.message);
+                self.finish_open();
+                self.finish(&answer);
+            }
             Some(Ok(_)) => {}
             Some(Err(error)) => self.fail(&failure::problem(&error)),
             None => {
@@ -100,11 +144,34 @@ impl Encoder {
     }
 
     fn text(&mut self, text: &str) {
-        self.has_text |= !text.is_empty();
+        if text.is_empty() {
+            return;
+        }
+        self.has_text = true;
         self.delta(&json!({"content": text}));
     }
 
+    /// Sends what was held back.
+    fn finish_open(&mut self) {
+        let rest = |open: &mut Option<RedactedPieces>| {
+            open.as_mut().map(RedactedPieces::finish).unwrap_or_default()
+        };
+        let thinking = rest(&mut self.open.thinking);
+        self.thinking(&thinking);
+        let text = rest(&mut self.open.text);
+        self.text(&text);
+        let arguments: Vec<String> = self.open.arguments.iter_mut().map(rest).collect();
+        for (index, arguments) in arguments.iter().enumerate().filter(|(_, text)| !text.is_empty())
+        {
+            let function = json!({"arguments": arguments});
+            self.delta(&json!({"tool_calls": [{"index": index, "function": function}]}));
+        }
+    }
+
     fn thinking(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         self.delta(&json!({"reasoning_content": text}));
     }
 

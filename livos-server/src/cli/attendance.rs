@@ -95,17 +95,18 @@ async fn ask(
     terminal: &mut Terminal,
     request: &ApprovalRequest,
 ) -> Result<Option<Value>, ClientError> {
+    let is_question = request.question.is_some();
+    let prompt = match is_question {
+        true => "answer (empty declines) › ",
+        false => "[y] once, [s] session, [a] always, [t] tool in session, [n] no › ",
+    };
     loop {
-        let (prompt, read): (_, fn(&str, &ApprovalRequest) -> Result<Value, String>) =
-            match &request.question {
-                Some(_) => ("answer (empty declines) › ", read_answer),
-                None => (
-                    "[y] once, [s] session, [a] always, [t] tool in session, [n] no › ",
-                    read_choice,
-                ),
-            };
         let Some(line) = read_line(prompt).await? else { return Ok(None) };
-        match read(line.trim(), request) {
+        let answer = match is_question {
+            true => read_answer(line.trim(), request),
+            false => read_choice(line.trim(), request),
+        };
+        match answer {
             Ok(answer) => return Ok(Some(answer)),
             Err(problem) => terminal.aside(Style::Bad, format!("  {problem}"))?,
         }

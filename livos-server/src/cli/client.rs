@@ -83,6 +83,12 @@ pub enum ClientError {
         /// The tool that was to be called.
         tool: String,
     },
+    /// The sealed secrets of the home cannot be used or changed.
+    #[error("{0}")]
+    Secrets(String),
+    /// Whoever was asked pressed Ctrl-C.
+    #[error("nothing was changed")]
+    GivenUp,
     /// The terminal does not take or give text.
     #[error("the terminal failed: {0}")]
     Terminal(String),
@@ -108,7 +114,8 @@ impl ClientError {
         match self {
             Self::NoTask => exit::USAGE,
             Self::NeedsApproval { .. } => exit::NEEDS_APPROVAL,
-            Self::Terminal(_) | Self::File { .. } => exit::FAILED,
+            Self::Terminal(_) | Self::Secrets(_) | Self::File { .. } => exit::FAILED,
+            Self::GivenUp => exit::CANCELLED,
             problem if problem.is_about_the_request() => exit::FAILED,
             _ => exit::NO_SERVER,
         }
@@ -193,6 +200,12 @@ impl Client {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
     }
 
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<(), ClientError> {
+        let request = self.request(Method::PUT, path);
+        let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.to_string())).await.map(drop)
+    }
+
     /// Sends JSON Lines, however long that takes.
     pub(super) async fn send_lines(
         &self,
@@ -262,18 +275,6 @@ impl Client {
     ) -> Result<T, ClientError> {
         let request = self
             .request(Method::POST, path)
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .body(body.to_string());
-        self.read(self.send(request).await?).await
-    }
-
-    pub(super) async fn patch<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &Value,
-    ) -> Result<T, ClientError> {
-        let request = self
-            .request(Method::PATCH, path)
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body.to_string());
         self.read(self.send(request).await?).await

@@ -11,6 +11,7 @@ use crate::config::ServeFlags;
 use crate::home::RunningServer;
 use crate::home::api_key_path;
 use crate::http::Causes;
+use crate::pdf_program;
 use crate::runtime::Server;
 
 /// A server to talk to, and what keeps it alive if it is our own.
@@ -53,9 +54,9 @@ impl Connection {
             return Self::to_running(target, environment);
         }
         let config = config.on_free_port();
-        let server = Server::start(config.clone(), environment)
-            .await
-            .map_err(|error| ClientError::NoServer(Causes(&error).to_string()))?;
+        let failed = |error| ClientError::NoServer(Causes(&error).to_string());
+        let server = Server::builder(config.clone()).environment(environment).map_err(failed)?;
+        let server = server.pdf_program(pdf_program::own()).start().await.map_err(failed)?;
         let client = Client::new(server.url(), Some(home_key(&config)?))?;
         Ok(Self { client, own: Some(server) })
     }

@@ -1,6 +1,7 @@
 //! `livos doctor`: what is wrong with this installation, and how to mend it.
 
 mod store;
+mod surroundings;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use livos_core::Secret;
+use livos_tools::sandbox::Sandbox;
 use serde::Serialize;
 
 use super::Target;
@@ -24,8 +26,11 @@ use crate::config::Config;
 use crate::config::Environment;
 use crate::config::MIN_API_KEY_BYTES;
 use crate::config::ServeFlags;
+use crate::config::ShellAccess;
+use crate::config::Unconfined;
 use crate::home::RunningServer;
 use crate::home::api_key_path;
+use crate::secrets::key_file_path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorArgs {
@@ -103,7 +108,10 @@ async fn examine(target: &Target, environment: &Environment) -> Vec<Check> {
     let mut checks = vec![Check::ok("configuration", "every setting can be used")];
     checks.push(home(config.home()));
     checks.push(key_file(&config));
+    checks.push(secrets_key(config.home()));
     checks.push(disk(config.home()));
+    checks.extend(surroundings::checks(&config).await);
+    checks.push(sandbox(&config, environment).await);
     if RunningServer::find(config.home()).is_some() {
         checks.extend(server(target, environment).await);
         return checks;
@@ -199,6 +207,46 @@ fn key_file(config: &Config) -> Check {
     }
 }
 
+/// Whether only the owner can read the key that the secrets are sealed with.
+fn secrets_key(home: &Path) -> Check {
+    const NAME: &str = "secrets key";
+    let path = key_file_path(home);
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Check::failing(
+            NAME,
+            format!(
+                "others may read {0}; run `chmod 600 {0}` and `livos secrets rotate`",
+                path.display()
+            ),
+        ),
+        Ok(_) => Check::ok(NAME, path.display().to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Check::ok(NAME, "one is made with the first secret")
+        }
+        Err(error) => Check::failing(NAME, format!("{}: {error}", path.display())),
+    }
+}
+
+/// The sealed secrets there are, and those that something else is used for.
+fn secrets(listed: &serde_json::Value) -> Vec<Check> {
+    const NAME: &str = "secrets";
+    let is_shadowed = |secret: &&serde_json::Value| {
+        secret.get("shadowed") == Some(&serde_json::Value::Bool(true))
+    };
+    let all: Vec<&serde_json::Value> = items(listed, "items").collect();
+    let names: Vec<&str> = all.iter().map(|secret| text(secret, "name")).collect();
+    let mut checks = vec![match names.as_slice() {
+        [] => Check::ok(NAME, "none is sealed"),
+        names => Check::ok(NAME, format!("sealed: {}", names.join(", "))),
+    }];
+    checks.extend(all.into_iter().filter(is_shadowed).map(|secret| {
+        let message =
+            format!("the environment's {0} is used, not the sealed one", text(secret, "name"));
+        Check::warning(NAME, message)
+    }));
+    checks
+}
+
 fn disk(home: &Path) -> Check {
     const NAME: &str = "disk";
     /// Below this much free space a warning is given, in MiB.
@@ -212,6 +260,40 @@ fn disk(home: &Path) -> Check {
             }
         }
         Err(error) => Check::warning(NAME, format!("free space cannot be read: {error}")),
+    }
+}
+
+/// Whether shell commands can be kept in, and what happens where they cannot.
+async fn sandbox(config: &Config, environment: &Environment) -> Check {
+    const NAME: &str = "sandbox";
+    let Some(launcher) = environment.launcher() else {
+        return Check::warning(NAME, "this program cannot start itself as a launcher");
+    };
+    let sandbox = match Sandbox::detect(launcher.clone(), config.agent.sandbox.clone()).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => return Check::failing(NAME, error.to_string()),
+    };
+    let confinement = sandbox.confinement();
+    let mut notes = String::new();
+    for note in confinement.notes() {
+        notes.push_str("; ");
+        notes.push_str(note);
+    }
+    if confinement.is_whole() {
+        return Check::ok(NAME, format!("shell commands are confined, {confinement}{notes}"));
+    }
+    let message = format!("{confinement}; not enforced: {}{notes}", confinement.gaps().join(", "));
+    match (config.agent.shell, config.agent.unconfined) {
+        (ShellAccess::Off, _) => {
+            Check::warning(NAME, format!("{message}; the shell is off, so it does not matter yet"))
+        }
+        (ShellAccess::On, Unconfined::Refuse) => Check::failing(
+            NAME,
+            format!("{message}; so there is no shell, unless agent.sandbox is ask or allow"),
+        ),
+        (ShellAccess::On, Unconfined::Ask | Unconfined::Allow) => {
+            Check::warning(NAME, format!("{message}; agent.sandbox lets commands run all the same"))
+        }
     }
 }
 
@@ -240,6 +322,7 @@ async fn readiness(client: &Client) -> Result<Vec<Check>, ClientError> {
     checks.extend(work(&ready));
     let status: serde_json::Value = client.get("/api/status").await?;
     checks.push(context(&status));
+    checks.extend(secrets(&client.get("/api/secrets").await?));
     let providers: serde_json::Value = client.get("/api/providers").await?;
     let names: Vec<_> = items(&providers, "items").map(|provider| text(provider, "id")).collect();
     checks.push(match names.as_slice() {

@@ -7,6 +7,8 @@ use futures::StreamExt;
 use futures::stream;
 use livos_core::AgentEvent;
 use livos_core::ApprovalDecision;
+use livos_core::ApprovalRequest;
+use livos_core::ApprovalResolution;
 use livos_core::ContentBlock;
 use livos_core::EventKind;
 use livos_core::Message;
@@ -217,33 +219,8 @@ impl View {
                 let result = shortened(&text);
                 self.aside(style, format!("{mark} {name} ({duration_ms} ms) {result}"))
             }
-            EventKind::ApprovalRequested(request) => match &request.question {
-                Some(question) => {
-                    self.aside(Style::Name, format!("? {}", question.text))?;
-                    for (number, choice) in (1..).zip(&question.choices) {
-                        self.aside(Style::Plain, format!("  {number}. {choice}"))?;
-                    }
-                    Ok(())
-                }
-                None => {
-                    let call =
-                        format!("? {} {}", request.tool, shortened(&request.input.to_string()));
-                    self.aside(Style::Name, call)?;
-                    self.aside(Style::Quiet, format!("  {}", request.reason))
-                }
-            },
-            EventKind::ApprovalResolved(resolution) => {
-                let (style, word) = match resolution.decision {
-                    ApprovalDecision::Approved if resolution.answer.is_some() => {
-                        (Style::Good, "✓ answered")
-                    }
-                    ApprovalDecision::Approved => (Style::Good, "✓ approved"),
-                    ApprovalDecision::Denied => (Style::Bad, "✗ denied"),
-                    ApprovalDecision::Expired => (Style::Bad, "✗ nobody decided in time"),
-                    ApprovalDecision::Abandoned => (Style::Quiet, "✗ no longer needed"),
-                };
-                self.aside(style, format!("{word} by {} via {}", resolution.by, resolution.via))
-            }
+            EventKind::ApprovalRequested(request) => self.show_request(request),
+            EventKind::ApprovalResolved(resolution) => self.show_decision(resolution),
             EventKind::ProviderRetry { provider, reason, delay_ms } => self.aside(
                 Style::Quiet,
                 format!("{provider} failed ({reason}); asking again in {delay_ms} ms"),
@@ -280,6 +257,32 @@ impl View {
             }
             _ => Ok(()),
         }
+    }
+
+    fn show_request(&mut self, request: &ApprovalRequest) -> Result<(), ClientError> {
+        let Some(question) = &request.question else {
+            let call = format!("? {} {}", request.tool, shortened(&request.input.to_string()));
+            self.aside(Style::Name, call)?;
+            return self.aside(Style::Quiet, format!("  {}", request.reason));
+        };
+        self.aside(Style::Name, format!("? {}", question.text))?;
+        for (number, choice) in (1..).zip(&question.choices) {
+            self.aside(Style::Plain, format!("  {number}. {choice}"))?;
+        }
+        Ok(())
+    }
+
+    fn show_decision(&mut self, resolution: &ApprovalResolution) -> Result<(), ClientError> {
+        let (style, word) = match resolution.decision {
+            ApprovalDecision::Approved if resolution.answer.is_some() => {
+                (Style::Good, "✓ answered")
+            }
+            ApprovalDecision::Approved => (Style::Good, "✓ approved"),
+            ApprovalDecision::Denied => (Style::Bad, "✗ denied"),
+            ApprovalDecision::Expired => (Style::Bad, "✗ nobody decided in time"),
+            ApprovalDecision::Abandoned => (Style::Quiet, "✗ no longer needed"),
+        };
+        self.aside(style, format!("{word} by {} via {}", resolution.by, resolution.via))
     }
 
     fn piece(

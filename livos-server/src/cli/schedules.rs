@@ -178,10 +178,10 @@ pub(super) async fn schedules(
         SchedulesCommand::Add(args) => add(client, &mut terminal, *args, json).await?,
         SchedulesCommand::Show { id } => show(client, &mut terminal, id, json).await?,
         SchedulesCommand::Pause { id } => {
-            switch(client, &mut terminal, id, &json!(false), json).await?
+            switch(client, &mut terminal, id, &json!(false), json).await?;
         }
         SchedulesCommand::Resume { id } => {
-            switch(client, &mut terminal, id, &json!(true), json).await?
+            switch(client, &mut terminal, id, &json!(true), json).await?;
         }
         SchedulesCommand::Run { id } => {
             let path = format!("/api/schedules/{id}/run");
@@ -220,7 +220,7 @@ async fn add(
     }
     // The id alone on standard output, for scripts.
     terminal.line(Style::Plain, text(&made, "id"))?;
-    let next = items(&made, "next_times").filter_map(Value::as_str).next().unwrap_or("never");
+    let next = items(&made, "next_times").find_map(Value::as_str).unwrap_or("never");
     terminal.aside(Style::Quiet, format!("next at {}", list::moment(next)))
 }
 

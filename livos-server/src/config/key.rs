@@ -24,6 +24,7 @@ pub(crate) const SYSTEM_PROMPT: Key =
 pub(crate) const WORKSPACE: Key =
     Key { name: "agent.workspace", variable: "LIVOS_AGENT_WORKSPACE" };
 pub(crate) const SHELL: Key = Key { name: "agent.shell", variable: "LIVOS_AGENT_SHELL" };
+pub(crate) const SANDBOX: Key = Key { name: "agent.sandbox", variable: "LIVOS_AGENT_SANDBOX" };
 pub(crate) const MAX_TURNS: Key =
     Key { name: "agent.max_turns", variable: "LIVOS_AGENT_MAX_TURNS" };
 pub(crate) const MAX_TOKENS: Key =
@@ -38,6 +39,18 @@ pub(crate) const MAX_CONCURRENT_RUNS: Key =
     Key { name: "agent.max_concurrent_runs", variable: "LIVOS_AGENT_MAX_CONCURRENT_RUNS" };
 pub(crate) const LEASE_SECONDS: Key =
     Key { name: "agent.lease_seconds", variable: "LIVOS_AGENT_LEASE_SECONDS" };
+
+pub(crate) const TASKS_PER_USER: Key =
+    Key { name: "agent.tasks_per_user", variable: "LIVOS_AGENT_TASKS_PER_USER" };
+
+pub(crate) const SANDBOX_NETWORK: Key =
+    Key { name: "sandbox.network", variable: "LIVOS_SANDBOX_NETWORK" };
+pub(crate) const SANDBOX_READABLE: Key =
+    Key { name: "sandbox.readable", variable: "LIVOS_SANDBOX_READABLE" };
+pub(crate) const SANDBOX_MEMORY: Key =
+    Key { name: "sandbox.memory_mib", variable: "LIVOS_SANDBOX_MEMORY_MIB" };
+pub(crate) const SANDBOX_PROCESSES: Key =
+    Key { name: "sandbox.processes", variable: "LIVOS_SANDBOX_PROCESSES" };
 
 pub(crate) const COMPACTION_THRESHOLD: Key =
     Key { name: "compaction.threshold_tokens", variable: "LIVOS_COMPACTION_THRESHOLD_TOKENS" };
@@ -66,6 +79,20 @@ pub(crate) const SCHEDULE_INTERVAL: Key = Key {
 };
 pub(crate) const SCHEDULE_ZONE: Key =
     Key { name: "schedules.time_zone", variable: "LIVOS_SCHEDULES_TIME_ZONE" };
+pub(crate) const MODELS_CONNECT: Key = Key {
+    name: "models.connect_timeout_seconds",
+    variable: "LIVOS_MODELS_CONNECT_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_FIRST_BYTE: Key = Key {
+    name: "models.first_byte_timeout_seconds",
+    variable: "LIVOS_MODELS_FIRST_BYTE_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_SILENCE: Key = Key {
+    name: "models.silence_timeout_seconds",
+    variable: "LIVOS_MODELS_SILENCE_TIMEOUT_SECONDS",
+};
+pub(crate) const MODELS_ANSWER: Key =
+    Key { name: "models.answer_timeout_seconds", variable: "LIVOS_MODELS_ANSWER_TIMEOUT_SECONDS" };
 
 pub(crate) const MEMORY_ENABLED: Key =
     Key { name: "memory.enabled", variable: "LIVOS_MEMORY_ENABLED" };
@@ -89,6 +116,23 @@ pub(crate) const ALLOWED_ORIGINS: Key =
 pub(crate) const CALLBACK_HOSTS: Key =
     Key { name: "http.callback_hosts", variable: "LIVOS_HTTP_CALLBACK_HOSTS" };
 
+pub(crate) const WEB_FETCH: Key = Key { name: "web.fetch", variable: "LIVOS_WEB_FETCH" };
+pub(crate) const WEB_REQUESTS: Key = Key { name: "web.requests", variable: "LIVOS_WEB_REQUESTS" };
+pub(crate) const WEB_HOSTS: Key =
+    Key { name: "web.allowed_hosts", variable: "LIVOS_WEB_ALLOWED_HOSTS" };
+pub(crate) const WEB_NETWORKS: Key =
+    Key { name: "web.allowed_networks", variable: "LIVOS_WEB_ALLOWED_NETWORKS" };
+pub(crate) const WEB_SEARCH: Key = Key { name: "web.search", variable: "LIVOS_WEB_SEARCH" };
+pub(crate) const BRAVE_KEY: Key = Key { name: "web.brave_api_key", variable: "BRAVE_API_KEY" };
+pub(crate) const BRAVE_URL: Key = Key { name: "web.brave_base_url", variable: "BRAVE_BASE_URL" };
+pub(crate) const TAVILY_KEY: Key = Key { name: "web.tavily_api_key", variable: "TAVILY_API_KEY" };
+pub(crate) const TAVILY_URL: Key = Key { name: "web.tavily_base_url", variable: "TAVILY_BASE_URL" };
+pub(crate) const SEARXNG_URL: Key = Key { name: "web.searxng_url", variable: "SEARXNG_URL" };
+
+pub(crate) const CONTAINER_ACCESS: Key =
+    Key { name: "containers.access", variable: "LIVOS_CONTAINERS_ACCESS" };
+pub(crate) const CONTAINER_SOCKET: Key = Key { name: "containers.socket", variable: "DOCKER_HOST" };
+
 /// Every setting, in the order the documentation lists them.
 pub(crate) const ALL: &[Key] = &[
     LISTEN,
@@ -101,13 +145,19 @@ pub(crate) const ALL: &[Key] = &[
     SYSTEM_PROMPT,
     WORKSPACE,
     SHELL,
+    SANDBOX,
     MAX_TURNS,
     MAX_TOKENS,
     MAX_SECONDS,
     MAX_COST,
     DAILY_LIMIT,
     MAX_CONCURRENT_RUNS,
+    TASKS_PER_USER,
     LEASE_SECONDS,
+    SANDBOX_NETWORK,
+    SANDBOX_READABLE,
+    SANDBOX_MEMORY,
+    SANDBOX_PROCESSES,
     COMPACTION_THRESHOLD,
     COMPACTION_WINDOW,
     COMPACTION_KEEP,
@@ -121,6 +171,10 @@ pub(crate) const ALL: &[Key] = &[
     SCHEDULE_INTERVAL,
     SCHEDULE_ZONE,
     MEMORY_ENABLED,
+    MODELS_CONNECT,
+    MODELS_FIRST_BYTE,
+    MODELS_SILENCE,
+    MODELS_ANSWER,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,
@@ -130,6 +184,18 @@ pub(crate) const ALL: &[Key] = &[
     ALLOWED_HOSTS,
     ALLOWED_ORIGINS,
     CALLBACK_HOSTS,
+    WEB_FETCH,
+    WEB_REQUESTS,
+    WEB_HOSTS,
+    WEB_NETWORKS,
+    WEB_SEARCH,
+    BRAVE_KEY,
+    BRAVE_URL,
+    TAVILY_KEY,
+    TAVILY_URL,
+    SEARXNG_URL,
+    CONTAINER_ACCESS,
+    CONTAINER_SOCKET,
 ];
 
 /// What was typed in one place.

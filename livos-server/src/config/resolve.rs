@@ -1,5 +1,7 @@
 //! Layers to meaning: the first layer that has a value wins, and every problem is kept.
 
+mod web;
+
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,6 +17,9 @@ use livos_core::MAX_LEASE;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::ScheduleSettings;
+use livos_providers::ProviderTimeouts;
+use livos_tools::sandbox::Limits;
+use livos_tools::sandbox::SandboxSettings;
 use toml::Value;
 
 use super::AgentSettings;
@@ -28,6 +33,7 @@ use super::LogSettings;
 use super::MemoryUse;
 use super::ShellAccess;
 use super::StoreLocation;
+use super::Unconfined;
 use super::env;
 use super::env::Environment;
 use super::key;
@@ -41,6 +47,7 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 const DEFAULT_LOG: &str = "info";
 const DEFAULT_SYSTEM_PROMPT: &str = include_str!("system_prompt.md");
 const DEFAULT_CONCURRENT_RUNS: u64 = 16;
+const DEFAULT_TASKS_PER_USER: u32 = 4;
 const DEFAULT_CONNECTIONS: u64 = 512;
 const DEFAULT_BODY_BYTES: u64 = 1024 * 1024;
 const DEFAULT_UPLOAD_BYTES: u64 = 25 * 1024 * 1024;
@@ -88,8 +95,11 @@ pub(super) fn config(
         agent: agent(&mut typed, &home),
         schedules: schedules(&mut typed),
         memory: typed.get(&key::MEMORY_ENABLED, value::memory).unwrap_or(MemoryUse::On),
+        models: models(&mut typed),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
+        web: web::settings(&mut typed),
+        containers: web::containers(&mut typed),
         home,
     };
     typed.refuse_open_door(&config);
@@ -127,6 +137,8 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             .get(&key::WORKSPACE, |typed| Ok(value::below(home, &value::text(typed)?)))
             .unwrap_or_else(|| home.join("workspace")),
         shell: typed.get(&key::SHELL, value::shell).unwrap_or(ShellAccess::Off),
+        unconfined: typed.get(&key::SANDBOX, value::unconfined).unwrap_or(Unconfined::Refuse),
+        sandbox: sandbox(typed, home),
         budget,
         daily_limit: typed
             .get(&key::DAILY_LIMIT, |typed| value::number(typed, 0..=1_000_000_000_000))
@@ -137,12 +149,30 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             1..=10_000,
             DEFAULT_CONCURRENT_RUNS,
         ),
+        tasks_per_user: typed
+            .get(&key::TASKS_PER_USER, |typed| value::number(typed, 1..=1_000))
+            .and_then(|tasks| u32::try_from(tasks).ok())
+            .unwrap_or(DEFAULT_TASKS_PER_USER),
         lease: Duration::from_secs(typed.number(
             &key::LEASE_SECONDS,
             1..=MAX_LEASE.as_secs(),
             DEFAULT_LEASE.as_secs(),
         )),
     }
+}
+
+/// What commands may reach: never the home with its keys, whatever else is granted.
+fn sandbox(typed: &mut Typed<'_>, home: &Path) -> SandboxSettings {
+    const MIB: u64 = 1024 * 1024;
+    let mut limits = Limits::default();
+    let processes = typed.number(&key::SANDBOX_PROCESSES, 8..=10_000, limits.processes.into());
+    limits.processes = u32::try_from(processes).unwrap_or(limits.processes);
+    limits.memory = MIB * typed.number(&key::SANDBOX_MEMORY, 64..=1_048_576, limits.memory / MIB);
+    let readable = typed.get(&key::SANDBOX_READABLE, |typed| value::paths(typed, home));
+    let network = typed.get(&key::SANDBOX_NETWORK, value::network).unwrap_or_default();
+    let settings =
+        SandboxSettings::default().with_limits(limits).with_network(network).with_hidden(home);
+    readable.into_iter().flatten().fold(settings, SandboxSettings::with_readable)
 }
 
 fn compaction(typed: &mut Typed<'_>) -> CompactionPolicy {
@@ -189,17 +219,20 @@ fn schedules(typed: &mut Typed<'_>) -> ScheduleSettings {
     usual.with_min_interval(Duration::from_secs(interval)).with_time_zone(zone)
 }
 
+fn models(typed: &mut Typed<'_>) -> ProviderTimeouts {
+    // A model of one's own may first be loaded, and read its prompt at the speed of a processor.
+    let mut seconds =
+        |key, most| typed.get(key, |typed| value::number(typed, 1..=most)).map(Duration::from_secs);
+    ProviderTimeouts {
+        connect: seconds(&key::MODELS_CONNECT, 600),
+        first_byte: seconds(&key::MODELS_FIRST_BYTE, 86_400),
+        silence: seconds(&key::MODELS_SILENCE, 86_400),
+        whole_answer: seconds(&key::MODELS_ANSWER, 86_400),
+    }
+}
+
 fn http(typed: &mut Typed<'_>) -> HttpSettings {
     let hosts = |typed: &Value| value::list(typed)?.iter().map(|host| value::host(host)).collect();
-    // Addresses too: those of version 6 are no host names.
-    let receivers = |typed: &Value| {
-        let is_address = |host: &str| host.parse::<std::net::IpAddr>().is_ok();
-        let host = |host: &String| match is_address(host) {
-            true => Ok(host.clone()),
-            false => value::host(host),
-        };
-        value::list(typed)?.iter().map(host).collect()
-    };
     let origins = |typed: &Value| {
         value::list(typed)?.iter().map(|origin| value::web_address(origin)).collect()
     };
@@ -215,7 +248,9 @@ fn http(typed: &mut Typed<'_>) -> HttpSettings {
         body_timeout: typed.seconds(&key::BODY_SECONDS, DEFAULT_BODY_SECONDS),
         shutdown_timeout: typed.seconds(&key::SHUTDOWN_SECONDS, DEFAULT_SHUTDOWN_SECONDS),
         allowed_hosts: typed.get(&key::ALLOWED_HOSTS, hosts).unwrap_or_default(),
-        callback_hosts: typed.get(&key::CALLBACK_HOSTS, receivers).unwrap_or_default(),
+        callback_hosts: typed
+            .get(&key::CALLBACK_HOSTS, value::hosts_or_addresses)
+            .unwrap_or_default(),
         allowed_origins: typed.get(&key::ALLOWED_ORIGINS, origins).unwrap_or_default(),
     }
 }

@@ -11,7 +11,15 @@ fn load_with(
     variables: &[(&str, &str)],
     file: &str,
 ) -> Result<Config, ConfigError> {
-    let home = tempfile::tempdir().unwrap();
+    load_in(&tempfile::tempdir().unwrap(), flags, variables, file)
+}
+
+fn load_in(
+    home: &tempfile::TempDir,
+    flags: ServeFlags,
+    variables: &[(&str, &str)],
+    file: &str,
+) -> Result<Config, ConfigError> {
     std::fs::write(home.path().join(FILE_NAME), file).unwrap();
     let variables =
         variables.iter().copied().chain([("LIVOS_HOME", home.path().to_str().unwrap())]);
@@ -78,19 +86,35 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("agent.system_prompt", "Be brief."),
         ("agent.workspace", "/w"),
         ("agent.shell", "on"),
+        ("agent.sandbox", "ask"),
         ("agent.max_turns", "3"),
         ("agent.max_tokens", "4"),
         ("agent.max_seconds", "5"),
         ("agent.max_cost_micro_usd", "6"),
         ("agent.daily_limit_micro_usd", "9"),
         ("agent.max_concurrent_runs", "7"),
+        ("agent.tasks_per_user", "3"),
         ("agent.lease_seconds", "7"),
+        ("sandbox.network", "on"),
+        ("sandbox.readable", "/opt"),
+        ("sandbox.memory_mib", "128"),
+        ("sandbox.processes", "9"),
         ("compaction.threshold_tokens", "5000"),
         ("compaction.window_percent", "50"),
         ("compaction.keep_messages", "4"),
         ("compaction.model", "fast"),
         ("compaction.timeout_seconds", "30"),
         ("compaction.summary_tokens", "900"),
+        ("approvals.policy", "always"),
+        ("approvals.users", "ann=never"),
+        ("approvals.channels", "telegram=always, mail=never"),
+        ("approvals.expiry_seconds", "60"),
+        ("schedules.min_interval_seconds", "120"),
+        ("schedules.time_zone", "Europe/Berlin"),
+        ("models.connect_timeout_seconds", "11"),
+        ("models.first_byte_timeout_seconds", "12"),
+        ("models.silence_timeout_seconds", "13"),
+        ("models.answer_timeout_seconds", "14"),
         ("http.max_connections", "8"),
         ("http.max_body_bytes", "2048"),
         ("http.max_upload_bytes", "4096"),
@@ -100,15 +124,31 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("http.allowed_hosts", "a.example"),
         ("http.allowed_origins", "https://b.example"),
         ("http.callback_hosts", "c.example"),
+        ("web.fetch", "off"),
+        ("web.requests", "on"),
+        ("web.allowed_hosts", "wiki.lan"),
+        ("web.allowed_networks", "10.0.0.0/8"),
+        ("web.search", "off"),
+        ("web.brave_api_key", "k3y"),
+        ("web.brave_base_url", "https://a.example"),
+        ("web.tavily_api_key", "k3y"),
+        ("web.tavily_base_url", "https://a.example"),
+        ("web.searxng_url", "http://127.0.0.1:8888"),
+        ("containers.access", "read"),
+        ("containers.socket", "unix:///run/podman/podman.sock"),
     ];
     assert_eq!(
         samples.map(|(name, _)| name).to_vec(),
         key::ALL.iter().map(|key| key.name).collect::<Vec<_>>()
     );
-    let default = format!("{:?}", load(&[], "").unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let load = |variables: &[(&str, &str)], file: &str| {
+        load_in(&home, ServeFlags::default(), variables, file).unwrap()
+    };
+    let default = format!("{:?}", load(&[], ""));
     for (key, (name, sample)) in key::ALL.iter().zip(samples) {
-        let by_file = load(&[], &format!("{name} = \"{sample}\"")).unwrap();
-        let by_variable = load(&[(key.variable, sample)], "").unwrap();
+        let by_file = load(&[], &format!("{name} = \"{sample}\""));
+        let by_variable = load(&[(key.variable, sample)], "");
         assert_ne!(format!("{by_file:?}"), default, "{name} is read and not used");
         assert_eq!(format!("{by_file:?}"), format!("{by_variable:?}"), "{name}");
     }
@@ -130,6 +170,20 @@ fn the_password_of_a_store_is_never_shown() {
         let error = load(&[("LIVOS_STORE", wrong)], "").unwrap_err();
         assert!(!messages(&error)[0].contains("hunter2"), "{error}");
     }
+}
+
+#[test]
+fn the_time_models_may_take_is_theirs_unless_it_is_set() {
+    assert_eq!(load(&[], "").unwrap().models, ProviderTimeouts::default());
+    let file = "[models]\nfirst_byte_timeout_seconds = 1800";
+    let models = load(&[], file).unwrap().models;
+    let first_byte = Some(Duration::from_secs(1800));
+    assert_eq!(models, ProviderTimeouts { first_byte, ..ProviderTimeouts::default() });
+    let error = load(&[("LIVOS_MODELS_SILENCE_TIMEOUT_SECONDS", "0")], "").unwrap_err();
+    assert_eq!(
+        messages(&error),
+        ["models.silence_timeout_seconds: must be a whole number from 1 to 86400"]
+    );
 }
 
 #[test]
@@ -170,4 +224,46 @@ fn web_addresses_know_their_parts() {
     }
     assert_eq!(host_of("[::1]:3200"), "[::1]");
     assert_eq!(host_of("[::1]"), "[::1]");
+}
+
+#[test]
+fn the_web_is_told_what_is_wrong_with_it() {
+    for (variable, value, problem) in [
+        ("LIVOS_WEB_ALLOWED_NETWORKS", "10.0.0.0/99", "'10.0.0.0/99' is no network"),
+        ("LIVOS_WEB_ALLOWED_HOSTS", "http://x", "is no host name"),
+        ("LIVOS_WEB_SEARCH", "brave", "needs web.brave_api_key (BRAVE_API_KEY)"),
+        ("LIVOS_WEB_SEARCH", "altavista", "write brave, tavily, searxng or off"),
+        ("BRAVE_API_KEY", "two\nlines", "has characters that no key has"),
+        ("SEARXNG_URL", "http://me:hunter2@x", "without user and password"),
+        ("LIVOS_CONTAINERS_ACCESS", "all", "must be off, read or manage"),
+    ] {
+        let error = load(&[(variable, value)], "").unwrap_err();
+        assert!(messages(&error)[0].contains(problem), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    let remote = ("DOCKER_HOST", "tcp://127.0.0.1:2375");
+    assert!(load(&[remote], "").is_ok(), "it may be there for others");
+    assert!(load(&[remote, ("LIVOS_CONTAINERS_ACCESS", "read")], "").is_err());
+}
+
+#[test]
+fn the_search_service_that_was_asked_for_is_asked() {
+    let keys = [("TAVILY_API_KEY", "t-k3y"), ("SEARXNG_URL", "http://127.0.0.1:8888")];
+    let search = |variables: &[(&str, &str)]| load(variables, "").unwrap().web.search;
+    assert_eq!(search(&[]).chosen(), SearchChoice::Off);
+    assert_eq!(search(&keys).chosen(), SearchChoice::Tavily);
+    let with = |choice| [keys[0], keys[1], ("LIVOS_WEB_SEARCH", choice)];
+    assert_eq!(search(&with("searxng")).chosen(), SearchChoice::SearXng);
+    assert_eq!(search(&with("off")).chosen(), SearchChoice::Off);
+    assert!(!format!("{:?}", load(&keys, "").unwrap()).contains("t-k3y"));
+}
+
+#[test]
+fn a_policy_that_is_none_is_told_with_those_there_are() {
+    let file = "[approvals]\npolicy = \"sometimes\"\nusers = [\"ann\"]\nexpiry_seconds = 1";
+    let error = load(&[], file).unwrap_err();
+    let told = messages(&error);
+    assert!(told.iter().any(|told| told.contains("never, destructive, always")), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("'ann' must be NAME=POLICY")), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("10 to 2592000")), "{told:?}");
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use hyper::Uri;
 use livos_core::ApprovalPolicy;
 use livos_core::Secret;
+use livos_tools::sandbox::Network;
 use toml::Value;
 
 use super::LogFormat;
@@ -17,6 +18,7 @@ use super::MemoryUse;
 use super::RedisUrl;
 use super::ShellAccess;
 use super::StoreLocation;
+use super::Unconfined;
 
 /// A configured key must have this many bytes at least: shorter ones can be guessed.
 pub(crate) const MIN_API_KEY_BYTES: usize = 16;
@@ -219,6 +221,15 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     }
 }
 
+/// A list of hosts. Addresses too: those of version 6 are no host names.
+pub(super) fn hosts_or_addresses(value: &Value) -> Result<Vec<String>, String> {
+    let read = |text: &String| match text.parse::<IpAddr>() {
+        Ok(_) => Ok(text.clone()),
+        Err(_) => host(text),
+    };
+    list(value)?.iter().map(read).collect()
+}
+
 pub(super) fn log_filter(value: &Value) -> Result<String, String> {
     let text = text(value)?;
     match tracing_subscriber::EnvFilter::try_new(&text) {
@@ -238,21 +249,42 @@ pub(super) fn log_format(value: &Value) -> Result<LogFormat, String> {
 }
 
 pub(super) fn shell(value: &Value) -> Result<ShellAccess, String> {
+    Ok(if is_on(value)? { ShellAccess::On } else { ShellAccess::Off })
+}
+
+pub(super) fn network(value: &Value) -> Result<Network, String> {
+    Ok(if is_on(value)? { Network::Granted } else { Network::Denied })
+}
+
+fn is_on(value: &Value) -> Result<bool, String> {
     match value {
-        Value::Boolean(false) => Ok(ShellAccess::Off),
-        Value::Boolean(true) => Ok(ShellAccess::On),
-        Value::String(text) if text == "off" => Ok(ShellAccess::Off),
-        Value::String(text) if text == "on" => Ok(ShellAccess::On),
+        Value::Boolean(is_on) => Ok(*is_on),
+        Value::String(text) if text == "off" => Ok(false),
+        Value::String(text) if text == "on" => Ok(true),
         _ => Err("must be off or on".to_owned()),
     }
 }
 
 pub(super) fn memory(value: &Value) -> Result<MemoryUse, String> {
-    match value {
-        Value::Boolean(false) => Ok(MemoryUse::Off),
-        Value::Boolean(true) => Ok(MemoryUse::On),
-        Value::String(text) if text == "off" => Ok(MemoryUse::Off),
-        Value::String(text) if text == "on" => Ok(MemoryUse::On),
-        _ => Err("must be off or on".to_owned()),
+    Ok(if is_on(value)? { MemoryUse::On } else { MemoryUse::Off })
+}
+
+pub(super) fn unconfined(value: &Value) -> Result<Unconfined, String> {
+    match value.as_str() {
+        Some("refuse") => Ok(Unconfined::Refuse),
+        Some("ask") => Ok(Unconfined::Ask),
+        Some("allow") => Ok(Unconfined::Allow),
+        _ => Err("must be refuse, ask or allow".to_owned()),
     }
+}
+
+/// A list of directories or files; each must be absolute.
+pub(super) fn paths(value: &Value, home: &Path) -> Result<Vec<PathBuf>, String> {
+    list(value)?
+        .iter()
+        .map(|path| match Path::new(path).is_absolute() || path.starts_with("~/") {
+            true => Ok(below(home, path)),
+            false => Err(format!("'{path}' must be an absolute path")),
+        })
+        .collect()
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
+use livos_core::Redactor;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -137,6 +138,23 @@ impl ProblemKind {
                 ("storage-failed", StatusCode::INSUFFICIENT_STORAGE, "The store cannot keep this")
             }
         }
+    }
+}
+
+impl Problem {
+    /// The same, with no secret in what it says.
+    pub(super) fn redacted(mut self, redactor: &Redactor) -> Self {
+        let clean = |text: &mut String| {
+            if redactor.finds(text) {
+                *text = redactor.clean(text).into_owned();
+            }
+        };
+        clean(&mut self.detail);
+        for error in &mut self.errors {
+            clean(&mut error.field);
+            clean(&mut error.message);
+        }
+        self
     }
 }
 

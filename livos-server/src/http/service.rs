@@ -45,7 +45,7 @@ pub(super) async fn serve(app: Arc<App>, request: Request<Incoming>, peer: IpAdd
     let mut response = match answer {
         Ok(response) => response,
         Err(problem) => {
-            let problem = explained(&app, problem).await;
+            let problem = explained(&app, problem).await.redacted(&app.redactor);
             Reply::problem(&problem, ErrorShape::of_path(&path))
         }
     };

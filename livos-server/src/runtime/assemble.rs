@@ -1,5 +1,7 @@
 //! Providers, tools and the agent, after the port is open.
 
+mod surroundings;
+
 use std::sync::Arc;
 
 use livos_core::AgentLoop;
@@ -10,12 +12,18 @@ use livos_core::Journal;
 use livos_core::Memory;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Redactor;
+use livos_core::ResultSink;
 use livos_core::ScheduleManager;
-use livos_core::Secret;
+use livos_core::SubagentManager;
+use livos_core::TaskManager;
 use livos_core::ToolRegistry;
 use livos_core::UsageLog;
 use livos_core::WorkerSettings;
 use livos_tools::WorkspaceRoot;
+use livos_tools::sandbox::Launcher;
+use livos_tools::sandbox::Sandbox;
+use livos_tools::shell::ShellSessions;
 use livos_tools::shell::ShellSettings;
 
 use super::Models;
@@ -27,6 +35,7 @@ use crate::config::AgentSettings;
 use crate::config::Config;
 use crate::config::MemoryUse;
 use crate::config::ShellAccess;
+use crate::config::Unconfined;
 use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
@@ -36,24 +45,29 @@ use crate::vitals::Vitals;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, secrets } = own;
+    let Own { choice, tools, redactor, pdf, launcher, .. } = own;
     let schedules = schedules(&app, &config);
+    let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
+    let tasks = TaskManager::new(Arc::clone(&app.store))
+        .with_clock(Arc::clone(&app.clock))
+        .with_per_user(config.agent.tasks_per_user);
     let providers = providers(choice, config.model).await;
-    add_own_tools(&tools, &config.agent, &schedules);
-    let memory = memory(&app, config.memory);
+    let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
+    let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
+    add_managers_tools(&tools, &schedules, &agents);
+    let memory = memory(&app, config.memory, redactor.clone());
     if let Some(memory) = &memory
         && let Err(error) = livos_tools::memory::register(&tools, memory)
     {
         tracing::error!(%error, "a tool is missing");
     }
+    surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
-    let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
-    let secrets: Arc<[Secret]> = secrets.into();
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
         .policies(config.approvals.policies)
         .expiry(config.approvals.expiry)
         .clock(Arc::clone(&app.clock))
-        .secrets(Arc::clone(&secrets))
+        .redactor(redactor.clone())
         .build();
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
@@ -63,28 +77,42 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
         .workspace(config.agent.workspace)
+        .redactor(redactor.clone())
         .clock(Arc::clone(&app.clock))
         .approvals(approvals.clone());
     if let Some(limit) = config.agent.daily_limit {
         agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
     }
     let agent = agent.build();
-    let recorder = Recorder { agent: agent.clone(), secrets };
+    let recorder = Recorder { agent: agent.clone(), redactor: redactor.clone() };
+    let results = ResultSink::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let runs = Runs::start(RunsParts {
         agent,
         store: Arc::clone(&app.store),
         feed: Arc::clone(&app.feed),
         metrics: Arc::clone(&app.metrics),
+        redactor,
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
             .with_lease(config.agent.lease)
             .with_take_over(config.store.take_over()),
-        sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone()))],
+        sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
     });
-    let engine =
-        Engine { runs, tools, providers, recorder, approvals, schedules, memory, usual_budget };
+    let engine = Engine {
+        runs,
+        tools,
+        providers,
+        recorder,
+        approvals,
+        schedules,
+        agents,
+        tasks,
+        memory,
+        usual_budget,
+        shell,
+    };
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
     }
@@ -101,10 +129,12 @@ fn schedules(app: &App, config: &Config) -> ScheduleManager {
     )
 }
 
-fn memory(app: &App, wanted: MemoryUse) -> Option<Memory> {
+fn memory(app: &App, wanted: MemoryUse, redactor: Redactor) -> Option<Memory> {
     let store = Arc::clone(&app.store) as Arc<dyn FactStore>;
     match wanted {
-        MemoryUse::On => Some(Memory::builder(store).clock(Arc::clone(&app.clock)).build()),
+        MemoryUse::On => {
+            Some(Memory::builder(store).clock(Arc::clone(&app.clock)).redactor(redactor).build())
+        }
         MemoryUse::Off => None,
     }
 }
@@ -124,29 +154,90 @@ fn default_model(manager: &ProviderManager) -> ModelName {
         .map_or_else(|| ModelName::from(TIER), ModelName::from)
 }
 
-/// The tools that need nothing but this machine. A tool that cannot be had is left out, visibly.
-fn add_own_tools(tools: &ToolRegistry, settings: &AgentSettings, schedules: &ScheduleManager) {
-    if let Err(error) = livos_tools::schedules::register(tools, schedules) {
+/// The tools through which models use what the server manages.
+fn add_managers_tools(tools: &ToolRegistry, schedules: &ScheduleManager, agents: &SubagentManager) {
+    let registered = [
+        livos_tools::subagents::register(tools, agents),
+        livos_tools::schedules::register(tools, schedules),
+    ];
+    for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
     }
+}
+
+/// The tools that need nothing but this machine and the journal. A tool that cannot be had is
+/// left out, visibly. Gives back what the shell started, to be ended with the server.
+async fn add_own_tools(
+    tools: &ToolRegistry,
+    settings: &AgentSettings,
+    launcher: Option<Launcher>,
+    journal: Arc<dyn Journal>,
+) -> Option<ShellSessions> {
+    let todo = livos_tools::todo::register(tools, journal);
     let root = match WorkspaceRoot::create(&settings.workspace) {
         Ok(root) => root,
         Err(error) => {
             tracing::error!(%error, "the workspace cannot be used; there are no file tools");
-            return;
+            return None;
         }
     };
-    let shell = match settings.shell {
-        ShellAccess::Off => Ok(()),
-        ShellAccess::On => livos_tools::shell::register(tools, &root, ShellSettings::default()),
-    };
-    let registered = [
+    let mut registered = vec![
+        todo,
         livos_tools::files::register(tools, &root),
         livos_tools::time::register(tools),
         livos_tools::ask_user::register(tools),
-        shell,
     ];
+    let mut sessions = None;
+    if let Some(shell) = shell_settings(settings, launcher).await {
+        match livos_tools::shell::register(tools, &root, shell) {
+            Ok(started) => sessions = Some(started),
+            Err(error) => registered.push(Err(error)),
+        }
+    }
     for error in registered.into_iter().filter_map(Result::err) {
         tracing::error!(%error, "a tool is missing");
+    }
+    sessions
+}
+
+/// How commands are run, if they are.
+async fn shell_settings(
+    settings: &AgentSettings,
+    launcher: Option<Launcher>,
+) -> Option<ShellSettings> {
+    if settings.shell == ShellAccess::Off {
+        return None;
+    }
+    let sandbox = match launcher {
+        None => Err("this program does not start itself as a launcher".to_owned()),
+        Some(launcher) => {
+            let sandbox = Sandbox::detect(launcher, settings.sandbox.clone()).await;
+            sandbox.map_err(|error| error.to_string())
+        }
+    };
+    let (shell, lacks) = match sandbox {
+        Ok(sandbox) if sandbox.confinement().is_whole() => {
+            tracing::info!(sandbox = %sandbox.confinement(), "shell commands are confined");
+            return Some(ShellSettings::default().with_sandbox(sandbox));
+        }
+        Ok(sandbox) => {
+            let lacks = sandbox.confinement().gaps().join("; ");
+            (ShellSettings::default().with_sandbox(sandbox), lacks)
+        }
+        Err(reason) => (ShellSettings::default(), reason),
+    };
+    match settings.unconfined {
+        Unconfined::Refuse => {
+            tracing::error!(
+                %lacks,
+                "there is no shell: commands cannot be confined here; see `livos doctor`, or set \
+                 agent.sandbox to ask or allow"
+            );
+            None
+        }
+        Unconfined::Ask | Unconfined::Allow => {
+            tracing::warn!(%lacks, "shell commands are not fully confined");
+            Some(shell)
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! A server with something of the embedder's own.
 
-use livos_core::Secret;
+use livos_core::Redactor;
 use livos_core::ToolRegistry;
+use livos_tools::sandbox::Launcher;
+use livos_tools::web::PdfProgram;
 
 use super::Models;
 use super::Server;
@@ -19,7 +21,10 @@ pub struct ServerBuilder {
     config: Config,
     choice: Choice,
     tools: ToolRegistry,
-    secrets: Vec<Secret>,
+    environment: Environment,
+    redactor: Redactor,
+    pdf: PdfProgram,
+    launcher: Option<Launcher>,
 }
 
 /// What an embedder brings.
@@ -27,31 +32,52 @@ pub struct ServerBuilder {
 pub(super) struct Own {
     pub(super) choice: Choice,
     pub(super) tools: ToolRegistry,
-    /// What recordings must not hold.
-    pub(super) secrets: Vec<Secret>,
+    /// Where keys come from before the sealed secrets; empty if the embedder brought the models.
+    pub(super) environment: Environment,
+    pub(super) redactor: Redactor,
+    /// Who reads PDF files for the agent.
+    pub(super) pdf: PdfProgram,
+    /// Confines shell commands.
+    pub(super) launcher: Option<Launcher>,
 }
 
 impl ServerBuilder {
     pub(super) fn new(config: Config) -> Self {
-        let choice = Choice::Local { ollama_host: String::new() };
-        let (tools, secrets) = (ToolRegistry::new(), Vec::new());
-        Self { config, choice, tools, secrets }
+        let choice = Choice::Local { ollama_host: String::new(), timeouts: config.models };
+        Self {
+            config,
+            choice,
+            tools: ToolRegistry::new(),
+            environment: Environment::default(),
+            redactor: Redactor::new(),
+            pdf: PdfProgram::in_process(),
+            launcher: None,
+        }
     }
 
     /// Asks these models, whatever the environment says.
     pub fn models(mut self, models: Models) -> Self {
-        self.choice = Choice::Configured(models);
+        self.choice = Choice::Own(models);
         self
     }
 
-    /// Asks the providers that the environment has keys or addresses for.
+    /// Asks the providers that the environment, or else the sealed secrets, have keys or addresses for.
     ///
     /// # Errors
     /// When a key or address cannot be used.
     pub fn environment(mut self, environment: &Environment) -> Result<Self, StartError> {
-        self.choice = models::configured(environment, self.config.model.as_ref())?;
-        self.secrets = environment.secrets();
+        self.choice =
+            models::configured(environment, self.config.model.as_ref(), self.config.models)?;
+        self.environment = environment.clone();
+        self.launcher = environment.launcher().cloned().or(self.launcher);
         Ok(self)
+    }
+
+    /// Confines shell commands by this launcher, which the program got in the first line of its
+    /// `main`. Without one they cannot be confined, and are handled as `agent.sandbox` says.
+    pub fn launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = Some(launcher);
+        self
     }
 
     /// Lends the agents these tools beside the server's own.
@@ -63,12 +89,26 @@ impl ServerBuilder {
         self
     }
 
+    /// The redactor that learns the secrets of this server: those of the environment, the API key, and the
+    /// sealed ones. Give one that the logs of the program pass, too.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
+    /// Lets this program read PDF files for the agent, which then can take no more than it may.
+    /// Without it they are read within this process.
+    pub fn pdf_program(mut self, pdf: PdfProgram) -> Self {
+        self.pdf = pdf;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, secrets } = self;
-        Server::compose(config, Own { choice, tools, secrets }).await
+        let Self { config, choice, tools, environment, redactor, pdf, launcher } = self;
+        Server::compose(config, Own { choice, tools, environment, redactor, pdf, launcher }).await
     }
 }

@@ -2,12 +2,15 @@
 
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Secret;
+use livos_core::SecretName;
 use livos_core::Tiers;
 use livos_providers::ConfigError;
 use livos_providers::ConfiguredProvider;
 use livos_providers::DemoProvider;
 use livos_providers::LOCAL_TIMEOUT;
 use livos_providers::LocalCandidate;
+use livos_providers::ProviderTimeouts;
 use livos_providers::find_local;
 
 use super::Models;
@@ -19,28 +22,55 @@ const DEMO: &str = "demo";
 /// Where the models come from.
 #[derive(Debug)]
 pub(super) enum Choice {
+    /// What the embedder brought.
+    Own(Models),
     /// What the environment has keys or addresses for.
     Configured(Models),
     /// Nothing is configured: whatever runs on this machine.
     Local {
         /// The value of `OLLAMA_HOST`; empty if it is not set.
         ollama_host: String,
+        timeouts: ProviderTimeouts,
     },
+}
+
+/// How the variables end that give a provider its key.
+const PROVIDER_KEY: &str = "_API_KEY";
+
+/// The same choice, with the keys that are sealed secrets.
+///
+/// # Errors
+/// When such a key cannot be used.
+pub(super) fn with_sealed_keys(
+    choice: Choice,
+    environment: &Environment,
+    sealed: &[(SecretName, Secret)],
+    (model, timeouts): (Option<&ModelName>, ProviderTimeouts),
+) -> Result<Choice, ConfigError> {
+    let keys = sealed.iter().map(|(name, secret)| (name.as_str(), secret));
+    let mut keys = keys.filter(|(name, _)| name.ends_with(PROVIDER_KEY)).peekable();
+    match choice {
+        // The embedder's own.
+        Choice::Own(models) => Ok(Choice::Own(models)),
+        choice if keys.peek().is_none() => Ok(choice),
+        _ => configured(&environment.completed_by(keys), model, timeouts),
+    }
 }
 
 /// Reads keys and addresses. Nothing is asked yet.
 pub(super) fn configured(
     environment: &Environment,
     model: Option<&ModelName>,
+    timeouts: ProviderTimeouts,
 ) -> Result<Choice, ConfigError> {
-    let found =
-        livos_providers::configured_providers(|name| environment.get(name).map(str::to_owned))?;
+    let lookup = |name: &str| environment.get(name).map(str::to_owned);
+    let found = livos_providers::configured_providers_with(lookup, timeouts)?;
     let asks_for_demo = model.is_some_and(|model| {
         model.provider_and_model().is_some_and(|(provider, _)| provider == DEMO)
     });
     if found.is_empty() && !asks_for_demo {
         let ollama_host = environment.get("OLLAMA_HOST").unwrap_or_default().to_owned();
-        return Ok(Choice::Local { ollama_host });
+        return Ok(Choice::Local { ollama_host, timeouts });
     }
     let keys = found
         .iter()
@@ -66,12 +96,15 @@ fn has_key(environment: &Environment, provider: &str) -> bool {
 impl Choice {
     /// The models; looks for a local server if need be.
     pub(super) async fn resolve(self) -> Models {
-        let ollama_host = match self {
-            Self::Configured(models) => return models,
-            Self::Local { ollama_host } => ollama_host,
+        let (ollama_host, timeouts) = match self {
+            Self::Own(models) | Self::Configured(models) => return models,
+            Self::Local { ollama_host, timeouts } => (ollama_host, timeouts),
         };
         let builder = ProviderManager::builder();
-        let found = find_local(&LocalCandidate::usual(&ollama_host), LOCAL_TIMEOUT).await;
+        let candidates = LocalCandidate::usual(&ollama_host);
+        let candidates: Vec<_> =
+            candidates.into_iter().map(|candidate| candidate.with_timeouts(timeouts)).collect();
+        let found = find_local(&candidates, LOCAL_TIMEOUT).await;
         let first =
             found.and_then(|found| Some((found.models.first()?.model.clone(), found.provider)));
         let builder = match first {
@@ -94,9 +127,15 @@ mod tests {
 
     fn providers(variables: &[(&str, &str)], model: Option<&str>) -> Option<Vec<String>> {
         let environment: Environment = variables.iter().copied().collect();
-        match configured(&environment, model.map(ModelName::from).as_ref()).unwrap() {
+        match configured(
+            &environment,
+            model.map(ModelName::from).as_ref(),
+            ProviderTimeouts::default(),
+        )
+        .unwrap()
+        {
             Choice::Local { .. } => None,
-            Choice::Configured(models) => {
+            Choice::Own(models) | Choice::Configured(models) => {
                 let with_key = |id: &livos_core::ProviderId| match models.with_key.contains(id) {
                     true => format!("{id} with key"),
                     false => id.to_string(),

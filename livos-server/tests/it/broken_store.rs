@@ -101,7 +101,9 @@ fn flip_pages(file: &Path, words: &str) -> usize {
     let mut flipped = 0;
     for page in bytes.chunks_mut(PAGE).skip(1) {
         if page.windows(words.len()).any(|window| window == words.as_bytes()) {
-            page.iter_mut().for_each(|byte| *byte ^= 0x5a);
+            for byte in page {
+                *byte ^= 0x5a;
+            }
             flipped += 1;
         }
     }

@@ -8,6 +8,7 @@ mod lists;
 mod replay;
 mod run;
 mod schedules;
+mod secrets;
 mod status;
 
 use std::path::Path;

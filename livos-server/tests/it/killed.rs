@@ -16,18 +16,25 @@ use crate::process;
 use crate::process::Process;
 use crate::test_server::PATIENCE;
 
-async fn start(home: &Path, model: &Peer) -> Process {
-    start_at(home, model, "127.0.0.1:0").await
-}
-
-async fn start_at(home: &Path, model: &Peer, listen: &str) -> Process {
+/// A server that asks this peer.
+pub(crate) fn asking(home: &Path, model: &Peer) -> tokio::process::Command {
     let mut command = process::command(home);
     command
-        .env("LIVOS_LISTEN", listen)
+        .env("LIVOS_LISTEN", "127.0.0.1:0")
         .env("OPENAI_API_KEY", "sk-test")
         .env("OPENAI_BASE_URL", format!("{}/v1", model.url()))
         .env("LIVOS_MODEL", "openai/m")
         .env("LIVOS_HTTP_CALLBACK_HOSTS", "127.0.0.1");
+    command
+}
+
+async fn start(home: &Path, model: &Peer) -> Process {
+    process::started(asking(home, model)).await
+}
+
+async fn start_at(home: &Path, model: &Peer, listen: &str) -> Process {
+    let mut command = asking(home, model);
+    command.env("LIVOS_LISTEN", listen);
     process::started(command).await
 }
 

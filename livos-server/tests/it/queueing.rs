@@ -97,6 +97,24 @@ async fn cancel_stops_the_model_call_and_answers_within_a_second() {
 }
 
 #[tokio::test]
+async fn the_text_of_a_stopped_answer_is_there_after_a_reload_and_the_model_sees_it() {
+    let (server, mut calls, session) = start().await;
+    let run = server.say(&session, "hi").await;
+    let mut call = calls.recv().await.unwrap();
+    let mut events = server.events(&session, "").await;
+    call.say("I will nev");
+    events.until("3+I will nev").await;
+    server.post(&format!("/api/runs/{run}/cancel"), &json!({})).await;
+    assert_eq!(server.finished(&session, &run).await["text"], "I will nev");
+    let history = server.get(&format!("{session}/messages")).await.json();
+    assert_eq!(history["items"][1]["message"]["content"][0]["text"], "I will nev");
+    server.say(&session, "go on").await;
+    let next = calls.recv().await.unwrap();
+    assert_eq!(said(&next), ["hi", "I will nev", "go on"]);
+    next.finish();
+}
+
+#[tokio::test]
 async fn a_queued_run_can_be_cancelled_before_it_begins() {
     let (server, mut calls, session) = start().await;
     let first = server.say(&session, "first").await;

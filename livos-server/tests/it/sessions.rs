@@ -161,8 +161,28 @@ async fn the_catalogue_tells_what_there_is() {
         .collect();
     assert_eq!(
         names,
-        ["ask_user", "file_edit", "file_list", "file_read", "file_search", "file_write", "time"],
-        "no shell unless it is on"
+        [
+            "agent_create",
+            "agent_list",
+            "ask_user",
+            "file_edit",
+            "file_list",
+            "file_read",
+            "file_search",
+            "file_write",
+            "schedule_create",
+            "schedule_delete",
+            "schedule_list",
+            "sessions_create",
+            "sessions_history",
+            "sessions_list",
+            "sessions_send",
+            "system_info",
+            "time",
+            "todo",
+            "web_fetch"
+        ],
+        "no shell, no requests and no containers unless they are on"
     );
     let models = server.get("/api/models").await.json();
     assert_eq!(

@@ -16,6 +16,7 @@ use livos_core::testing::Script;
 use livos_core::testing::ScriptedProvider;
 use livos_server::Config;
 use livos_server::Environment;
+use livos_server::Launcher;
 use livos_server::Models;
 use livos_server::ServeFlags;
 use livos_server::Server;
@@ -93,7 +94,9 @@ impl TestServer {
         ];
         let environment: Environment = usual.into_iter().chain(variables.iter().copied()).collect();
         let config = Config::load(ServeFlags::default(), &environment).unwrap();
-        let server = Server::start_with(config, models).await.unwrap();
+        let launcher = Launcher::of_program(env!("CARGO_BIN_EXE_livos-server"));
+        let builder = Server::builder(config).models(models).launcher(launcher);
+        let server = builder.start().await.unwrap();
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -2,7 +2,7 @@
 
 /// What kind of content a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ContentKind {
+pub(crate) enum ContentKind {
     Text,
     /// A picture models can see, with its MIME type.
     Image(&'static str),
@@ -12,10 +12,10 @@ pub(super) enum ContentKind {
 
 impl ContentKind {
     /// How many bytes of the beginning decide.
-    pub(super) const PROBE: usize = 8 * 1024;
+    pub(crate) const PROBE: usize = 8 * 1024;
 
     /// Decides by the beginning of a file.
-    pub(super) fn of(beginning: &[u8]) -> Self {
+    pub(crate) fn of(beginning: &[u8]) -> Self {
         match beginning {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Self::Image("image/png"),
             [0xff, 0xd8, 0xff, ..] => Self::Image("image/jpeg"),

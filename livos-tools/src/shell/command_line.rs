@@ -1,5 +1,7 @@
 //! What to run, in one of two forms.
 
+use std::fmt;
+
 use livos_core::ToolError;
 
 /// What to run.
@@ -10,6 +12,7 @@ pub(super) struct CommandLine {
 }
 
 impl CommandLine {
+    const SHELL: &str = "/bin/sh";
     /// How many bytes a command may have; Linux takes 128 KiB for one argument.
     const MAX_BYTES: usize = 96 * 1024;
 
@@ -20,7 +23,7 @@ impl CommandLine {
     ) -> Result<Self, ToolError> {
         let line = match (command, argv.filter(|argv| !argv.is_empty())) {
             (Some(command), None) if !command.trim().is_empty() => {
-                Self { program: "/bin/sh".to_owned(), arguments: vec!["-c".to_owned(), command] }
+                Self { program: Self::SHELL.to_owned(), arguments: vec!["-c".to_owned(), command] }
             }
             (None, Some(argv)) => {
                 let mut words = argv.into_iter();
@@ -32,6 +35,24 @@ impl CommandLine {
             _ => return Err(ToolError::model("give command (a line for sh -c) or argv")),
         };
         line.checked()
+    }
+
+    /// Whether it is a line for a shell, which can change its directory.
+    pub(super) fn is_shell_line(&self) -> bool {
+        self.program == Self::SHELL
+    }
+
+    /// The same, leaving word in the file that `variable` names of the directory it ends in.
+    pub(super) fn leaving_note(self, variable: &str) -> Self {
+        let note = format!("trap '{{ pwd -P >|\"${variable}\"; }} 2>/dev/null' EXIT; ");
+        // On the same line, so that the line numbers of errors stay right.
+        let arguments = self
+            .arguments
+            .into_iter()
+            .enumerate()
+            .map(|(place, word)| if place == 1 { format!("{note}{word}") } else { word })
+            .collect();
+        Self { program: self.program, arguments }
     }
 
     fn checked(self) -> Result<Self, ToolError> {
@@ -48,6 +69,21 @@ impl CommandLine {
             ));
         }
         Ok(self)
+    }
+}
+
+impl fmt::Display for CommandLine {
+    /// As a list of processes shows it: the beginning, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MAX_SHOWN: usize = 120;
+        let words = match &*self.arguments {
+            [_, command] if self.is_shell_line() => command.clone(),
+            arguments => format!("{} {}", self.program, arguments.join(" ")),
+        };
+        let words = crate::workspace_root::printable(words.trim());
+        let shown: String = words.chars().take(MAX_SHOWN).collect();
+        let more = if shown.len() < words.len() { "…" } else { "" };
+        write!(f, "{shown}{more}")
     }
 }
 

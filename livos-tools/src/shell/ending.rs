@@ -1,27 +1,34 @@
 //! Follows a command to its end, whichever comes first.
 
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use livos_core::ToolContext;
+use livos_core::CancelSignal;
 use tokio::time::Instant;
 
-use super::capture::Capture;
 use super::process::Event;
+use super::process::Exit;
 use super::process::Process;
-use super::progress::Progress;
 
 /// How a command ended.
 #[derive(Debug)]
 pub(super) enum Ending {
     /// By itself.
-    Exited { status: ExitStatus, background: Background },
+    Exited {
+        status: ExitStatus,
+        background: Background,
+        /// Where it was at its end, if it left word.
+        directory: Option<PathBuf>,
+    },
+    /// It used more than the sandbox lets it.
+    OverLimit(String),
     /// Its time was over.
     TimedOut,
     /// The call was stopped.
     Cancelled,
     /// Nobody knows.
-    Unknown(std::io::Error),
+    Unknown(String),
 }
 
 /// Whether processes were left when the command ended.
@@ -29,6 +36,19 @@ pub(super) enum Ending {
 pub(super) enum Background {
     None,
     Ended,
+}
+
+impl From<Exit> for Ending {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Ended { status, left_behind, directory } => {
+                let background = if left_behind > 0 { Background::Ended } else { Background::None };
+                Self::Exited { status, background, directory }
+            }
+            Exit::OverLimit(limit) => Self::OverLimit(limit),
+            Exit::Unknown(reason) => Self::Unknown(reason),
+        }
+    }
 }
 
 /// How long what is left in the pipe is waited for once the command has ended.
@@ -44,28 +64,26 @@ const CHUNK: usize = 64 * 1024;
 /// When this future is dropped, dropping the process kills everything.
 pub(super) async fn follow(
     process: &mut Process,
-    capture: &mut Capture,
-    context: &ToolContext,
+    listener: &mut impl Listener,
+    stop: &CancelSignal,
     deadline: Instant,
 ) -> Ending {
-    let mut reader = Reader { capture, progress: Progress::new(context), buffer: vec![0; CHUNK] };
-    let ending = reader.until_end(process, context, deadline).await;
+    let mut reader = Reader { listener, buffer: vec![0; CHUNK] };
+    let ending = reader.until_end(process, stop, deadline).await;
     match ending {
-        Ending::Exited { status, .. } => {
+        Ending::Exited { status, mut background, directory } => {
             reader.for_at_most(process, DRAIN).await;
-            let background = if process.family().is_alive() {
+            if process.has_survivors() {
                 reader.end_group(process).await;
-                Background::Ended
-            } else {
-                Background::None
-            };
-            process.family().end().await;
+                background = Background::Ended;
+            }
+            process.end().await;
             reader.for_at_most(process, DRAIN).await;
-            Ending::Exited { status, background }
+            Ending::Exited { status, background, directory }
         }
         other => {
             reader.end_group(process).await;
-            process.family().end().await;
+            process.end().await;
             reader.for_at_most(process, DRAIN).await;
             // Killed for certain; this only collects it.
             let _ = tokio::time::timeout(GRACE, process.exited()).await;
@@ -74,31 +92,33 @@ pub(super) async fn follow(
     }
 }
 
-struct Reader<'a> {
-    capture: &'a mut Capture,
-    progress: Progress<'a>,
+/// Takes what a command prints.
+pub(super) trait Listener: Send {
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: &[u8]) -> impl Future<Output = ()> + Send;
+}
+
+struct Reader<'a, L> {
+    listener: &'a mut L,
     buffer: Vec<u8>,
 }
 
-impl Reader<'_> {
+impl<L: Listener> Reader<'_, L> {
     async fn until_end(
         &mut self,
         process: &mut Process,
-        context: &ToolContext,
+        stop: &CancelSignal,
         deadline: Instant,
     ) -> Ending {
         loop {
             let count = tokio::select! {
                 // In this order, so that a command that prints without pause still ends in time.
                 biased;
-                () = context.cancelled() => return Ending::Cancelled,
+                () = stop.cancelled() => return Ending::Cancelled,
                 () = tokio::time::sleep_until(deadline) => return Ending::TimedOut,
                 event = process.next_event(&mut self.buffer) => match event {
                     Event::Printed(count) => count,
-                    Event::Exited(Ok(status)) => {
-                        return Ending::Exited { status, background: Background::None };
-                    }
-                    Event::Exited(Err(error)) => return Ending::Unknown(error),
+                    Event::Exited(exit) => return exit.into(),
                 },
             };
             self.take(count).await;
@@ -117,7 +137,7 @@ impl Reader<'_> {
 
     /// Asks the group to end and gives it a little time for its last words.
     async fn end_group(&mut self, process: &mut Process) {
-        if !process.family().ask_to_end() {
+        if !process.ask_to_end() {
             return;
         }
         let until = Instant::now() + GRACE;
@@ -129,7 +149,7 @@ impl Reader<'_> {
             }
             // Collects the command itself, which would count as alive otherwise.
             let _ = tokio::time::timeout(Duration::ZERO, process.exited()).await;
-            if !process.family().is_alive() {
+            if !process.is_alive() {
                 return;
             }
         }
@@ -137,7 +157,6 @@ impl Reader<'_> {
 
     async fn take(&mut self, count: usize) {
         let bytes = self.buffer.get(..count).unwrap_or_default();
-        self.progress.add(bytes);
-        self.capture.add(bytes).await;
+        self.listener.take(bytes).await;
     }
 }

@@ -1,9 +1,11 @@
 //! A command in a process group of its own, which ends with it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -21,56 +23,84 @@ use tokio::process::Child;
 use tokio::process::Command;
 
 use super::command_line::CommandLine;
+use crate::WorkspaceRoot;
+use crate::sandbox::Confined;
+use crate::sandbox::ConfinedCommand;
+use crate::sandbox::Ended;
+use crate::sandbox::Sandbox;
+use crate::sandbox::SandboxError;
 
 /// A running command. Dropping it kills everything it started.
 pub(super) struct Process {
-    child: Child,
     output: Option<pipe::Receiver>,
-    family: Family,
+    running: Running,
+}
+
+enum Running {
+    /// With all that the user of this process may do.
+    Free(Box<Free>),
+    /// In the sandbox.
+    Confined(Box<Confined>),
+}
+
+/// What a command is started with.
+pub(super) struct Launch<'a> {
+    pub(super) line: &'a CommandLine,
+    /// An open directory, so it is the one that was checked.
+    pub(super) directory: &'a OwnedFd,
+    pub(super) root: &'a WorkspaceRoot,
+    pub(super) variables: BTreeMap<OsString, OsString>,
+    pub(super) sandbox: Option<&'a Sandbox>,
+    /// Whether it shall leave word of the directory it ends in.
+    pub(super) follows_directory: FollowsDirectory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FollowsDirectory {
+    Yes,
+    No,
 }
 
 impl Process {
+    /// The variable that names the file in which a command leaves its directory.
+    pub(super) const NOTE: &'static str = "LIVOS_SHELL_NOTE";
     /// How long ending a command takes at most, from the first signal to the last read.
     pub(super) const TIME_TO_END: Duration = Duration::from_secs(5);
 
-    /// Starts a command. The directory is an open one, so it is the one that was checked.
-    pub(super) fn spawn(
-        line: &CommandLine,
-        directory: &OwnedFd,
-        environment: BTreeMap<OsString, OsString>,
-    ) -> Result<Self, ToolError> {
-        let failed =
-            |error| ToolError::model(format!("cannot run '{}': {error}", shown(&line.program)));
+    /// Starts a command.
+    pub(super) async fn start(launch: Launch<'_>) -> Result<Self, ToolError> {
+        let program = shown(&launch.line.program);
+        let failed = |error| ToolError::model(format!("cannot run '{program}': {error}"));
         let (reader, writer) = std::io::pipe().map_err(failed)?;
-        let mark = Family::new_mark();
-        let mut command = Command::new(&line.program);
-        command
-            .args(&line.arguments)
-            .env_clear()
-            .envs(environment)
-            .env(Family::VARIABLE, &mark)
-            .current_dir(path_of(directory).map_err(failed)?)
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone().map_err(failed)?)
-            .stderr(writer)
-            .process_group(0)
-            .kill_on_drop(true);
-        let child = command.spawn().map_err(failed)?;
-        // The command holds our copies of the writing end; while they are open there is no end.
-        drop(command);
-        let family = Family::of(&child, mark);
         let output = pipe::Receiver::from_owned_fd(reader.into()).map_err(failed)?;
-        Ok(Self { child, output: Some(output), family })
+        let running = match launch.sandbox {
+            None => Running::Free(Box::new(Free::start(launch, writer).map_err(failed)?)),
+            Some(sandbox) => {
+                let sandbox = sandbox.clone();
+                let command = confined_command(launch, &sandbox, writer).map_err(failed)?;
+                let confined = sandbox.start(command).await.map_err(|error| match error {
+                    SandboxError::NotRun { error } => {
+                        ToolError::model(format!("cannot run '{program}': {error}"))
+                    }
+                    error => {
+                        tracing::error!(%error, "a command was not run");
+                        ToolError::model(format!("the command was not run: {error}"))
+                    }
+                })?;
+                Running::Confined(Box::new(confined))
+            }
+        };
+        Ok(Self { output: Some(output), running })
     }
 
     /// Waits for what comes first. Cancellation safe.
     pub(super) async fn next_event(&mut self, buffer: &mut [u8]) -> Event {
         let Some(output) = &mut self.output else {
-            return Event::Exited(self.child.wait().await);
+            return Event::Exited(self.running.exited().await);
         };
         tokio::select! {
             biased;
-            status = self.child.wait() => Event::Exited(status),
+            exit = self.running.exited() => Event::Exited(exit),
             count = output.read(buffer) => {
                 let count = count.unwrap_or(0);
                 if count == 0 {
@@ -82,8 +112,8 @@ impl Process {
     }
 
     /// Waits for the command itself; those it started may go on. Cancellation safe.
-    pub(super) async fn exited(&mut self) -> std::io::Result<ExitStatus> {
-        self.child.wait().await
+    pub(super) async fn exited(&mut self) -> Exit {
+        self.running.exited().await
     }
 
     /// Reads what was printed; zero bytes at the end. Cancellation safe.
@@ -103,10 +133,94 @@ impl Process {
         self.output.is_none()
     }
 
-    /// The processes the command consists of.
-    pub(super) fn family(&mut self) -> &mut Family {
-        &mut self.family
+    /// Asks the group to end; false when there is none left.
+    pub(super) fn ask_to_end(&mut self) -> bool {
+        match &mut self.running {
+            Running::Free(free) => free.family.ask_to_end(),
+            Running::Confined(confined) => {
+                confined.ask_to_end();
+                confined.is_alive()
+            }
+        }
     }
+
+    /// Whether a process of it is left. In the sandbox none outlives the command.
+    pub(super) fn is_alive(&mut self) -> bool {
+        match &mut self.running {
+            Running::Free(free) => free.family.is_alive(),
+            Running::Confined(confined) => confined.is_alive(),
+        }
+    }
+
+    /// Whether processes that outlive the command must be asked to end.
+    pub(super) fn has_survivors(&mut self) -> bool {
+        match &mut self.running {
+            Running::Free(free) => free.family.is_alive(),
+            Running::Confined(_) => false,
+        }
+    }
+
+    /// Kills all of it. Later calls do nothing.
+    pub(super) async fn end(&mut self) {
+        match &mut self.running {
+            Running::Free(free) => free.family.end().await,
+            Running::Confined(confined) => confined.end().await,
+        }
+    }
+}
+
+impl Drop for Free {
+    fn drop(&mut self) {
+        if let Some(note) = self.note.take() {
+            // One that was killed left none.
+            let _ = std::fs::remove_file(note);
+        }
+    }
+}
+
+impl Running {
+    async fn exited(&mut self) -> Exit {
+        match self {
+            Self::Free(free) => free.exited().await,
+            Self::Confined(confined) => match confined.ended().await {
+                Ended::Exited { status, left_behind, directory } => {
+                    Exit::Ended { status, left_behind, directory: directory.map(PathBuf::from) }
+                }
+                Ended::OverLimit(limit) => Exit::OverLimit(limit),
+                Ended::Lost => Exit::Unknown("the sandbox was killed".to_owned()),
+            },
+        }
+    }
+}
+
+fn confined_command(
+    launch: Launch<'_>,
+    sandbox: &Sandbox,
+    output: std::io::PipeWriter,
+) -> std::io::Result<ConfinedCommand> {
+    // Where the workspace lets us make none the command does without.
+    let own = launch.root.temporary_directory().ok();
+    let temporary = sandbox.temporary_directory(own.clone());
+    let mut environment = launch.variables;
+    if let Some(temporary) = &temporary {
+        environment.insert("TMPDIR".into(), temporary.into());
+    }
+    let directory_note = temporary
+        .filter(|_| launch.follows_directory == FollowsDirectory::Yes)
+        .map(|temporary| Family::note_in(&temporary, &Family::new_mark()));
+    if let Some(note) = &directory_note {
+        environment.insert(Process::NOTE.into(), note.into());
+    }
+    Ok(ConfinedCommand {
+        program: launch.line.program.clone(),
+        arguments: launch.line.arguments.clone(),
+        workspace: launch.root.path().to_path_buf(),
+        directory: path_of(launch.directory)?,
+        environment,
+        directory_note,
+        temporary: own,
+        output,
+    })
 }
 
 /// What a running command does next.
@@ -115,7 +229,76 @@ pub(super) enum Event {
     /// It printed so many bytes; zero when it will print no more.
     Printed(usize),
     /// It ended; those it started may go on.
-    Exited(std::io::Result<ExitStatus>),
+    Exited(Exit),
+}
+
+/// How a command itself ended.
+#[derive(Debug)]
+pub(super) enum Exit {
+    Ended {
+        status: ExitStatus,
+        /// Processes that the sandbox ended with it.
+        left_behind: usize,
+        /// Where it was at its end, if it left word.
+        directory: Option<PathBuf>,
+    },
+    /// It used more than the sandbox lets it.
+    OverLimit(String),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+/// A command outside of any sandbox.
+struct Free {
+    child: Child,
+    family: Family,
+    note: Option<PathBuf>,
+}
+
+impl Free {
+    fn start(launch: Launch<'_>, output: std::io::PipeWriter) -> std::io::Result<Self> {
+        let mark = Family::new_mark();
+        let note = match launch.follows_directory {
+            // Where the workspace lets us make no place for it, the session stays where it is.
+            FollowsDirectory::Yes => launch.root.temporary_directory().ok(),
+            FollowsDirectory::No => None,
+        }
+        .map(|place| Family::note_in(&place, &mark));
+        let mut command = Command::new(&launch.line.program);
+        command
+            .args(&launch.line.arguments)
+            .env_clear()
+            .envs(launch.variables)
+            .env(Family::VARIABLE, &mark)
+            .current_dir(path_of(launch.directory)?)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(note) = &note {
+            command.env(Process::NOTE, note);
+        }
+        // The command holds our copies of the writing end; while they are open there is no end.
+        let child = command.spawn()?;
+        drop(command);
+        let family = Family::of(&child, mark);
+        Ok(Self { child, family, note })
+    }
+
+    async fn exited(&mut self) -> Exit {
+        match self.child.wait().await {
+            Ok(status) => {
+                let directory = self.note.take().and_then(|note| {
+                    let text = std::fs::read_to_string(&note).ok()?;
+                    let _ = std::fs::remove_file(note);
+                    Some(PathBuf::from(text.strip_suffix('\n').unwrap_or(&text)))
+                });
+                Exit::Ended { status, left_behind: 0, directory }
+            }
+            Err(error) => Exit::Unknown(error.to_string()),
+        }
+    }
 }
 
 /// A process and all it started: its group, and those that left the group but kept its mark.
@@ -129,6 +312,12 @@ pub(super) struct Family {
 impl Family {
     /// Every process of a command carries this variable, with a value of the call's own.
     pub(super) const VARIABLE: &'static str = "LIVOS_SHELL_CALL";
+
+    fn note_in(directory: &Path, mark: &OsStr) -> PathBuf {
+        let mut name = OsString::from(".directory-");
+        name.push(mark);
+        directory.join(name)
+    }
 
     fn new_mark() -> OsString {
         static NUMBER: AtomicU64 = AtomicU64::new(0);

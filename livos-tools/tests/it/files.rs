@@ -243,3 +243,114 @@ async fn a_run_with_a_workspace_of_its_own_stays_there() {
     assert!(own.path().join("a.txt").exists());
     assert!(!workspace.path().join("a.txt").exists());
 }
+
+#[tokio::test]
+async fn several_edits_are_made_together_or_not_at_all() {
+    let workspace = Workspace::new();
+    workspace.put("a.txt", "one\ntwo\nthree\ntwo and a half\n");
+    let edit = FileEdit::new(workspace.root.clone());
+    let good = json!({"old_text": "one", "new_text": "1"});
+    for (edits, expected) in [
+        (
+            json!([good, {"old_text": "four", "new_text": "4"}]),
+            "edits[1]: old_text is not in the file",
+        ),
+        (
+            json!([{"old_text": "two", "new_text": "2"}, good]),
+            "edits[0]: old_text is there 2 times, in lines 2, 4",
+        ),
+        (
+            json!([good, {"old_text": "one", "new_text": "x"}]),
+            "edits[1]: old_text is not in the file",
+        ),
+        (json!([]), "edits is empty"),
+        (json!(vec![good.clone(); 51]), "at most 50"),
+    ] {
+        let answer = workspace.text(&edit, json!({"path": "a.txt", "edits": edits})).await;
+        assert!(answer.starts_with("error:") && answer.contains(expected), "{answer}");
+        assert_eq!(workspace.text_of("a.txt"), "one\ntwo\nthree\ntwo and a half\n");
+    }
+    let edits = json!([
+        good,
+        {"old_text": "two", "new_text": "2", "replace_all": true},
+        {"old_text": "1\n2", "new_text": "1, 2"},
+    ]);
+    let answer = workspace.text(&edit, json!({"path": "a.txt", "edits": edits})).await;
+    assert!(answer.starts_with("edited a.txt: 1 place replaced"), "{answer}");
+    assert_eq!(workspace.text_of("a.txt"), "1, 2\nthree\n2 and a half\n");
+    for args in [json!({"path": "a.txt"}), json!({"path": "a.txt", "old_text": "1"})] {
+        assert!(workspace.text(&edit, args).await.contains("give old_text and new_text"));
+    }
+    let both = json!({"path": "a.txt", "old_text": "1", "new_text": "x", "edits": [good]});
+    assert!(workspace.text(&edit, both).await.contains("give either"));
+}
+
+#[tokio::test]
+async fn what_has_no_end_or_no_content_neither_hangs_nor_fills_the_memory() {
+    let workspace = Workspace::new();
+    let sparse = std::fs::File::create(workspace.path().join("sparse")).unwrap();
+    sparse.set_len(10 * 1024 * 1024 * 1024).unwrap();
+    let mut text = std::fs::File::create(workspace.path().join("text")).unwrap();
+    std::io::Write::write_all(&mut text, &b"line\n".repeat(4096)).unwrap();
+    text.set_len(10 * 1024 * 1024 * 1024).unwrap();
+    let fifo = std::process::Command::new("mkfifo").arg(workspace.path().join("fifo")).status();
+    assert!(fifo.unwrap().success());
+    symlink("/dev/zero", workspace.path().join("zero")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(workspace.path().join("socket")).unwrap();
+    let root = &workspace.root;
+    let all = async {
+        for (path, expected) in [
+            ("sparse", "binary file (10737418240 bytes)"),
+            ("text", "go on with offset="),
+            ("fifo", "not a regular file"),
+            ("zero", "symbolic link that leads outside"),
+            ("socket", "error:"),
+        ] {
+            let read = FileRead::new(root.clone());
+            let answer = workspace.text(&read, json!({"path": path})).await;
+            assert!(answer.contains(expected), "{path}: {}", &answer[..answer.len().min(300)]);
+            let edit = FileEdit::new(root.clone());
+            let args = json!({"path": path, "old_text": "line", "new_text": "x"});
+            let answer = workspace.text(&edit, args).await;
+            assert!(answer.starts_with("error:"), "{path}: {answer}");
+            let write = FileWrite::new(root.clone());
+            if !["sparse", "text"].contains(&path) {
+                let answer = workspace.text(&write, json!({"path": path, "content": "x"})).await;
+                assert!(answer.starts_with("error:"), "{path}: {answer}");
+            }
+        }
+        let search = FileSearch::new(root.clone());
+        let answer = workspace.text(&search, json!({"pattern": "line"})).await;
+        assert!(answer.contains("1 files above 8 MiB were not searched"), "{answer}");
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), all).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_spelling_of_outside_is_told_as_such() {
+    let workspace = Workspace::new();
+    workspace.put("inside.txt", "x");
+    let read = FileRead::new(workspace.root.clone());
+    for (path, expected) in [
+        ("..", "outside the workspace"),
+        ("../x", "outside the workspace"),
+        ("a/../../x", "outside the workspace"),
+        ("/etc/passwd", "outside the workspace"),
+        ("//etc/passwd", "outside the workspace"),
+        ("/proc/self/cwd/Cargo.toml", "outside the workspace"),
+        ("/proc/self/root/etc/passwd", "outside the workspace"),
+        ("/dev/fd/0", "outside the workspace"),
+        ("inside.txt\0/../../etc/passwd", "NUL"),
+        ("~/.ssh/id_rsa", "does not exist"),
+        ("file:///etc/passwd", "does not exist"),
+        // They look like two dots or a slash and are neither.
+        ("\u{2025}/etc/passwd", "does not exist"),
+        ("\u{ff0e}\u{ff0e}/etc/passwd", "does not exist"),
+        ("..\u{2215}etc\u{2215}passwd", "does not exist"),
+        ("%2e%2e/etc/passwd", "does not exist"),
+        ("..\\etc\\passwd", "does not exist"),
+    ] {
+        let answer = workspace.text(&read, json!({"path": path})).await;
+        assert!(answer.starts_with("error:") && answer.contains(expected), "{path}: {answer}");
+    }
+}

@@ -34,10 +34,11 @@ impl Clock for StoppedClock {
 }
 
 pub(crate) struct Workspace {
-    directory: TempDir,
+    /// Removed with the workspace, if it is its own.
+    _directory: Option<TempDir>,
     pub(crate) root: WorkspaceRoot,
     pub(crate) cancel: CancelSignal,
-    session_id: SessionId,
+    session: SessionId,
     progress: Arc<Mutex<Vec<String>>>,
 }
 
@@ -45,17 +46,23 @@ impl Workspace {
     pub(crate) fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let root = WorkspaceRoot::open(directory.path()).unwrap();
-        Self {
-            directory,
-            root,
-            cancel: CancelSignal::new(),
-            session_id: SessionId::generate(),
-            progress: Arc::default(),
-        }
+        Self { _directory: Some(directory), ..Self::at(root) }
+    }
+
+    /// One that somebody else removes.
+    pub(crate) fn at(root: WorkspaceRoot) -> Self {
+        let session = SessionId::generate();
+        let cancel = CancelSignal::new();
+        Self { _directory: None, root, cancel, session, progress: Arc::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
+        self.root.path()
+    }
+
+    /// The session of all calls.
+    pub(crate) fn session(&self) -> SessionId {
+        self.session
     }
 
     pub(crate) fn put(&self, path: &str, content: impl AsRef<[u8]>) {
@@ -86,7 +93,7 @@ impl Workspace {
             profile: None,
             tools: livos_core::ToolRegistry::new(),
             run_id: RunId::generate(),
-            session_id: self.session_id,
+            session_id: self.session,
             origin,
             workspace: workspace.map(Arc::from),
             budget: BudgetMeter::new(Budget::default(), now),

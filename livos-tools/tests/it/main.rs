@@ -1,12 +1,25 @@
 //! The tools as a program that embeds them uses them.
-#![expect(clippy::unwrap_used, reason = "a test that fails shall say where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails shall say where"
+)]
 
 mod agent;
+mod background;
+mod containers;
+mod escapes;
 mod files;
 mod harness;
+mod outgoing;
 mod processes;
 mod registry;
+mod sandbox;
 mod schedules;
 mod shell;
+mod site;
 mod subagents;
 mod time;
+mod todo;
+mod web;

@@ -35,10 +35,8 @@ async fn start() -> (Workspace, ScheduleManager) {
 
 async fn refusal(workspace: &Workspace, schedules: &ScheduleManager, args: Value) -> String {
     let tool = ScheduleCreate::new(schedules.clone());
-    match workspace.run(&tool, args).await {
-        Err(ToolError::Model(message)) => message,
-        other => panic!("not refused: {other:?}"),
-    }
+    let text = workspace.text(&tool, args).await;
+    text.strip_prefix("error: ").unwrap().to_owned()
 }
 
 #[tokio::test]

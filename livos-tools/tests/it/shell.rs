@@ -61,6 +61,7 @@ async fn the_environment_is_clean() {
         "LANG",
         "LC_ALL",
         "LIVOS_SHELL_CALL",
+        "LIVOS_SHELL_NOTE",
         "LOGNAME",
         "NO_COLOR",
         "PAGER",

@@ -18,7 +18,7 @@ const SET_FOR_OTHERS: [&str; 1] = ["LIVOS_SHELL_CALL"];
 
 /// What the names of vendors' variables end in.
 const VENDOR_ENDINGS: [&str; 7] =
-    ["_API_KEY", "_BASE_URL", "_API_URL", "_BOT_TOKEN", "_TOKEN", "_HOST", "_SECRET"];
+    ["_API_KEY", "_BASE_URL", "_URL", "_BOT_TOKEN", "_TOKEN", "_HOST", "_SECRET"];
 
 pub(super) fn check(files: &[File], findings: &mut Findings) {
     let documented = files

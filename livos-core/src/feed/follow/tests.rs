@@ -68,7 +68,7 @@ async fn read(follower: &mut Follower) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         // The store is in memory: whatever is there is there at once.
-        match futures::FutureExt::now_or_never(follower.next()) {
+        match futures::FutureExt::now_or_never(tokio::task::unconstrained(follower.next())) {
             Some(Ok(Some(event))) => seen.push(short(&event)),
             Some(Ok(None)) | None => return seen,
             Some(Err(error)) => panic!("{error}"),
@@ -168,21 +168,12 @@ async fn a_reader_that_is_too_slow_is_dropped_and_can_resume() {
     for turn in 1..=more {
         stage.turn(turn).await;
     }
-    let seen = read(&mut slow).await;
-    assert_eq!(seen.len(), WATCHER_BUFFER);
-    assert!(slow.next().await.unwrap().is_none(), "the stream ends and does not wait");
+    let mut seen = 0;
+    // The stream ends, and does not wait for what was lost.
+    while slow.next().await.unwrap().is_some() {
+        seen += 1;
+    }
+    assert_eq!(seen, WATCHER_BUFFER);
     let mut resumed = stage.follower(slow.cursor).await;
     assert_eq!(read(&mut resumed).await.len(), 100);
-}
-
-#[tokio::test]
-async fn a_feed_forgets_sessions_in_which_nothing_happens() {
-    let stage = Stage::new();
-    let reader = stage.follower(0).await;
-    stage.turn(1).await;
-    stage.say(1, "a");
-    drop(reader);
-    assert!(stage.feed.live(stage.session).is_some(), "the answer so far is kept");
-    stage.turn(2).await;
-    assert!(stage.feed.live(stage.session).is_none());
 }

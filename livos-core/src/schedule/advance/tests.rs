@@ -202,7 +202,7 @@ fn a_failing_loop_backs_off_and_pauses() {
         let open = record.progress.open[0];
         let failed = run_record(RunState::Failed, 5);
         fold(&mut record, &[(open, Some(failed))], at(second + 1));
-        let next = record.progress.next_slot.unwrap().since(at(0)).as_secs() as i64;
+        let next = record.progress.next_slot.unwrap().since(at(0)).as_secs().cast_signed();
         pauses.push(next - second);
         second = next;
     }
@@ -222,7 +222,7 @@ fn advance_one(record: &mut ScheduleRecord, second: i64) -> Option<i64> {
     let step = advance(record.clone(), Vec::new(), &facts(at(second))).unwrap()?;
     *record = step.change.schedule;
     let slot = step.change.firings.last()?.slot;
-    step.change.run.map(|_| slot.since(at(0)).as_secs() as i64)
+    step.change.run.map(|_| slot.since(at(0)).as_secs().cast_signed())
 }
 
 #[test]

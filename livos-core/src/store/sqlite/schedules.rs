@@ -53,7 +53,7 @@ impl ScheduleStore for SqliteStore {
         &self,
         wanted: ScheduleChange,
     ) -> Result<Option<Admission>, StoreError> {
-        self.writer.submit(move |tables| change(tables, wanted)).await
+        self.writer.submit(move |tables| change(tables, &wanted)).await
     }
 
     async fn delete_schedule(&self, id: ScheduleId) -> Result<bool, StoreError> {
@@ -139,7 +139,7 @@ fn put(db: &Connection, schedule: &ScheduleRecord) -> Result<(), StoreError> {
 
 fn change(
     tables: &mut Tables<'_>,
-    wanted: ScheduleChange,
+    wanted: &ScheduleChange,
 ) -> Result<Option<Admission>, StoreError> {
     let id = wanted.schedule.id;
     let version = version(tables.db, id)?;

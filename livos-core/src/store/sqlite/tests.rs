@@ -34,6 +34,7 @@ use crate::store::RunQueue;
 use crate::store::RunRecord;
 use crate::store::RunState;
 use crate::store::RunStore;
+use crate::store::ScheduleStore;
 use crate::store::SessionQuery;
 use crate::store::SessionStore;
 use crate::store::StoreError;
@@ -129,6 +130,27 @@ async fn a_store_of_version_1_is_taken_over() {
     assert_eq!((second.lease.run_id, second.attempt), (waiting.run_id, 1));
     let ended = store.run(over.run_id).await.unwrap().unwrap();
     assert_eq!(ended.state, RunState::Completed);
+    assert_eq!(store.check().await.unwrap().faults, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_store_of_version_2_is_taken_over() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("livos.db");
+    let db = Connection::open(&path).unwrap();
+    for step in [include_str!("schema_v1.sql"), include_str!("schema_v2.sql")] {
+        db.execute_batch(step).unwrap();
+    }
+    let session = SessionId::generate();
+    let row = params![session_key(session), NOW.as_unix_micros()];
+    db.execute("INSERT INTO sessions (id, created_at, updated_at) VALUES (?1, ?2, ?2)", row)
+        .unwrap();
+    db.pragma_update(None, "user_version", 2).unwrap();
+    drop(db);
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(store.session(session).await.unwrap().is_some());
+    let due = store.due_schedules(NOW, 9).await.unwrap();
+    assert_eq!((due.due.len(), due.look_again_at), (0, None), "there are no schedules");
     assert_eq!(store.check().await.unwrap().faults, Vec::<String>::new());
 }
 
@@ -268,6 +290,7 @@ fn every_table_is_reached_by_an_index() {
         include_str!("outbox.rs"),
         include_str!("queries.rs"),
         include_str!("queue.rs"),
+        include_str!("schedules.rs"),
         include_str!("sessions.rs"),
         include_str!("settings.rs"),
         include_str!("usage.rs"),

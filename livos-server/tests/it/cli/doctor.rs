@@ -43,6 +43,16 @@ async fn a_new_installation_is_well() {
 }
 
 #[tokio::test]
+async fn what_the_sandbox_enforces_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let ended = examined(home.path()).await;
+    assert_eq!(
+        check(&ended, "sandbox"),
+        "ok: shell commands are confined, enforced by namespaces, Landlock, seccomp"
+    );
+}
+
+#[tokio::test]
 async fn a_running_server_is_asked() {
     let home = tempfile::tempdir().unwrap();
     let mut command = process::command(home.path());
