@@ -23,6 +23,7 @@ mod events;
 mod gated_provider;
 mod killed;
 mod leaks;
+mod memories;
 mod peer;
 mod process;
 mod queueing;

@@ -12,6 +12,7 @@ mod containers;
 mod escapes;
 mod files;
 mod harness;
+mod memory;
 mod outgoing;
 mod processes;
 mod registry;
