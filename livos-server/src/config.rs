@@ -57,6 +57,8 @@ pub struct Config {
     pub(crate) agent: AgentSettings,
     pub(crate) schedules: ScheduleSettings,
     pub(crate) memory: MemoryUse,
+    /// What tells the meaning of memories; without it words must match.
+    pub(crate) embedding_model: Option<ModelName>,
     /// How long models may take, where that is set.
     pub(crate) models: ProviderTimeouts,
     pub(crate) http: HttpSettings,
@@ -72,6 +74,12 @@ pub(crate) enum MemoryUse {
     On,
     /// Nothing is kept or looked up.
     Off,
+}
+
+impl MemoryUse {
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
 }
 
 /// Where journals and sessions are kept.

@@ -190,6 +190,13 @@ impl Server {
             &sealed,
             (config.model.as_ref(), config.models),
         )?;
+        own.environment =
+            own.environment.completed_by(sealed.iter().map(|(name, key)| (name.as_str(), key)));
+        if let Some(model) = config.embedding_model.as_ref().filter(|_| config.memory.is_on()) {
+            let lookup = |name: &str| own.environment.get(name).map(str::to_owned);
+            let embedder = livos_providers::configured_embedder(model, lookup, config.models)?;
+            own.embedder = Some(Arc::new(embedder));
+        }
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),

@@ -96,6 +96,8 @@ pub(crate) const MODELS_ANSWER: Key =
 
 pub(crate) const MEMORY_ENABLED: Key =
     Key { name: "memory.enabled", variable: "LIVOS_MEMORY_ENABLED" };
+pub(crate) const MEMORY_EMBEDDING_MODEL: Key =
+    Key { name: "memory.embedding_model", variable: "LIVOS_MEMORY_EMBEDDING_MODEL" };
 
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
@@ -171,6 +173,7 @@ pub(crate) const ALL: &[Key] = &[
     SCHEDULE_INTERVAL,
     SCHEDULE_ZONE,
     MEMORY_ENABLED,
+    MEMORY_EMBEDDING_MODEL,
     MODELS_CONNECT,
     MODELS_FIRST_BYTE,
     MODELS_SILENCE,

@@ -96,6 +96,7 @@ pub(super) fn config(
         schedules: schedules(&mut typed),
         memory: typed.get(&key::MEMORY_ENABLED, value::memory).unwrap_or(MemoryUse::On),
         models: models(&mut typed),
+        embedding_model: typed.get(&key::MEMORY_EMBEDDING_MODEL, value::text).map(ModelName::from),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
         web: web::settings(&mut typed),

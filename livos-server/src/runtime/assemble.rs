@@ -7,6 +7,7 @@ use std::sync::Arc;
 use livos_core::AgentLoop;
 use livos_core::ApprovalManager;
 use livos_core::ApprovalStore;
+use livos_core::Embedder;
 use livos_core::FactStore;
 use livos_core::Journal;
 use livos_core::Memory;
@@ -45,7 +46,7 @@ use crate::vitals::Vitals;
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, redactor, pdf, launcher, .. } = own;
+    let Own { choice, tools, redactor, pdf, launcher, embedder, .. } = own;
     let schedules = schedules(&app, &config);
     let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
@@ -55,7 +56,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
     add_managers_tools(&tools, &schedules, &agents);
-    let memory = memory(&app, config.memory, redactor.clone());
+    let memory = memory(&app, (config.memory, embedder), redactor.clone());
     if let Some(memory) = &memory
         && let Err(error) = livos_tools::memory::register(&tools, memory)
     {
@@ -129,14 +130,20 @@ fn schedules(app: &App, config: &Config) -> ScheduleManager {
     )
 }
 
-fn memory(app: &App, wanted: MemoryUse, redactor: Redactor) -> Option<Memory> {
-    let store = Arc::clone(&app.store) as Arc<dyn FactStore>;
-    match wanted {
-        MemoryUse::On => {
-            Some(Memory::builder(store).clock(Arc::clone(&app.clock)).redactor(redactor).build())
-        }
-        MemoryUse::Off => None,
+fn memory(
+    app: &App,
+    (wanted, embedder): (MemoryUse, Option<Arc<dyn Embedder>>),
+    redactor: Redactor,
+) -> Option<Memory> {
+    if !wanted.is_on() {
+        return None;
     }
+    let store = Arc::clone(&app.store) as Arc<dyn FactStore>;
+    let memory = Memory::builder(store).clock(Arc::clone(&app.clock)).redactor(redactor);
+    Some(match embedder {
+        Some(embedder) => memory.embedder(embedder).build(),
+        None => memory.build(),
+    })
 }
 
 async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
