@@ -77,15 +77,6 @@ pub(crate) fn routes() -> Vec<Route> {
         delete("/api/schedules/{id}", Key, schedules::remove, schedules::describe_remove),
         post("/api/schedules/{id}/run", Key, schedules::run, schedules::describe_run),
         get("/api/schedules/{id}/firings", Key, schedules::firings, schedules::describe_firings),
-        get("/api/memories", Key, memories::list, memories::describe_list),
-        post("/api/memories", Key, memories::add, memories::describe_add),
-        get("/api/memories/search", Key, memories::search, memories::describe_search),
-        get("/api/memories/report", Key, memories::report, memories::describe_report),
-        get("/api/memories/export", Key, memories::export, memories::describe_export),
-        post("/api/memories/import", Key, memories::import, memories::describe_import),
-        get("/api/memories/{id}", Key, memories::show, memories::describe_show),
-        patch("/api/memories/{id}", Key, memories::change, memories::describe_change),
-        delete("/api/memories/{id}", Key, memories::remove, memories::describe_remove),
         get("/api/deliveries", Key, deliveries::list, deliveries::describe_list),
         post(
             "/api/deliveries/{id}/requeue",
@@ -129,8 +120,26 @@ pub(crate) fn routes() -> Vec<Route> {
         // A link that is followed in a browser; what it opens is described nowhere.
         Route::new(Method::GET, "/login", Public, login::with_link),
     ];
+    routes.extend(memory_routes());
     routes.extend(console::routes());
     routes
+}
+
+/// The routes of what is remembered.
+fn memory_routes() -> Vec<Route> {
+    use Access::Key;
+
+    vec![
+        get("/api/memories", Key, memories::list, memories::describe_list),
+        post("/api/memories", Key, memories::add, memories::describe_add),
+        get("/api/memories/search", Key, memories::search, memories::describe_search),
+        get("/api/memories/report", Key, memories::report, memories::describe_report),
+        get("/api/memories/export", Key, memories::export, memories::describe_export),
+        post("/api/memories/import", Key, memories::import, memories::describe_import),
+        get("/api/memories/{id}", Key, memories::show, memories::describe_show),
+        patch("/api/memories/{id}", Key, memories::change, memories::describe_change),
+        delete("/api/memories/{id}", Key, memories::remove, memories::describe_remove),
+    ]
 }
 
 fn get<F, A>(path: &'static str, access: Access, handler: F, describe: Describe) -> Route

@@ -61,7 +61,9 @@ impl Lexicon {
                 *scores.entry(*row).or_default() += weight * count * (K1 + 1.0) / (count + norm);
             }
         }
-        scores.values_mut().for_each(|score| *score /= best);
+        for score in scores.values_mut() {
+            *score /= best;
+        }
         scores
     }
 }

@@ -87,7 +87,7 @@ pub enum Remembered {
         /// The fact.
         fact: FactRecord,
         /// The one before it.
-        old: FactRecord,
+        old: Box<FactRecord>,
     },
     /// It was known. The known one counts as new again.
     Known(FactRecord),
@@ -230,7 +230,7 @@ impl Inner {
             FactsWritten::Known(id) => Written::Known(id),
             FactsWritten::Done { .. } => Written::Kept(Box::new(match old {
                 None => Remembered::Added(fact.clone()),
-                Some(old) => Remembered::Replaced { fact: fact.clone(), old },
+                Some(old) => Remembered::Replaced { fact: fact.clone(), old: Box::new(old) },
             })),
         })
     }

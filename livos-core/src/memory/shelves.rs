@@ -42,7 +42,7 @@ impl Shelves {
         user: &UserId,
     ) -> Result<Arc<UserShelf>, StoreError> {
         let shelf = self.of(user);
-        let _turn = shelf.refresh.lock().await;
+        let turn = shelf.refresh.lock().await;
         loop {
             let (after, is_worn) = shelf.read(|shelf| (shelf.revision(), shelf.is_worn()));
             if is_worn {
@@ -55,7 +55,7 @@ impl Shelves {
             }
             shelf.write(|shelf| shelf.apply(changes));
         }
-        drop(_turn);
+        drop(turn);
         Ok(shelf)
     }
 

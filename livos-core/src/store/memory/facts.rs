@@ -1,6 +1,7 @@
 //! What is remembered.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -28,7 +29,7 @@ struct OfUser {
     /// The current facts, by key.
     keys: HashMap<String, FactId>,
     /// What was changed last by each revision, and the revision of each fact.
-    changed: BTreeMap<(u64, FactId), ()>,
+    changed: BTreeSet<(u64, FactId)>,
     revisions: HashMap<FactId, u64>,
 }
 
@@ -37,7 +38,7 @@ impl OfUser {
         if let Some(old) = self.revisions.insert(id, self.revision) {
             self.changed.remove(&(old, id));
         }
-        self.changed.insert((self.revision, id), ());
+        self.changed.insert((self.revision, id));
     }
 
     fn take(&mut self, id: FactId) -> Option<FactRecord> {
@@ -129,7 +130,7 @@ impl FactStore for MemoryStore {
         let tables = self.tables();
         let Some(facts) = tables.facts.0.get(user) else { return Ok(Vec::new()) };
         let first = (after.saturating_add(1), FactId::from_u128(0));
-        let changed = facts.changed.range(first..).map(|(key, ())| *key);
+        let changed = facts.changed.range(first..).copied();
         let mut found: Vec<ChangedFact> = Vec::new();
         for (revision, id) in changed {
             // A revision is given whole, so that the next call can begin after it.

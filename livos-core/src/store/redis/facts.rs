@@ -69,7 +69,9 @@ impl FactStore for RedisStore {
                 break;
             }
         }
-        found.iter_mut().for_each(|fact| fact.embedding = None);
+        for fact in &mut found {
+            fact.embedding = None;
+        }
         Ok(Page::cut(found, limit))
     }
 
