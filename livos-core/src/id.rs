@@ -89,6 +89,11 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// One fact that is remembered.
+    FactId,
+    "fact id"
+);
+uuid_id!(
     /// One question to a person: whether a call may be made, or what to answer.
     ApprovalId,
     "approval id"

@@ -64,6 +64,8 @@
 //!   ([`AgentDefinition`], [`AgentProfile`]); a [`TaskManager`] takes in work for the background; [`Lane`] and
 //!   [`Priority`] say how many go at a time and who goes first.
 //! - **Schedules**: a [`ScheduleManager`] admits runs at their time, each once.
+//! - **Memory**: a [`Memory`] keeps what is known of users, and finds it by words and, with an [`Embedder`], by
+//!   what it means.
 //! - **Context**: a [`TokenCounter`] measures, a [`CompactionPolicy`] says when older messages become a summary.
 //! - **Stores**: [`Journal`] keeps everything that happens; [`MemoryStore`], `SqliteStore` with the
 //!   feature `sqlite`, `RedisStore` for several machines with the feature `redis`.
@@ -104,6 +106,7 @@ mod delivery;
 mod event;
 mod feed;
 mod id;
+mod memory;
 mod message;
 mod origin;
 mod pause;
@@ -156,8 +159,14 @@ pub use self::event::{
 };
 pub use self::feed::{AtEnd, EventFeed, LocalFeed, Shown, Watch, follow};
 pub use self::id::{
-    AgentName, ApprovalId, AuditId, DeliveryId, ModelName, ParseIdError, ProviderId, RuleId, RunId,
-    ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
+    AgentName, ApprovalId, AuditId, DeliveryId, FactId, ModelName, ParseIdError, ProviderId,
+    RuleId, RunId, ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
+};
+pub use self::memory::{
+    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, FactHit, FactImport,
+    FactQuery, FactUpdate, FoundFacts, MAX_DIMENSIONS, MAX_FACT_BYTES, MAX_FACTS, MAX_HITS,
+    MAX_QUERY_BYTES, Memory, MemoryBuilder, MemoryError, MemoryFault, MemoryReport, MemorySettings,
+    NewFact, Remembered, SearchMethod,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
@@ -182,18 +191,20 @@ pub use self::secret::{
 };
 pub use self::store::{
     Admission, Alarm, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore,
-    AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, Claim, ClaimRequest, Claimed,
-    ClaimedDelivery, DaySpending, DeliveryClaim, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
-    DeliveryState, DueDeliveries, DueSchedules, ExpectedVersion, FIRINGS_KEPT, FiringReason,
-    FiringRecord, FiringStatus, Fork, IdempotencyKey, ImportedSession, Journal, KEY_RETENTION,
-    Lane, Lease, LeaseToken, MAX_AUDIT, MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun,
-    OpenFiring, Outbox, Page, ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest,
-    Renewal, Reply, ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases,
-    RunQueue, RunRecord, RunState, RunStore, ScheduleChange, ScheduleFilter, ScheduleProgress,
-    ScheduleRecord, ScheduleSession, ScheduleStatus, ScheduleStore, SessionCursor, SessionPatch,
-    SessionQuery, SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings,
-    Settlement, Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery,
-    UsageRow, UsageTotal, WorkSignal, WorkSignals,
+    AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, ChangedFact, Claim,
+    ClaimRequest, Claimed, ClaimedDelivery, DaySpending, DeliveryClaim, DeliveryFilter,
+    DeliveryOutcome, DeliveryRecord, DeliveryState, DueDeliveries, DueSchedules, Embedding,
+    ExpectedVersion, FIRINGS_KEPT, FactChange, FactFilter, FactKind, FactRecord, FactSource,
+    FactStore, FactVersions, FactsWritten, FiringReason, FiringRecord, FiringStatus, Fork,
+    IdempotencyKey, ImportedSession, Journal, KEY_RETENTION, Lane, Lease, LeaseToken, MAX_AUDIT,
+    MAX_LEASE, MAX_WAITING, MemoryStore, NewEntry, NewRun, OpenFiring, Outbox, Page,
+    ParseCursorError, PendingInput, Priority, QueueMode, RenewRequest, Renewal, Reply,
+    ReplyAddress, ResolveApproval, ResolvedApproval, RunFilter, RunLeases, RunQueue, RunRecord,
+    RunState, RunStore, ScheduleChange, ScheduleFilter, ScheduleProgress, ScheduleRecord,
+    ScheduleSession, ScheduleStatus, ScheduleStore, SessionCursor, SessionPatch, SessionQuery,
+    SessionRecord, SessionStore, SessionTransfer, Setting, SettingChange, Settings, Settlement,
+    Store, StoreError, StoreHealth, UsageGroup, UsageLog, UsagePurpose, UsageQuery, UsageRow,
+    UsageTotal, WorkSignal, WorkSignals,
 };
 #[cfg(feature = "sqlite")]
 pub use self::store::{Durability, SqliteStore, StoreCheck};

@@ -32,6 +32,11 @@ pub use self::pieces::RedactedPieces;
 
 pub(crate) use self::json::redact_json;
 
+/// Whether a text has something of the shape of a well-known service's key in it.
+pub(crate) fn has_known_shape(text: &str) -> bool {
+    known_shapes::without_known_shapes(text).is_some()
+}
+
 /// What stands in the place of a secret without a name.
 const REDACTED: &str = "[redacted]";
 

@@ -11,6 +11,7 @@ mod admission;
 mod append;
 mod approvals;
 mod error;
+mod facts;
 mod health;
 mod lane;
 mod lease;
@@ -59,6 +60,16 @@ pub use self::approvals::MAX_AUDIT;
 pub use self::approvals::ResolveApproval;
 pub use self::approvals::ResolvedApproval;
 pub use self::error::StoreError;
+pub use self::facts::ChangedFact;
+pub use self::facts::Embedding;
+pub use self::facts::FactChange;
+pub use self::facts::FactFilter;
+pub use self::facts::FactKind;
+pub use self::facts::FactRecord;
+pub use self::facts::FactSource;
+pub use self::facts::FactStore;
+pub use self::facts::FactVersions;
+pub use self::facts::FactsWritten;
 pub use self::health::StoreHealth;
 pub use self::lane::Lane;
 pub use self::lane::Priority;
@@ -269,6 +280,7 @@ pub trait Store:
     + UsageLog
     + Settings
     + ScheduleStore
+    + FactStore
 {
 }
 
@@ -286,5 +298,6 @@ impl<S> Store for S where
         + UsageLog
         + Settings
         + ScheduleStore
+        + FactStore
 {
 }

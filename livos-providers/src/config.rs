@@ -71,6 +71,14 @@ pub enum ConfigError {
         /// The provider.
         provider: ProviderId,
     },
+    /// No service of that name has embedding models.
+    #[error("memory.embedding_model: '{model}' must be PROVIDER/MODEL, with one of {known}")]
+    UnknownEmbedder {
+        /// What was named.
+        model: livos_core::ModelName,
+        /// The services that there are.
+        known: String,
+    },
     /// A time-out of zero would fail every call.
     #[error("{provider}: {field} is zero; give it at least a millisecond")]
     ZeroTimeout {

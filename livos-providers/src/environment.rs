@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use livos_core::AIProvider;
+use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::Tiers;
 
@@ -18,6 +19,7 @@ use crate::local::ollama_url;
 use crate::openai_compatible::Dialect;
 use crate::openai_compatible::KeyRule;
 use crate::openai_compatible::OpenAiCompatible;
+use crate::openai_compatible::OpenAiEmbedder;
 use crate::transport::HttpClients;
 
 /// A provider with its model for each tier.
@@ -87,6 +89,30 @@ pub fn configured_providers_with(
     Ok(found)
 }
 
+/// The embedding model of that name, `provider/model`, at the service that the environment has a key or address for.
+///
+/// Services that speak as OpenAI does have them: `openai/text-embedding-3-small`,
+/// `ollama/nomic-embed-text`. A service on this machine needs no key and no address.
+///
+/// # Errors
+/// When the name says no such service, or its key, address or a time-out cannot be used.
+pub fn configured_embedder(
+    model: &ModelName,
+    lookup: impl Fn(&str) -> Option<String>,
+    timeouts: ProviderTimeouts,
+) -> Result<OpenAiEmbedder, ConfigError> {
+    let unknown = || {
+        let known = Dialect::KNOWN.map(|dialect| dialect.name).join(", ");
+        ConfigError::UnknownEmbedder { model: model.clone(), known }
+    };
+    let (provider, name) = model.provider_and_model().ok_or_else(unknown)?;
+    let known = Dialect::KNOWN.into_iter().find(|dialect| dialect.name == provider);
+    let dialect = known.ok_or_else(unknown)?;
+    let environment = Environment { lookup, timeouts, clients: HttpClients::default() };
+    let service = environment.service(dialect)?;
+    Ok(OpenAiEmbedder::new(service, name))
+}
+
 struct Environment<L> {
     lookup: L,
     timeouts: ProviderTimeouts,
@@ -136,21 +162,25 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
         if address.is_none() && (key.is_none() || dialect.key == KeyRule::Optional) {
             return Ok(None);
         }
-        let address = match address {
+        let model = self.value(&format!("{}_MODEL", dialect.name.to_ascii_uppercase()));
+        let tiers = model.map_or_else(|| usual_tiers(dialect), Tiers::single);
+        Ok(Some(configured(self.service(dialect)?, tiers)))
+    }
+
+    fn service(&self, dialect: &'static Dialect) -> Result<OpenAiCompatible, ConfigError> {
+        let key = self.value(dialect.key_variable);
+        let address = match self.value(dialect.base_url_variable) {
             Some(host) if dialect == &Dialect::OLLAMA => ollama_url(&host),
             Some(address) => address,
             None => dialect.base_url.to_owned(),
         };
-        let model = self.value(&format!("{}_MODEL", dialect.name.to_ascii_uppercase()));
-        let tiers = model.map_or_else(|| usual_tiers(dialect), Tiers::single);
         let config = with_key(self.config(dialect.name, &address)?, key)?;
         // Whoever sets OPENAI_BASE_URL seldom has OpenAI there.
         let spoken = match dialect.name {
             "openai" => Dialect::at(&address),
             _ => dialect,
         };
-        let provider = OpenAiCompatible::with_clients(spoken, config, self.clients.clone());
-        Ok(Some(configured(provider, tiers)))
+        Ok(OpenAiCompatible::with_clients(spoken, config, self.clients.clone()))
     }
 }
 

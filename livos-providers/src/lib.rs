@@ -26,8 +26,9 @@ pub use self::catalog::{
 pub use self::config::{ConfigError, ProviderConfig, ProviderTimeouts};
 pub use self::demo::DemoProvider;
 pub use self::environment::{
-    ConfiguredProvider, configured_providers, configured_providers_with, from_env,
+    ConfiguredProvider, configured_embedder, configured_providers, configured_providers_with,
+    from_env,
 };
 pub use self::gemini::Gemini;
 pub use self::local::{LOCAL_TIMEOUT, LocalCandidate, LocalEndpoint, find_local};
-pub use self::openai_compatible::OpenAiCompatible;
+pub use self::openai_compatible::{OpenAiCompatible, OpenAiEmbedder};

@@ -4,6 +4,7 @@
 
 mod answer;
 mod dialect;
+mod embeddings;
 mod failure;
 mod history;
 mod ids;
@@ -72,6 +73,7 @@ pub use self::dialect::StructuredOutput;
 pub use self::dialect::SystemRole;
 pub use self::dialect::ToolCallIds;
 pub use self::dialect::ToolMedia;
+pub use self::embeddings::OpenAiEmbedder;
 
 /// A service that speaks OpenAI's chat completions.
 ///

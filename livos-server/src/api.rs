@@ -11,6 +11,7 @@ mod events;
 pub(crate) mod health;
 mod login;
 mod mcp;
+mod memories;
 mod messages;
 mod page;
 mod runs;
@@ -44,6 +45,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(of_sessions());
     routes.extend(of_work());
     routes.extend(of_people());
+    routes.extend(of_memory());
     routes.extend(of_mcp());
     routes.extend(of_models());
     routes.extend(of_the_login());
@@ -179,6 +181,21 @@ fn of_the_login() -> Vec<Route> {
         post("/logout", Public, login::end, login::describe_end),
         // A link that is followed in a browser; what it opens is described nowhere.
         Route::new(Method::GET, "/login", Public, login::with_link),
+    ]
+}
+
+/// What is remembered of users.
+fn of_memory() -> Vec<Route> {
+    vec![
+        get("/api/memories", Key, memories::list, memories::describe_list),
+        post("/api/memories", Key, memories::add, memories::describe_add),
+        get("/api/memories/search", Key, memories::search, memories::describe_search),
+        get("/api/memories/report", Key, memories::report, memories::describe_report),
+        get("/api/memories/export", Key, memories::export, memories::describe_export),
+        post("/api/memories/import", Key, memories::import, memories::describe_import),
+        get("/api/memories/{id}", Key, memories::show, memories::describe_show),
+        patch("/api/memories/{id}", Key, memories::change, memories::describe_change),
+        delete("/api/memories/{id}", Key, memories::remove, memories::describe_remove),
     ]
 }
 

@@ -17,6 +17,7 @@ mod export;
 mod follow;
 mod list;
 mod mcp;
+mod memory;
 mod replay;
 mod run;
 mod runs;
@@ -101,6 +102,8 @@ enum Command {
     Schedules(schedules::SchedulesArgs),
     /// Add, list, start again and remove MCP servers, whose tools agents have
     Mcp(mcp::McpArgs),
+    /// List, search, add and forget what is remembered; export, import, report
+    Memory(memory::MemoryArgs),
     /// Show what model calls used and cost
     Usage(usage::UsageArgs),
     /// Show what the server is doing
@@ -144,6 +147,7 @@ impl Cli {
             Command::Approvals(args) => approvals::approvals(&self.target, environment, args).await,
             Command::Schedules(args) => schedules::schedules(&self.target, environment, args).await,
             Command::Mcp(args) => mcp::mcp(&self.target, environment, args).await,
+            Command::Memory(args) => memory::memory(&self.target, environment, args).await,
             Command::Usage(args) => usage::usage(&self.target, environment, &args).await,
             Command::Status(args) => status::status(&self.target, environment, &args).await,
             Command::Export(args) => export::export(&self.target, environment, &args).await,

@@ -56,6 +56,9 @@ pub struct Config {
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
     pub(crate) schedules: ScheduleSettings,
+    pub(crate) memory: MemoryUse,
+    /// What tells the meaning of memories; without it words must match.
+    pub(crate) embedding_model: Option<ModelName>,
     /// How long models may take, where that is set.
     pub(crate) models: ProviderTimeouts,
     pub(crate) http: HttpSettings,
@@ -63,6 +66,21 @@ pub struct Config {
     pub(crate) web: WebSettings,
     pub(crate) containers: ContainerSettings,
     pub(crate) mcp_exposure: McpExposure,
+}
+
+/// Whether anything is remembered from one conversation to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryUse {
+    /// There are tools for it.
+    On,
+    /// Nothing is kept or looked up.
+    Off,
+}
+
+impl MemoryUse {
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
 }
 
 /// Where journals and sessions are kept.

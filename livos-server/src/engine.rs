@@ -9,6 +9,7 @@ use livos_core::AgentLoop;
 use livos_core::ApprovalManager;
 use livos_core::Budget;
 use livos_core::CircuitState;
+use livos_core::Memory;
 use livos_core::ModelInfo;
 use livos_core::ModelName;
 use livos_core::ProviderId;
@@ -39,6 +40,8 @@ pub(crate) struct Engine {
     pub(crate) recorder: Recorder,
     pub(crate) approvals: ApprovalManager,
     pub(crate) schedules: ScheduleManager,
+    /// None when it is off.
+    pub(crate) memory: Option<Memory>,
     pub(crate) agents: SubagentManager,
     pub(crate) tasks: TaskManager,
     /// What a run may spend unless its message or schedule says otherwise.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livos_core::Clock;
+use livos_core::Embedder;
 use livos_core::EventFeed;
 use livos_core::LocalFeed;
 use livos_core::MemoryStore;
@@ -185,6 +186,9 @@ impl Server {
             &sealed,
             (config.model.as_ref(), config.models),
         )?;
+        own.environment =
+            own.environment.completed_by(sealed.iter().map(|(name, key)| (name.as_str(), key)));
+        own.embedder = embedder(&config, &own.environment)?;
         let app = Arc::new(App {
             http: config.http.clone(),
             public_url: config.public_url.clone(),
@@ -355,4 +359,17 @@ fn reachable_url(address: SocketAddr) -> String {
         });
     }
     format!("http://{reachable}")
+}
+
+/// What tells the meaning of memories, if it is named and memory is on.
+fn embedder(
+    config: &Config,
+    environment: &Environment,
+) -> Result<Option<Arc<dyn Embedder>>, StartError> {
+    let Some(model) = config.embedding_model.as_ref().filter(|_| config.memory.is_on()) else {
+        return Ok(None);
+    };
+    let lookup = |name: &str| environment.get(name).map(str::to_owned);
+    let embedder = livos_providers::configured_embedder(model, lookup, config.models)?;
+    Ok(Some(Arc::new(embedder)))
 }

@@ -19,6 +19,7 @@
 //!
 //! - module [`files`] has `file_read`, `file_write`, `file_edit`, `file_list`, `file_search`
 //! - module [`ask_user`] has `ask_user`
+//! - module [`memory`] has `memory_search`, `memory_add`, `memory_forget`
 //! - module [`schedules`] has `schedule_create`, `schedule_list`, `schedule_delete`
 //! - module [`subagents`] has `sessions_create`, `sessions_list`, `sessions_send`, `sessions_history`,
 //!   `agent_create`, `agent_list`
@@ -48,6 +49,7 @@ pub mod files;
 pub mod fuzzing;
 #[cfg(feature = "mcp")]
 pub mod mcp;
+pub mod memory;
 #[cfg(feature = "web")]
 pub mod outgoing;
 pub mod sandbox;

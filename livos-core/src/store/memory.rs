@@ -2,6 +2,7 @@
 
 mod approvals;
 mod deliveries;
+mod facts;
 mod queue;
 mod schedules;
 mod tables;

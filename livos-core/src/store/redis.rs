@@ -18,6 +18,8 @@
 //! | `approval-rules`, `approval-audit` | the rules; what was decided, sorted text |
 //! | `schedule:ID`, `schedules…`, `scheduled` | a schedule; the lists it is in; those due some time, by that time |
 //! | `firings:ID`, `firings:slots:ID` | what came of its newest slots, by slot |
+//! | `fact:USER:ID`, `facts:all:USER`, `facts:keys:USER` | what is remembered; a user's, sorted text; the current ones by key |
+//! | `facts:changed:USER`, `facts:revisions` | a user's facts, removed ones too, by the revision that changed them; the newest of each |
 //! | `usage`, `spent`, `spent:hours` | model calls in order of time; what they cost by the hour |
 //! | `live:ID` | what was shown of the answer that is being given in a session |
 //! | `settings`, `counters`, `format` | values; the newest place and token; the version of all this |
@@ -30,6 +32,7 @@ mod breaker;
 mod config;
 mod connection;
 mod entry;
+mod facts;
 mod failure;
 mod feed;
 mod fields;

@@ -8,6 +8,7 @@
 
 mod approvals;
 mod backup;
+mod facts;
 mod failure;
 mod lanes;
 mod outbox;

@@ -10,6 +10,7 @@ macro_rules! ensure {
 
 mod admission;
 mod approvals;
+mod facts;
 mod journal;
 mod lanes;
 mod leases;
@@ -76,7 +77,8 @@ pub async fn check_store(empty: impl AsyncFn() -> Arc<dyn Store>) -> Result<(), 
     outbox::check(&empty).await?;
     approvals::check(&empty).await?;
     ledger::check(&empty).await?;
-    schedules::check(&empty).await
+    schedules::check(&empty).await?;
+    facts::check(&empty).await
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "called by `map_err`")]

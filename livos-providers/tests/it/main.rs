@@ -12,6 +12,7 @@ mod cassettes;
 mod cassettes_anthropic;
 mod cassettes_gemini;
 mod cassettes_openai;
+mod embeddings;
 mod gemini;
 mod local;
 mod openai;

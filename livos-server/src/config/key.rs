@@ -99,6 +99,11 @@ pub(crate) const MODELS_SILENCE: Key = Key {
 pub(crate) const MODELS_ANSWER: Key =
     Key { name: "models.answer_timeout_seconds", variable: "LIVOS_MODELS_ANSWER_TIMEOUT_SECONDS" };
 
+pub(crate) const MEMORY_ENABLED: Key =
+    Key { name: "memory.enabled", variable: "LIVOS_MEMORY_ENABLED" };
+pub(crate) const MEMORY_EMBEDDING_MODEL: Key =
+    Key { name: "memory.embedding_model", variable: "LIVOS_MEMORY_EMBEDDING_MODEL" };
+
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
 pub(crate) const MAX_BODY_BYTES: Key =
@@ -173,6 +178,8 @@ pub(crate) const ALL: &[Key] = &[
     APPROVALS_EXPIRY,
     SCHEDULE_INTERVAL,
     SCHEDULE_ZONE,
+    MEMORY_ENABLED,
+    MEMORY_EMBEDDING_MODEL,
     MODELS_CONNECT,
     MODELS_FIRST_BYTE,
     MODELS_SILENCE,

@@ -31,6 +31,7 @@ use super::HttpSettings;
 use super::LogFormat;
 use super::LogSettings;
 use super::McpExposure;
+use super::MemoryUse;
 use super::ShellAccess;
 use super::StoreLocation;
 use super::Unconfined;
@@ -96,7 +97,9 @@ pub(super) fn config(
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
         schedules: schedules(&mut typed),
+        memory: typed.get(&key::MEMORY_ENABLED, value::memory).unwrap_or(MemoryUse::On),
         models: models(&mut typed),
+        embedding_model: typed.get(&key::MEMORY_EMBEDDING_MODEL, value::text).map(ModelName::from),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
         web: web::settings(&mut typed),

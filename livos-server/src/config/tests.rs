@@ -112,6 +112,8 @@ fn every_setting_changes_the_meaning_in_the_file_and_in_the_environment() {
         ("approvals.expiry_seconds", "60"),
         ("schedules.min_interval_seconds", "120"),
         ("schedules.time_zone", "Europe/Berlin"),
+        ("memory.enabled", "off"),
+        ("memory.embedding_model", "ollama/all-minilm"),
         ("models.connect_timeout_seconds", "11"),
         ("models.first_byte_timeout_seconds", "12"),
         ("models.silence_timeout_seconds", "13"),

@@ -15,6 +15,7 @@ use toml::Value;
 
 use super::LogFormat;
 use super::McpExposure;
+use super::MemoryUse;
 use super::RedisUrl;
 use super::ShellAccess;
 use super::StoreLocation;
@@ -274,6 +275,10 @@ fn is_on(value: &Value) -> Result<bool, String> {
         Value::String(text) if text == "on" => Ok(true),
         _ => Err("must be off or on".to_owned()),
     }
+}
+
+pub(super) fn memory(value: &Value) -> Result<MemoryUse, String> {
+    Ok(if is_on(value)? { MemoryUse::On } else { MemoryUse::Off })
 }
 
 pub(super) fn unconfined(value: &Value) -> Result<Unconfined, String> {

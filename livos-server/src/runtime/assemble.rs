@@ -8,9 +8,13 @@ use std::sync::Arc;
 use livos_core::AgentLoop;
 use livos_core::ApprovalManager;
 use livos_core::ApprovalStore;
+use livos_core::Embedder;
+use livos_core::FactStore;
 use livos_core::Journal;
+use livos_core::Memory;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Redactor;
 use livos_core::ResultSink;
 use livos_core::ScheduleManager;
 use livos_core::Settings;
@@ -34,6 +38,7 @@ use crate::app::App;
 use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
 use crate::config::Config;
+use crate::config::MemoryUse;
 use crate::config::ShellAccess;
 use crate::config::Unconfined;
 use crate::engine::Engine;
@@ -51,7 +56,7 @@ const MCP_FILE: &str = "mcp.json";
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, redactor, pdf, launcher, .. } = own;
+    let Own { choice, tools, redactor, pdf, launcher, embedder, .. } = own;
     let schedules = schedules(&app, &config);
     let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
@@ -62,6 +67,12 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
     add_managers_tools(&tools, &schedules, &agents);
     let mcp = mcp_servers(&app, &tools, &config.home).await;
+    let memory = memory(&app, (config.memory, embedder), redactor.clone());
+    if let Some(memory) = &memory
+        && let Err(error) = livos_tools::memory::register(&tools, memory)
+    {
+        tracing::error!(%error, "a tool is missing");
+    }
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
@@ -117,6 +128,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         schedules,
         agents,
         tasks,
+        memory,
         usual_budget,
         shell,
         mcp,
@@ -150,6 +162,22 @@ async fn mcp_servers(app: &App, tools: &ToolRegistry, home: &Path) -> Option<Mcp
             None
         }
     }
+}
+
+fn memory(
+    app: &App,
+    (wanted, embedder): (MemoryUse, Option<Arc<dyn Embedder>>),
+    redactor: Redactor,
+) -> Option<Memory> {
+    if !wanted.is_on() {
+        return None;
+    }
+    let store = Arc::clone(&app.store) as Arc<dyn FactStore>;
+    let memory = Memory::builder(store).clock(Arc::clone(&app.clock)).redactor(redactor);
+    Some(match embedder {
+        Some(embedder) => memory.embedder(embedder).build(),
+        None => memory.build(),
+    })
 }
 
 async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {

@@ -1,5 +1,8 @@
 //! A server with something of the embedder's own.
 
+use std::sync::Arc;
+
+use livos_core::Embedder;
 use livos_core::Redactor;
 use livos_core::ToolRegistry;
 use livos_tools::sandbox::Launcher;
@@ -39,6 +42,8 @@ pub(super) struct Own {
     pub(super) pdf: PdfProgram,
     /// Confines shell commands.
     pub(super) launcher: Option<Launcher>,
+    /// What tells the meaning of memories.
+    pub(super) embedder: Option<Arc<dyn Embedder>>,
 }
 
 impl ServerBuilder {
@@ -109,6 +114,10 @@ impl ServerBuilder {
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
         let Self { config, choice, tools, environment, redactor, pdf, launcher } = self;
-        Server::compose(config, Own { choice, tools, environment, redactor, pdf, launcher }).await
+        Server::compose(
+            config,
+            Own { choice, tools, environment, redactor, pdf, launcher, embedder: None },
+        )
+        .await
     }
 }

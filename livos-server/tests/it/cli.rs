@@ -6,6 +6,7 @@ mod chat;
 mod compact;
 mod doctor;
 mod lists;
+mod memory;
 mod replay;
 mod run;
 mod schedules;

@@ -24,6 +24,7 @@ mod gated_provider;
 mod killed;
 mod leaks;
 mod mcp;
+mod memories;
 mod peer;
 mod process;
 mod queueing;

@@ -15,6 +15,7 @@ mod files;
 mod harness;
 #[cfg(feature = "mcp")]
 mod mcp;
+mod memory;
 mod outgoing;
 mod processes;
 mod registry;

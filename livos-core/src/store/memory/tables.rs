@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::approvals::Approvals;
 use super::deliveries::Deliveries;
+use super::facts::Facts;
 use super::queue::Queue;
 use super::schedules::Schedules;
 use crate::clock::Timestamp;
@@ -44,6 +45,7 @@ pub(super) struct Tables {
     pub(super) usage: Vec<UsageRow>,
     pub(super) settings: BTreeMap<String, Setting>,
     pub(super) schedules: Schedules,
+    pub(super) facts: Facts,
 }
 
 /// A run that ended with an entry.

@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     Step { tables: include_str!("schema_v3.sql"), carry_over: |_| Ok(()) },
     Step { tables: include_str!("schema_v4.sql"), carry_over: |_| Ok(()) },
     Step { tables: include_str!("schema_v5.sql"), carry_over: |_| Ok(()) },
+    Step { tables: include_str!("schema_v6.sql"), carry_over: |_| Ok(()) },
 ];
 
 /// Makes what was said findable, and queues the runs that have not ended.

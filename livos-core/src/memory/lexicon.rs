@@ -1,0 +1,69 @@
+//! Which facts have which words, and how well they fit a question (BM25).
+
+use std::collections::HashMap;
+
+use super::words::terms;
+
+/// How much another occurrence of a word counts.
+const K1: f32 = 1.2;
+/// How much the length of a fact counts against it.
+const B: f32 = 0.5;
+
+/// How much a word counts that no fact has.
+const UNKNOWN: f32 = 0.3;
+
+#[derive(Debug, Default)]
+pub(super) struct Lexicon {
+    /// The rows that have a word, with how often.
+    postings: HashMap<Box<str>, Vec<(u32, u16)>>,
+    /// How many words each row has.
+    lengths: Vec<u16>,
+    total: u64,
+}
+
+impl Lexicon {
+    /// Adds the next row.
+    pub(super) fn push(&mut self, text: &str) {
+        let row = u32::try_from(self.lengths.len()).unwrap_or(u32::MAX);
+        let terms = terms(text);
+        let length = u16::try_from(terms.len()).unwrap_or(u16::MAX);
+        self.lengths.push(length);
+        self.total += u64::from(length);
+        for term in terms {
+            let rows = self.postings.entry(term.into_boxed_str()).or_default();
+            match rows.last_mut() {
+                Some((last, count)) if *last == row => *count = count.saturating_add(1),
+                _ => rows.push((row, 1)),
+            }
+        }
+    }
+
+    /// How well each row fits, from 0 to 1: 1 would be a short fact of all the words that were asked for.
+    #[expect(clippy::cast_precision_loss, reason = "a score needs no more")]
+    pub(super) fn scores(&self, question: &str) -> HashMap<u32, f32> {
+        let mut wanted = terms(question);
+        wanted.sort_unstable();
+        wanted.dedup();
+        let rows = self.lengths.len().max(1) as f32;
+        let average = (self.total as f32 / rows).max(1.0);
+        let mut scores: HashMap<u32, f32> = HashMap::new();
+        let mut best = 0.0;
+        for term in &wanted {
+            let found = self.postings.get(term.as_str()).map_or(&[][..], Vec::as_slice);
+            let have = found.len() as f32;
+            let weight = ((rows - have + 0.5) / (have + 0.5)).ln_1p();
+            // A word that nobody used says little about which fact is meant.
+            best += weight * (K1 + 1.0) * if found.is_empty() { UNKNOWN } else { 1.0 };
+            for (row, count) in found {
+                let length = self.lengths.get(*row as usize).copied().unwrap_or_default();
+                let norm = K1 * (1.0 - B + B * f32::from(length) / average);
+                let count = f32::from(*count);
+                *scores.entry(*row).or_default() += weight * count * (K1 + 1.0) / (count + norm);
+            }
+        }
+        for score in scores.values_mut() {
+            *score /= best;
+        }
+        scores
+    }
+}

@@ -1,0 +1,167 @@
+//! What is known of a user's facts in this process: enough to find them by.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::lexicon::Lexicon;
+use super::vectors::Vectors;
+use crate::clock::Timestamp;
+use crate::id::FactId;
+use crate::store::ChangedFact;
+use crate::store::Embedding;
+use crate::store::FactKind;
+
+/// The current facts of a user, as far as a revision.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    revision: u64,
+    rows: Vec<Row>,
+    places: HashMap<FactId, usize>,
+    lexicon: Lexicon,
+    vectors: Vectors,
+    /// Those that have no embedding of the model.
+    bare: BTreeSet<FactId>,
+    has_model: bool,
+}
+
+/// What a row's fact is worth without its text.
+#[derive(Debug)]
+struct Row {
+    id: FactId,
+    kind: FactKind,
+    expires_at: Option<Timestamp>,
+    /// Whether the fact is still so; rows are not moved.
+    stands: bool,
+}
+
+/// A fact that may be what is looked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Candidate {
+    pub(super) id: FactId,
+    /// How alike it is to the question, roughly; 0 when it does not compare.
+    pub(super) similarity: f32,
+    /// How well its words fit.
+    pub(super) wording: f32,
+}
+
+/// What a candidate must reach.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) kind: Option<FactKind>,
+    pub(super) now: Timestamp,
+    pub(super) least_similarity: f32,
+    pub(super) least_wording: f32,
+    /// How many of each list.
+    pub(super) most: usize,
+}
+
+impl Shelf {
+    /// Nothing yet. The model is the one whose embeddings are compared.
+    pub(super) fn empty(model: Option<Arc<str>>) -> Self {
+        Self {
+            revision: 0,
+            rows: Vec::new(),
+            places: HashMap::new(),
+            lexicon: Lexicon::default(),
+            has_model: model.is_some(),
+            vectors: Vectors::of(model),
+            bare: BTreeSet::new(),
+        }
+    }
+
+    /// Up to where it has seen changes.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// How many facts there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Some of those without an embedding of the model.
+    pub(super) fn bare(&self, most: usize) -> Vec<FactId> {
+        self.bare.iter().take(most).copied().collect()
+    }
+
+    /// How many have no embedding of the model.
+    pub(super) fn bare_count(&self) -> usize {
+        self.bare.len()
+    }
+
+    /// Whether so many rows are of facts that changed since that it is better made anew.
+    pub(super) fn is_worn(&self) -> bool {
+        let gone = self.rows.len().saturating_sub(self.places.len());
+        gone > 1000 && gone > self.places.len()
+    }
+
+    pub(super) fn apply(&mut self, changes: Vec<ChangedFact>) {
+        for ChangedFact { revision, id, fact } in changes {
+            self.revision = self.revision.max(revision);
+            if let Some(row) = self.places.remove(&id).and_then(|place| self.rows.get_mut(place)) {
+                row.stands = false;
+            }
+            self.bare.remove(&id);
+            let Some(fact) = fact.filter(crate::store::FactRecord::is_current) else { continue };
+            self.places.insert(id, self.rows.len());
+            self.rows.push(Row { id, kind: fact.kind, expires_at: fact.expires_at, stands: true });
+            self.lexicon.push(&fact.text);
+            if !self.vectors.push(fact.embedding.as_ref()) && self.has_model {
+                self.bare.insert(id);
+            }
+        }
+    }
+
+    /// The facts whose words fit best and those that are most alike, each at most once.
+    pub(super) fn candidates(
+        &self,
+        question: &str,
+        embedding: Option<&Embedding>,
+        wanted: Wanted,
+    ) -> Vec<Candidate> {
+        let similar = embedding.map(|embedding| self.vectors.scores(embedding)).unwrap_or_default();
+        let fits = |place: usize| {
+            self.rows.get(place).is_some_and(|row| {
+                row.stands
+                    && row.expires_at.is_none_or(|end| end > wanted.now)
+                    && wanted.kind.is_none_or(|kind| kind == row.kind)
+            })
+        };
+        let worded = self.lexicon.scores(question);
+        let by_words = worded.iter().map(|(row, score)| (*row as usize, *score));
+        let by_words = best(
+            by_words.filter(|(place, score)| *score >= wanted.least_wording && fits(*place)),
+            wanted.most,
+        );
+        let by_meaning = similar.iter().copied().enumerate();
+        let by_meaning = best(
+            by_meaning.filter(|(place, score)| *score >= wanted.least_similarity && fits(*place)),
+            wanted.most,
+        );
+        let mut places: Vec<usize> =
+            by_words.into_iter().chain(by_meaning).map(|(place, _)| place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let candidate = |place: usize| {
+            let row = self.rows.get(place)?;
+            let wording = u32::try_from(place).ok().and_then(|place| worded.get(&place).copied());
+            Some(Candidate {
+                id: row.id,
+                similarity: similar.get(place).copied().unwrap_or_default(),
+                wording: wording.unwrap_or_default(),
+            })
+        };
+        places.into_iter().filter_map(candidate).collect()
+    }
+}
+
+/// The best of some, in no order.
+fn best(scored: impl Iterator<Item = (usize, f32)>, most: usize) -> Vec<(usize, f32)> {
+    let mut all: Vec<(usize, f32)> = scored.collect();
+    if all.len() > most {
+        all.select_nth_unstable_by(most, |left, right| right.1.total_cmp(&left.1));
+        all.truncate(most);
+    }
+    all
+}
