@@ -261,10 +261,7 @@ mod tests {
     fn tiers_are_the_vendors() {
         let found = found(&[("ANTHROPIC_API_KEY", "k")]).unwrap();
         assert_eq!(found[0].tiers.fast.as_str(), "claude-haiku-5-5");
-        assert_eq!(
-            found[0].tiers.model("opus").map(livos_core::ModelName::as_str),
-            Some("claude-opus-5-5")
-        );
+        assert_eq!(found[0].tiers.model("opus").map(ModelName::as_str), Some("claude-opus-5-5"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The web: `web_fetch` reads pages, `web_search` finds them, `http_request` talks to services.
 //!
-//! All three go through a [`GuardedClient`](crate::outgoing::GuardedClient), and label what comes
+//! All three go through a [`GuardedClient`], and label what comes
 //! back as written by strangers.
 
 mod charset;

@@ -145,10 +145,12 @@ struct MemoryChange {
     /// When it is true no more, RFC 3339; null for never.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<String>")]
+    #[expect(clippy::option_option, reason = "null and nothing differ")]
     expires_at: Option<Option<String>>,
 }
 
 /// Tells null from nothing.
+#[expect(clippy::option_option, reason = "null and nothing differ")]
 fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Deserialize::deserialize(value).map(Some)
 }

@@ -68,11 +68,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     add_managers_tools(&tools, &schedules, &agents);
     let mcp = mcp_servers(&app, &tools, &config.home).await;
     let memory = memory(&app, (config.memory, embedder), redactor.clone());
-    if let Some(memory) = &memory
-        && let Err(error) = livos_tools::memory::register(&tools, memory)
-    {
-        tracing::error!(%error, "a tool is missing");
-    }
+    add_memory_tools(&tools, memory.as_ref());
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
@@ -126,9 +122,9 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         recorder,
         approvals,
         schedules,
+        memory,
         agents,
         tasks,
-        memory,
         usual_budget,
         shell,
         mcp,
@@ -164,6 +160,13 @@ async fn mcp_servers(app: &App, tools: &ToolRegistry, home: &Path) -> Option<Mcp
     }
 }
 
+fn add_memory_tools(tools: &ToolRegistry, memory: Option<&Memory>) {
+    if let Some(Err(error)) = memory.map(|memory| livos_tools::memory::register(tools, memory)) {
+        tracing::error!(%error, "a tool is missing");
+    }
+}
+
+/// What is remembered of users, where that is wanted.
 fn memory(
     app: &App,
     (wanted, embedder): (MemoryUse, Option<Arc<dyn Embedder>>),
