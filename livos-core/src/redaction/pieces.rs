@@ -16,7 +16,7 @@ use super::patterns::Patterns;
 /// let redactor = Redactor::of(&[Secret::new("swordfish99")]);
 /// let mut pieces = redactor.pieces().expect("a secret is known");
 /// assert_eq!(pieces.push("it is sword".to_owned()), "it is ");
-/// assert_eq!(pieces.push("fish99, yes".to_owned()), "[redacted], yes");
+/// assert_eq!(pieces.push("fish99, right".to_owned()), "[redacted], right");
 /// assert_eq!(pieces.finish(), "");
 /// ```
 pub struct RedactedPieces {
