@@ -22,7 +22,9 @@ mod words;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::Mutex;
+
+use tokio::task::JoinSet;
 
 use self::queries::Queries;
 use self::shelves::Shelves;
@@ -92,7 +94,8 @@ struct Inner {
     shelves: Shelves,
     queries: Queries,
     /// Whether embeddings are being made up for.
-    is_filling: AtomicBool,
+    /// What makes up for missing embeddings; it ends with the memory.
+    filling: Mutex<JoinSet<()>>,
 }
 
 /// From where on facts are alike.
@@ -163,7 +166,7 @@ impl MemoryBuilder {
             redactor: self.redactor,
             shelves: Shelves::new(model),
             queries: Queries::default(),
-            is_filling: AtomicBool::new(false),
+            filling: Mutex::default(),
         }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::PoisonError;
 
 use super::Inner;
 use super::MAX_FACT_BYTES;
@@ -377,12 +377,19 @@ impl Inner {
 
     /// Makes up for missing embeddings beside what goes on, at most once at a time.
     pub(super) fn fill_in_later(self: &Arc<Self>, user: &UserId) {
-        if self.is_filling.swap(true, Ordering::AcqRel) {
+        let mut filling = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(ended) = filling.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "what makes up for missing embeddings broke off");
+            }
+        }
+        if !filling.is_empty() {
             return;
         }
-        let (inner, user) = (Arc::clone(self), user.clone());
-        tokio::spawn(async move {
-            loop {
+        let (inner, user) = (Arc::downgrade(self), user.clone());
+        filling.spawn(async move {
+            // Held for a batch at a time, so that it ends with the memory.
+            while let Some(inner) = inner.upgrade() {
                 match inner.fill_in(&user).await {
                     Ok(0) => break,
                     Ok(_) => {}
@@ -392,7 +399,6 @@ impl Inner {
                     }
                 }
             }
-            inner.is_filling.store(false, Ordering::Release);
         });
     }
 

@@ -19,6 +19,7 @@ use crate::id::UserId;
 use crate::store::Embedding;
 use crate::store::FactKind;
 use crate::store::FactRecord;
+use crate::store::StoreError;
 
 /// After this time a fact counts half as new.
 const HALF_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -115,7 +116,14 @@ impl Inner {
         let (text, question) = (query.text.clone(), embedding.clone());
         let look = move || shelf.read(|shelf| shelf.candidates(&text, question.as_ref(), wanted));
         let candidates = match known > MANY {
-            true => tokio::task::spawn_blocking(look).await.unwrap_or_default(),
+            true => match tokio::task::spawn_blocking(look).await {
+                Ok(candidates) => candidates,
+                // Nothing found is another thing than a search that broke off.
+                Err(broken) => match broken.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => return Err(StoreError::unavailable("the program stops").into()),
+                },
+            },
             false => look(),
         };
         let ids = candidates.iter().map(|candidate| candidate.id).collect();

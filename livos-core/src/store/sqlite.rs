@@ -11,6 +11,7 @@ mod backup;
 mod facts;
 mod failure;
 mod lanes;
+mod listing;
 mod outbox;
 mod queries;
 mod queue;

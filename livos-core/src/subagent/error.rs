@@ -38,6 +38,9 @@ pub enum SubagentError {
         /// What there is.
         limit: u64,
     },
+    /// There is an agent of that name.
+    #[error("id: there is an agent '{0}' already; change that one, or take another name")]
+    Taken(AgentName),
     /// Nobody has defined such an agent.
     #[error("agent: there is no agent '{0}'; define it first, or leave the agent out")]
     UnknownAgent(AgentName),

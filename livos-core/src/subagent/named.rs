@@ -163,8 +163,9 @@ impl SubagentManager {
     /// Keeps an agent under its name, anew or instead of the version given.
     ///
     /// # Errors
-    /// [`SubagentError::Invalid`] and [`SubagentError::OverBudget`] name the field; a
-    /// [`StoreError::Conflict`] when it has another version, or none was expected and it exists.
+    /// [`SubagentError::Invalid`] and [`SubagentError::OverBudget`] name the field;
+    /// [`SubagentError::Taken`] when none was expected and it exists; a [`StoreError::Conflict`] when
+    /// it has another version.
     pub async fn define(
         &self,
         agent: AgentDefinition,
@@ -183,7 +184,13 @@ impl SubagentManager {
         let value = serde_json::to_value(&agent)
             .map_err(|error| SubagentError::invalid("agent", error.to_string()))?;
         let change = SettingChange { key: key(&agent.id), value, expected };
-        Ok(AgentVersion(self.store.change_setting(change).await?))
+        match self.store.change_setting(change).await {
+            Ok(version) => Ok(AgentVersion(version)),
+            Err(StoreError::Conflict { .. }) if replaces.is_none() => {
+                Err(SubagentError::Taken(agent.id))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// One agent, if it is defined.

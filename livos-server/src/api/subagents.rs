@@ -236,6 +236,7 @@ impl From<SubagentError> for Problem {
                 Self::invalid_field(format!("budget.{field}"), error.to_string())
             }
             SubagentError::UnknownTool { .. } => Self::invalid_field("tools", error.to_string()),
+            SubagentError::Taken(_) => Self::new(ProblemKind::Conflict, error.to_string()),
             SubagentError::UnknownAgent(_) => Self::invalid_field("agent", error.to_string()),
             error => Self::internal(&error),
         }

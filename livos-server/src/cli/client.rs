@@ -1,5 +1,6 @@
 //! What the command says to the server.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -141,14 +142,22 @@ pub(super) struct Accepted {
     pub(super) seq: u64,
 }
 
+fn is_on_this_machine(url: &str) -> bool {
+    let url = url.parse::<hyper::Uri>().ok();
+    let Some(host) = url.as_ref().and_then(hyper::Uri::host) else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 impl Client {
     pub(super) fn new(url: &str, key: Option<Secret>) -> Result<Self, ClientError> {
         let url = url.trim_end_matches('/').to_owned();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| ClientError::NoServer(error.to_string()))?;
+            .redirect(reqwest::redirect::Policy::none());
+        // A proxy would look for this machine's own server on its own machine, and get the key.
+        let http = if is_on_this_machine(&url) { http.no_proxy() } else { http };
+        let http = http.build().map_err(|error| ClientError::NoServer(error.to_string()))?;
         Ok(Self { http, url, key })
     }
 
@@ -353,5 +362,20 @@ impl Client {
 
     fn unexpected(&self, reason: &str) -> ClientError {
         ClientError::Unexpected { url: self.url.clone(), reason: reason.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_servers_of_other_machines_are_reached_by_a_proxy() {
+        for here in ["http://127.0.0.1:3200", "http://[::1]:3200", "http://localhost:3200/base"] {
+            assert!(is_on_this_machine(here), "{here}");
+        }
+        for there in ["https://livos.example", "http://10.0.0.7:3200", "http://127.0.0.1.example"] {
+            assert!(!is_on_this_machine(there), "{there}");
+        }
     }
 }

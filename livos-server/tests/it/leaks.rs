@@ -166,6 +166,7 @@ async fn outputs(session: &Session, home: &Path) -> Vec<(&'static str, Vec<u8>)>
     assert!(said.contains("[secret"), "{said}");
     out.push(("chat completions, joined", said.into()));
     out.push(("chat completions", chat.into()));
+    kept_for_later(session, &mut out).await;
     let recording = format!("/api/runs/{run_id}/recording");
     let (export, search) = (format!("{path}/export"), format!("/api/sessions?q={SEALED}"));
     let unknown = format!("/api/{SEALED_KEY}");
@@ -198,6 +199,33 @@ async fn outputs(session: &Session, home: &Path) -> Vec<(&'static str, Vec<u8>)>
     out.push(("livos backup", livos(home, &["backup", copy.to_str().unwrap()]).await));
     out.push(("a backup", std::fs::read(copy).unwrap()));
     out
+}
+
+/// What is told now and used later: agents with a name, schedules, tasks and memories.
+async fn kept_for_later(session: &Session, out: &mut Vec<(&'static str, Vec<u8>)>) {
+    let text = format!("say {SEALED} and {MCP_TOKEN}");
+    let schedule =
+        json!({"title": text, "task": text, "recurrence": {"kind": "every", "seconds": 3600}});
+    let agent = json!({"id": "clerk", "description": text, "instructions": text});
+    for (what, path, body) in [
+        ("a schedule", "/api/schedules", schedule),
+        ("an agent", "/api/subagents", agent),
+        ("a task", "/api/tasks", json!({"tasks": [text]})),
+    ] {
+        let (status, answer) = session.send(Method::POST, path, &body).await;
+        // The second process finds the agent of the first.
+        assert!(matches!(status, 201 | 202 | 409), "{what}: {status} {answer}");
+        out.push((what, answer.into()));
+        let all = session.get(path).await;
+        // A list of tasks does not tell their texts; the store does, and is looked through as well.
+        assert!(what == "a task" || all.contains("[secret SEALED]"), "{what}: {all}");
+        out.push((what, all.into()));
+    }
+    let (status, answer) =
+        session.send(Method::POST, "/api/memories", &json!({ "text": text })).await;
+    assert_eq!(status, 422, "{answer}");
+    out.push(("a memory", answer.into()));
+    out.push(("memories", session.get("/api/memories").await.into()));
 }
 
 #[tokio::test]

@@ -188,6 +188,14 @@ async fn the_catalogue_tells_what_there_is() {
         ],
         "no shell, no requests and no containers unless they are on"
     );
+    let guide = include_str!("../../../docs/tools.md");
+    for tool in tools["items"].as_array().unwrap() {
+        let (name, effect) = (tool["name"].as_str().unwrap(), tool["effect"].as_str().unwrap());
+        let row =
+            guide.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
+        let row = row.unwrap_or_else(|| panic!("docs/tools.md has no {name}"));
+        assert!(row.contains(&effect.replace('_', "-")), "{name} is {effect}, and not: {row}");
+    }
     let models = server.get("/api/models").await.json();
     assert_eq!(
         (&models["items"][0]["id"], &models["items"][0]["default"]),

@@ -22,6 +22,7 @@ async fn agents_are_kept_changed_listed_and_forgotten() {
     assert_eq!((made.status, &made.json()["version"]), (201, &json!(1)), "{}", made.text);
     let twice = server.post("/api/subagents", &clerk()).await;
     assert_eq!((twice.status, twice.problem()), (409, "conflict".into()), "{}", twice.text);
+    assert!(twice.text.contains("there is an agent 'clerk' already"), "{}", twice.text);
     let change = json!({"description": "Knows the hour."});
     let changed = server.call(Method::PATCH, "/api/subagents/clerk", &change).await;
     assert_eq!(changed.status, 200, "{}", changed.text);

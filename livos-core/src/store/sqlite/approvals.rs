@@ -6,9 +6,9 @@ use std::sync::RwLock;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use rusqlite::ToSql;
 use rusqlite::params;
 
+use super::listing::Listing;
 use super::statement::execute;
 use super::statement::from_text;
 use super::statement::row;
@@ -196,30 +196,15 @@ fn list(
     filter: &ApprovalFilter,
     limit: usize,
 ) -> Result<Page<ApprovalRecord>, StoreError> {
-    let before = key(filter.before.map_or(u128::MAX, ApprovalId::as_u128));
-    let limit_of_rows = stored_limit(limit);
-    let mut conditions = vec!["id < ?"];
-    let mut values: Vec<&dyn ToSql> = vec![&before];
+    let before = filter.before.map(|id| key(id.as_u128()));
     let (run, session) = (filter.run_id.map(run_key), filter.session_id.map(session_key));
     let state = filter.state.map(ApprovalState::name);
-    if let Some(run) = &run {
-        conditions.push("run_id = ?");
-        values.push(run);
-    }
-    if let Some(session) = &session {
-        conditions.push("session_id = ?");
-        values.push(session);
-    }
-    if let Some(state) = &state {
-        conditions.push("state = ?");
-        values.push(state);
-    }
-    values.push(&limit_of_rows);
-    let conditions = conditions.join(" AND ");
-    let query = format!("SELECT record FROM approvals WHERE {conditions} ORDER BY id DESC LIMIT ?");
-    let found = rows(db, &query, values.as_slice(), |row| row.get::<_, String>(0))?;
-    let found = found.iter().map(|record| from_text("approval", record));
-    Ok(Page::cut(found.collect::<Result<_, _>>()?, limit))
+    Listing::of("approval", "approvals")
+        .only("run_id = ?", run.as_ref())
+        .only("session_id = ?", session.as_ref())
+        .only("state = ?", state.as_ref())
+        .only("id < ?", before.as_ref())
+        .page(db, limit)
 }
 
 /// How many requests of a run are open.

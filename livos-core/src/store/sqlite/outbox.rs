@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::Row;
-use rusqlite::ToSql;
 use rusqlite::params;
 
+use super::listing::Listing;
 use super::statement::count_up;
 use super::statement::counted;
 use super::statement::delivery_key;
@@ -16,7 +16,6 @@ use super::statement::rows;
 use super::statement::run_key;
 use super::statement::session_key;
 use super::statement::stored;
-use super::statement::stored_limit;
 use super::statement::to_text;
 use crate::clock::Timestamp;
 use crate::id::DeliveryId;
@@ -168,28 +167,10 @@ pub(super) fn list(
     let session = filter.session_id.map(session_key);
     let run = filter.run_id.map(run_key);
     let before = filter.before.map(delivery_key);
-    let limit_and_one = stored_limit(limit);
-    let mut query = "SELECT record FROM deliveries WHERE TRUE".to_owned();
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit_and_one)];
-    if let Some(state) = &state {
-        query.push_str(" AND state = :state");
-        values.push((":state", state));
-    }
-    if let Some(session) = &session {
-        query.push_str(" AND session_id = :session");
-        values.push((":session", session));
-    }
-    if let Some(run) = &run {
-        query.push_str(" AND run_id = :run");
-        values.push((":run", run));
-    }
-    if let Some(before) = &before {
-        query.push_str(" AND id < :before");
-        values.push((":before", before));
-    }
-    query.push_str(" ORDER BY id DESC LIMIT :limit");
-    let records = rows(db, &query, values.as_slice(), text)?;
-    let records: Result<_, _> =
-        records.iter().map(|record| from_text("delivery", record)).collect();
-    Ok(Page::cut(records?, limit))
+    Listing::of("delivery", "deliveries")
+        .only("state = ?", state.as_ref())
+        .only("session_id = ?", session.as_ref())
+        .only("run_id = ?", run.as_ref())
+        .only("id < ?", before.as_ref())
+        .page(db, limit)
 }

@@ -3,20 +3,18 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::Row;
-use rusqlite::ToSql;
 use rusqlite::params;
 
 use super::failure::damaged;
 use super::failure::store_error;
+use super::listing::Listing;
 use super::statement::counted;
 use super::statement::execute;
 use super::statement::from_text;
 use super::statement::row;
-use super::statement::rows;
 use super::statement::run_key;
 use super::statement::session_key;
 use super::statement::stored;
-use super::statement::stored_limit;
 use super::statement::to_text;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
@@ -137,34 +135,13 @@ pub(super) fn runs(
     let before = filter.before.map(run_key);
     let parent = filter.parent.map(run_key);
     let trigger = filter.trigger.map(trigger_name).transpose()?;
-    let limit_and_one = stored_limit(limit);
-    // Only the conditions there are, so that each combination finds its index.
-    let mut query = "SELECT record FROM runs WHERE TRUE".to_owned();
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit_and_one)];
-    if let Some(session) = &session {
-        query.push_str(" AND session_id = :session");
-        values.push((":session", session));
-    }
-    if let Some(state) = &state {
-        query.push_str(" AND state = :state");
-        values.push((":state", state));
-    }
-    if let Some(parent) = &parent {
-        query.push_str(" AND parent = :parent");
-        values.push((":parent", parent));
-    }
-    if let Some(trigger) = &trigger {
-        query.push_str(" AND trigger = :trigger");
-        values.push((":trigger", trigger));
-    }
-    if let Some(before) = &before {
-        query.push_str(" AND id < :before");
-        values.push((":before", before));
-    }
-    query.push_str(" ORDER BY id DESC LIMIT :limit");
-    let records = rows(db, &query, values.as_slice(), |row| row.get::<_, String>(0))?;
-    let records: Result<_, _> = records.iter().map(|record| from_text("run", record)).collect();
-    Ok(Page::cut(records?, limit))
+    Listing::of("run", "runs")
+        .only("session_id = ?", session.as_ref())
+        .only("state = ?", state.as_ref())
+        .only("parent = ?", parent.as_ref())
+        .only("trigger = ?", trigger.as_ref())
+        .only("id < ?", before.as_ref())
+        .page(db, limit)
 }
 
 pub(super) fn put_run(db: &Connection, run: &RunRecord) -> Result<(), StoreError> {

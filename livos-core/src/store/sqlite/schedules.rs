@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::Row;
-use rusqlite::ToSql;
 use rusqlite::params;
 
+use super::listing::Listing;
 use super::sessions;
 use super::statement::counted;
 use super::statement::execute;
@@ -187,31 +187,12 @@ fn list(
     let user = filter.user.as_ref().map(|user| user.as_str().to_owned());
     let status = filter.status.map(ScheduleStatus::name);
     let before = filter.before.map(schedule_key);
-    let limit_and_one = stored_limit(limit);
-    // Only the conditions there are, so that each combination finds its index.
-    let mut query = "SELECT record FROM schedules WHERE TRUE".to_owned();
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":limit", &limit_and_one)];
-    if let Some(session) = &session {
-        query.push_str(" AND session_id = :session");
-        values.push((":session", session));
-    }
-    if let Some(user) = &user {
-        query.push_str(" AND user = :user");
-        values.push((":user", user));
-    }
-    if let Some(status) = &status {
-        query.push_str(" AND status = :status");
-        values.push((":status", status));
-    }
-    if let Some(before) = &before {
-        query.push_str(" AND id < :before");
-        values.push((":before", before));
-    }
-    query.push_str(" ORDER BY id DESC LIMIT :limit");
-    let records = rows(db, &query, values.as_slice(), text)?;
-    let records: Result<_, _> =
-        records.iter().map(|record| from_text("schedule", record)).collect();
-    Ok(Page::cut(records?, limit))
+    Listing::of("schedule", "schedules")
+        .only("session_id = ?", session.as_ref())
+        .only("user = ?", user.as_ref())
+        .only("status = ?", status.as_ref())
+        .only("id < ?", before.as_ref())
+        .page(db, limit)
 }
 
 fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<DueSchedules, StoreError> {

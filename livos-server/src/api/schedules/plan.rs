@@ -223,7 +223,9 @@ impl PlanBody {
     /// The plan it means. What the core checks is left to it.
     pub(super) fn read(self, app: &App, usual: Budget) -> Result<SchedulePlan, Problem> {
         let mut checked = Checked::default();
-        let mut plan = SchedulePlan::new(self.title.trim(), self.task, self.recurrence);
+        // What is said and shown has no secrets; an address may need the one it has.
+        let (title, task) = app.redactor.cleaned((self.title.trim().to_owned(), self.task));
+        let mut plan = SchedulePlan::new(title, task, self.recurrence);
         (plan.starts_at, plan.ends_at) = (self.starts_at, self.ends_at);
         plan.max_firings = self.max_firings;
         plan.overlap = self.overlap;
