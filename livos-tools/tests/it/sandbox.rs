@@ -125,7 +125,8 @@ async fn no_end_leaves_a_process() {
             Instant::now()
         };
         let (result, stopped) = tokio::join!(call, stop);
-        assert!(result.unwrap_err().to_string().starts_with("[stopped after"));
+        let told = result.unwrap_err().to_string();
+        assert!(told.starts_with("[stopped after"), "{told}");
         assert!(stopped.elapsed() < Duration::from_secs(3), "{:?}", stopped.elapsed());
         children.gone().await;
     }

@@ -349,7 +349,7 @@ async fn a_named_agent_is_kept_and_started() {
     let told = bench.ask(&format!("CALL agent_create {define}")).await.text.unwrap();
     assert_eq!(told, "RESULTS The agent 'clerk' is kept.");
     let again = bench.ask(&format!("CALL agent_create {define}")).await.text.unwrap();
-    assert!(again.contains("the setting 'agent:clerk' is not as expected"), "{again}");
+    assert!(again.contains("there is an agent 'clerk' already"), "{again}");
     let listed = bench.ask("CALL agent_list {}").await.text.unwrap();
     assert_eq!(listed, "RESULTS clerk: Knows the time.");
     let run = bench.ask(&create(&json!({ "task": "now", "agent": "clerk" }))).await;
