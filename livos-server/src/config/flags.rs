@@ -14,7 +14,8 @@ use super::key::Source;
 #[command(
     name = "livos-server",
     version,
-    about = "Serves LivOS: agents, sessions, an API and a console on one port."
+    about = "Serves LivOS: agents, sessions, an API and a console on one port.",
+    long_about = None
 )]
 #[non_exhaustive]
 pub struct ServeFlags {

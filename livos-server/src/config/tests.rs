@@ -273,3 +273,9 @@ fn a_policy_that_is_none_is_told_with_those_there_are() {
     assert!(told.iter().any(|told| told.contains("'ann' must be NAME=POLICY")), "{told:?}");
     assert!(told.iter().any(|told| told.contains("10 to 2592000")), "{told:?}");
 }
+
+#[test]
+fn the_help_speaks_to_its_reader() {
+    let help = <ServeFlags as clap::CommandFactory>::command().render_long_help().to_string();
+    assert!(help.starts_with("Serves LivOS"), "{help}");
+}
