@@ -198,11 +198,6 @@ impl FactKind {
             Self::Other => "other",
         }
     }
-
-    /// The kind of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 /// How a fact came here.

@@ -105,13 +105,7 @@ pub(super) async fn list(call: Call) -> Answer {
 }
 
 fn state(query: &mut Query<'_>) -> Option<ApprovalState> {
-    let text = query.text("status")?;
-    let known = ApprovalState::ALL.into_iter().find(|state| state.name() == text);
-    if known.is_none() {
-        let names = ApprovalState::ALL.map(ApprovalState::name).join(", ");
-        query.fault("status", format!("must be one of {names}"));
-    }
-    known
+    query.one_of("status", ApprovalState::ALL.map(|state| (state.name(), state)))
 }
 
 pub(super) fn describe_list(operation: Operation) -> Operation {

@@ -94,13 +94,7 @@ pub(super) async fn list(call: Call) -> Answer {
 }
 
 fn state(query: &mut Query<'_>) -> Option<DeliveryState> {
-    let text = query.text("status")?;
-    let known = STATES.into_iter().find(|state| state.name() == text);
-    if known.is_none() {
-        let names = STATES.map(DeliveryState::name).join(", ");
-        query.fault("status", format!("must be one of {names}"));
-    }
-    known
+    query.one_of("status", STATES.map(|state| (state.name(), state)))
 }
 
 pub(super) fn describe_list(operation: Operation) -> Operation {

@@ -200,13 +200,7 @@ pub(super) async fn list(call: Call) -> Answer {
 }
 
 fn kind(query: &mut Query<'_>) -> Option<FactKind> {
-    let text = query.text("kind")?;
-    let kind = FactKind::named(&text);
-    if kind.is_none() {
-        let names = FactKind::ALL.map(FactKind::name).join(", ");
-        query.fault("kind", format!("must be one of {names}"));
-    }
-    kind
+    query.one_of("kind", FactKind::ALL.map(|kind| (kind.name(), kind)))
 }
 
 fn versions(query: &mut Query<'_>) -> FactVersions {

@@ -134,13 +134,7 @@ pub(super) async fn list(call: Call) -> Answer {
 }
 
 pub(super) fn state(query: &mut crate::http::Query<'_>) -> Option<RunState> {
-    let text = query.text("status")?;
-    let known = STATES.iter().find(|(name, _)| *name == text).map(|(_, state)| *state);
-    if known.is_none() {
-        let names = STATES.map(|(name, _)| name).join(", ");
-        query.fault("status", format!("must be one of {names}"));
-    }
-    known
+    query.one_of("status", STATES)
 }
 
 /// The states that can be asked for, as JSON Schema.

@@ -129,13 +129,7 @@ pub(super) async fn list(call: Call) -> Answer {
 }
 
 fn status(query: &mut Query<'_>) -> Option<ScheduleStatus> {
-    let text = query.text("status")?;
-    let known = STATUSES.into_iter().find(|status| status.name() == text);
-    if known.is_none() {
-        let names = STATUSES.map(ScheduleStatus::name).join(", ");
-        query.fault("status", format!("must be one of {names}"));
-    }
-    known
+    query.one_of("status", STATUSES.map(|status| (status.name(), status)))
 }
 
 pub(super) fn describe_list(operation: Operation) -> Operation {

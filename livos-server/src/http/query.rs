@@ -41,6 +41,21 @@ impl<'a> Query<'a> {
         value
     }
 
+    /// Takes a parameter that is one of these names, and gives what the name stands for.
+    pub(crate) fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        name: &str,
+        choices: [(&str, T); N],
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let chosen = choices.into_iter().find(|(choice, _)| *choice == text);
+        if chosen.is_none() {
+            let names = choices.map(|(choice, _)| choice).join(", ");
+            self.fault(name, format!("must be one of {names}"));
+        }
+        chosen.map(|(_, value)| value)
+    }
+
     /// Notes a fault of a parameter.
     pub(crate) fn fault(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(FieldError { field: name.to_owned(), message: message.into() });
