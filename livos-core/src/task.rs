@@ -94,6 +94,11 @@ impl TaskManager {
         self
     }
 
+    /// How many tasks of one user go at a time.
+    pub fn per_user(&self) -> u32 {
+        self.per_user
+    }
+
     /// The same with another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {

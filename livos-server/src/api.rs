@@ -4,6 +4,7 @@ mod approvals;
 mod archive;
 mod backup;
 mod catalog;
+mod change;
 mod compaction;
 mod deliveries;
 mod documents;

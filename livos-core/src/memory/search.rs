@@ -76,6 +76,10 @@ pub struct FactHit {
     pub fact: FactRecord,
     /// How well it fits and how new it is, from 0 to 1.
     pub score: f64,
+    /// How alike in meaning it is to what was looked for, a cosine; 0 where that was not told.
+    pub similarity: f32,
+    /// How well its words fit, from 0 to 1; 0 where none do.
+    pub wording: f32,
 }
 
 /// How facts were looked for.
@@ -204,13 +208,13 @@ fn rank(
         }
     }
     let best = fused.values().copied().fold(f64::MIN_POSITIVE, f64::max);
-    let mut hits: Vec<FactHit> = fused
+    let mut hits: Vec<FactHit> = exact
         .into_iter()
-        .filter_map(|(id, fused)| {
-            let fact = facts.remove(&id)?;
+        .filter_map(|Candidate { id, similarity, wording }| {
+            let (fact, fused) = (facts.remove(&id)?, fused.get(&id)?);
             let age = now.since(fact.updated_at).as_secs_f64() / HALF_LIFE.as_secs_f64();
             let score = RELEVANCE * fused / best + RECENCY * 0.5_f64.powf(age);
-            Some(FactHit { fact, score })
+            Some(FactHit { fact, score, similarity, wording })
         })
         .collect();
     hits.sort_by(|left, right| {

@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use livos_core::FactFilter;
+use livos_core::FactHit;
 use livos_core::FactId;
 use livos_core::FactImport;
 use livos_core::FactKind;
@@ -21,7 +22,6 @@ use livos_core::Timestamp;
 use livos_core::UserId;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::Deserializer;
 use serde::Serialize;
 use serde_json::json;
 
@@ -143,16 +143,10 @@ struct MemoryChange {
     #[schemars(range(min = 0, max = 100))]
     confidence: Option<u8>,
     /// When it is true no more, RFC 3339; null for never.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "super::change::null_or_given")]
     #[schemars(with = "Option<String>")]
     #[expect(clippy::option_option, reason = "null and nothing differ")]
     expires_at: Option<Option<String>>,
-}
-
-/// Tells null from nothing.
-#[expect(clippy::option_option, reason = "null and nothing differ")]
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Deserialize::deserialize(value).map(Some)
 }
 
 /// What was found.
@@ -172,8 +166,19 @@ struct Found {
 struct Hit {
     /// How well it fits and how new it is, from 0 to 1.
     score: f64,
+    /// How alike in meaning it is to what was looked for, a cosine; 0 where that was not told.
+    similarity: f32,
+    /// How well its words fit, from 0 to 1; 0 where none do.
+    wording: f32,
     /// The memory.
     memory: Fact,
+}
+
+impl From<FactHit> for Hit {
+    fn from(hit: FactHit) -> Self {
+        let FactHit { fact, score, similarity, wording } = hit;
+        Self { score, similarity, wording, memory: fact.into() }
+    }
 }
 
 /// The memory, if there is one, and whose it is.
@@ -270,8 +275,7 @@ pub(super) async fn search(call: Call) -> Answer {
     let limit = query.value("limit", "a number from 1 to 50").unwrap_or(USUAL_HITS);
     query.finish()?;
     let found = memory.search(&FactQuery { kind, limit, ..FactQuery::new(user, text) }).await?;
-    let hit = |hit: livos_core::FactHit| Hit { score: hit.score, memory: hit.fact.into() };
-    let items = found.hits.into_iter().map(hit).collect();
+    let items = found.hits.into_iter().map(Hit::from).collect();
     Reply::ok(&Found { items, method: found.method, note: found.note })
 }
 

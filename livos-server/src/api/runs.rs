@@ -48,6 +48,9 @@ pub(super) struct Run {
     session_id: String,
     /// Where it stands: `queued`, `running`, `waiting` (for a person), `completed`, `failed`, `cancelled` or `exhausted`.
     status: &'static str,
+    /// What it waits for before it goes on, besides its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waits_for: Option<String>,
     /// What admitted it: `message`, `api`, `schedule`, `webhook`, `subagent` or `task`.
     #[schemars(with = "String")]
     trigger: Value,
@@ -99,6 +102,7 @@ impl From<RunRecord> for Run {
             id: run.id,
             session_id: run.session_id.to_string(),
             status: name,
+            waits_for: None,
             trigger: json!(run.trigger),
             origin: json!(run.origin),
             parent_run_id: run.parent_run_id.map(|id| id.to_string()),

@@ -77,20 +77,27 @@ struct Agent {
     version: u64,
 }
 
-/// A change of a named agent; what is absent stays.
+/// A change of a named agent; what is absent stays, and what is null is taken back.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "null and nothing differ")]
 pub(super) struct AgentChange {
     /// What it is good for.
     description: Option<String>,
     /// Its standing instructions.
     instructions: Option<String>,
-    /// The only tools it may use.
-    tools: Option<BTreeSet<String>>,
-    /// The model it asks.
-    model: Option<String>,
-    /// What one of its runs may spend.
-    budget: Option<AgentBudget>,
+    /// The only tools it may use; null for all of whoever starts it.
+    #[serde(default, deserialize_with = "super::change::null_or_given")]
+    #[schemars(with = "Option<BTreeSet<String>>")]
+    tools: Option<Option<BTreeSet<String>>>,
+    /// The model it asks; null for that of whoever starts it.
+    #[serde(default, deserialize_with = "super::change::null_or_given")]
+    #[schemars(with = "Option<String>")]
+    model: Option<Option<String>>,
+    /// What one of its runs may spend; null for what every agent may.
+    #[serde(default, deserialize_with = "super::change::null_or_given")]
+    #[schemars(with = "Option<AgentBudget>")]
+    budget: Option<Option<AgentBudget>>,
 }
 
 impl From<(AgentDefinition, AgentVersion)> for Agent {
@@ -193,10 +200,14 @@ pub(super) async fn change(call: Call) -> Answer {
     agent.description = change.description.unwrap_or(agent.description);
     agent.instructions = change.instructions.unwrap_or(agent.instructions);
     if let Some(tools) = change.tools {
-        agent.tools = Some(tools.into_iter().map(Into::into).collect());
+        agent.tools = tools.map(|tools| tools.into_iter().map(Into::into).collect());
     }
-    agent.model = change.model.map(Into::into).or(agent.model);
-    agent.budget = change.budget.map(AgentBudget::read).or(agent.budget);
+    if let Some(model) = change.model {
+        agent.model = model.map(Into::into);
+    }
+    if let Some(budget) = change.budget {
+        agent.budget = budget.map(AgentBudget::read);
+    }
     let agent = app.redactor.cleaned(agent);
     check_tools(&app, &agent).await?;
     let version = manager.define(agent.clone(), Some(version)).await?;

@@ -1,5 +1,7 @@
 //! Tasks: work in the background. Start, list, look at, stop.
 
+mod listed;
+
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -11,7 +13,6 @@ use livos_core::ModelName;
 use livos_core::NewTask;
 use livos_core::Priority;
 use livos_core::RunId;
-use livos_core::RunRecord;
 use livos_core::SubagentManager;
 use livos_core::TaskError;
 use livos_core::TaskFilter;
@@ -20,6 +21,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
+use self::listed::ListedTask;
+use self::listed::Listing;
 use super::messages;
 use super::messages::origin;
 use super::page;
@@ -88,9 +91,9 @@ struct StartedTask {
 /// A task.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Task {
-    /// Its run.
+    /// As it is listed.
     #[serde(flatten)]
-    run: Run,
+    task: ListedTask,
     /// The tools it is calling now.
     calling: Vec<String>,
     /// What it said last, on its way.
@@ -188,7 +191,12 @@ pub(super) async fn list(call: Call) -> Answer {
     let page = manager.tasks(filter, limit).await?;
     let last = page.items.last().map(|run| run.id.to_string());
     let next_cursor = last.filter(|_| page.has_more);
-    Reply::ok(&List { items: page.items.into_iter().map(Run::from).collect(), next_cursor })
+    let mut listing = Listing::new(&call.app, &manager);
+    let mut items = Vec::with_capacity(page.items.len());
+    for run in page.items {
+        items.push(listing.task(run).await?);
+    }
+    Reply::ok(&List { items, next_cursor })
 }
 
 pub(super) fn describe_list(operation: Operation) -> Operation {
@@ -196,19 +204,16 @@ pub(super) fn describe_list(operation: Operation) -> Operation {
         .named("list_tasks", "List the tasks, newest first.")
         .query("status", &runs::states(), "Only those that stand here.")
         .query("user", &serde_json::json!({"type": "string"}), "Only those of this user.");
-    page::describe_paging(operation).answers::<List<Run>>(200, "Some of them.")
+    page::describe_paging(operation).answers::<List<ListedTask>>(200, "Some of them.")
 }
 
 pub(super) async fn show(call: Call) -> Answer {
     let (id, manager): (RunId, _) = (call.id("task")?, manager(&call).await);
     let run = manager.task(id).await?;
-    Reply::ok(&task(&manager, run).await?)
-}
-
-async fn task(manager: &TaskManager, run: RunRecord) -> Result<Task, Problem> {
     let progress = manager.progress(run.id).await?;
     let calling = progress.calling.iter().map(ToString::to_string).collect();
-    Ok(Task { run: Run::from(run), calling, said: progress.said })
+    let task = Listing::new(&call.app, &manager).task(run).await?;
+    Reply::ok(&Task { task, calling, said: progress.said })
 }
 
 pub(super) fn describe_show(operation: Operation) -> Operation {

@@ -40,10 +40,13 @@ async fn a_memory_is_kept_once_found_changed_and_forgotten() {
         (&json!("known"), &kept["memory"]["id"])
     );
     assert_eq!(found(&server, "coffee").await, ["Drinks coffee black."]);
+    let hit = server.get("/api/memories/search?q=coffee").await.json()["items"][0].clone();
+    assert!(hit["wording"].as_f64().unwrap() > 0.0, "{hit}");
+    assert_eq!(hit["similarity"], 0.0, "there is no embedding model");
     let change =
         json!({ "text": "Drinks coffee with milk.", "kind": "preference", "expires_at": null });
     let changed = server.call(Method::PATCH, &path(&kept), &change).await.json();
-    assert_eq!((&changed["kind"], &changed["recalls"]), (&json!("preference"), &json!(1)));
+    assert_eq!((&changed["kind"], &changed["recalls"]), (&json!("preference"), &json!(2)));
     assert_eq!(found(&server, "milk").await, ["Drinks coffee with milk."]);
     let report = server.get("/api/memories/report").await.json();
     assert_eq!((&report["facts"], &report["by_kind"]["preference"]), (&json!(1), &json!(1)));

@@ -33,6 +33,12 @@ async fn agents_are_kept_changed_listed_and_forgotten() {
     }
     assert_eq!(server.get("/api/subagents/clerk").await.json(), whole);
     assert_eq!(server.get("/api/subagents").await.json()["items"], json!([whole]));
+    let less = json!({"tools": null, "model": "demo/demo"});
+    let changed = server.call(Method::PATCH, "/api/subagents/clerk", &less).await.json();
+    assert_eq!((&changed["tools"], &changed["model"]), (&Value::Null, &json!("demo/demo")));
+    let less = json!({"budget": null, "model": null});
+    let changed = server.call(Method::PATCH, "/api/subagents/clerk", &less).await.json();
+    assert_eq!((&changed["budget"], &changed["model"]), (&Value::Null, &Value::Null), "{changed}");
     let removed = server.call(Method::DELETE, "/api/subagents/clerk", &json!({})).await;
     assert_eq!(removed.status, 204);
     assert_eq!(server.get("/api/subagents").await.json()["items"], json!([]));

@@ -72,6 +72,11 @@ async fn a_task_that_is_stopped_lets_the_next_one_go() {
     assert_eq!(first.request.conversation[0].text(), "one");
     let waits = server.get(&path(&tasks[1])).await.json();
     assert_eq!(waits["status"], "queued", "one of a user goes at a time");
+    assert_eq!(waits["waits_for"], "other tasks: 1 go at a time", "{waits}");
+    let listed = server.get("/api/tasks").await.json();
+    let told = |task: &Value| (task["title"].clone(), task["waits_for"].clone());
+    assert_eq!(told(&listed["items"][0]), (json!("two"), waits["waits_for"].clone()));
+    assert_eq!(told(&listed["items"][1]), (json!("one"), Value::Null), "it goes");
     let stopped = server.post(&format!("{}/cancel", path(&tasks[0])), &json!({})).await;
     assert_eq!(stopped.status, 200, "{}", stopped.text);
     first.hung_up().await;
