@@ -4,9 +4,11 @@ const BASE = new URL('./', document.baseURI);
 
 /** A request that did not succeed. `status` is 0 when the server could not be reached. */
 export class ApiError extends Error {
-  constructor(status, message, options) {
+  constructor(status, message, { fields = [], ...options } = {}) {
     super(message, options);
     this.status = status;
+    /** What of the input cannot be used: `{field, message}` each. */
+    this.fields = fields;
   }
 }
 
@@ -22,13 +24,13 @@ export function address(path) {
   return new URL(path, BASE);
 }
 
-async function send(method, path, { body, signal, accept = 'application/json' } = {}) {
+async function send(method, path, { body, type = 'application/json', signal, accept = 'application/json' } = {}) {
   const headers = { Accept: accept };
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (body !== undefined) headers['Content-Type'] = type;
   try {
     return await fetch(address(path), {
       method, headers, signal, credentials: 'same-origin', cache: 'no-store',
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     });
   } catch (cause) {
     if (cause.name === 'AbortError') throw cause;
@@ -43,10 +45,12 @@ async function failure(response) {
   } catch {
     // Not every proxy in between answers with a problem document.
   }
-  return new ApiError(response.status, problem?.detail || problem?.title || `The server answered ${response.status}.`);
+  const message = problem?.detail || problem?.title || `The server answered ${response.status}.`;
+  return new ApiError(response.status, message, { fields: problem?.errors });
 }
 
-async function json(method, path, options) {
+/** Asks a route; what it answers is read as JSON. A text is sent as it is, anything else as JSON. */
+export async function json(method, path, options) {
   const response = await send(method, path, options);
   if (response.status === 401) unauthorised();
   if (!response.ok) throw await failure(response);
@@ -106,32 +110,6 @@ export const compactSession = (session, instructions) =>
 
 /** Stops a run. */
 export const cancelRun = (run) => json('POST', `api/runs/${id(run)}/cancel`);
-
-/** What the agent asked, newest first, as far as it stands there: `pending`, `approved`... */
-export const listApprovals = (status) => json('GET', `api/approvals?status=${id(status)}&limit=100`);
-
-/** Answers what the agent asked: `{decision: 'approve' | 'deny', scope?, pattern?, answer?, note?}`. */
-export const decide = (approval, answer) => json('POST', `api/approvals/${id(approval)}`, { body: answer });
-
-/** The schedules, newest first: `{items, next_cursor}`. */
-export const listSchedules = () => json('GET', 'api/schedules?limit=200');
-
-/** Changes a schedule; `{enabled}` pauses or resumes it. */
-export const changeSchedule = (schedule, fields) => json('PATCH', `api/schedules/${id(schedule)}`, { body: fields });
-
-/** Fires a schedule now. */
-export const runSchedule = (schedule) => json('POST', `api/schedules/${id(schedule)}/run`, { body: {} });
-
-/** Removes a schedule. */
-export const deleteSchedule = (schedule) => json('DELETE', `api/schedules/${id(schedule)}`);
-/** The MCP servers: `{items, problem?}`. */
-export const listMcpServers = () => json('GET', 'api/mcp/servers');
-
-/** Ends a server's program and starts it again. */
-export const restartMcpServer = (name) => json('POST', `api/mcp/servers/${id(name)}/restart`, { body: {} });
-
-/** Accepts the tools of a server as they are now. */
-export const approveMcpServer = (name) => json('POST', `api/mcp/servers/${id(name)}/approve`, { body: {} });
 
 /** The models that can be chosen, each as `{id, provider, model, isDefault}`. */
 export async function listModels() {

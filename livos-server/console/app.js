@@ -8,9 +8,9 @@ import { titleFrom } from './format.js';
 import { icon } from './icons.js';
 import { Inbox } from './inbox.js';
 import { setUpLogin } from './login.js';
-import { showMcpServers } from './mcp_servers.js';
 import { ModelPicker } from './model_picker.js';
-import { openSchedules } from './schedules.js';
+import { Pages } from './pages.js';
+import { approvals } from './resources.js';
 import { SessionList, titleOf } from './session_list.js';
 import { PAGE_ENTRIES, Transcript } from './transcript.js';
 
@@ -29,6 +29,7 @@ const connection = byId('connection');
 const wide = matchMedia('(min-width: 769px)');
 
 let session = null;
+let pageTitle = null;
 let stream = null;
 let stopping = null;
 let connectionTimer = null;
@@ -45,23 +46,32 @@ const sessions = new SessionList({
 });
 const inbox = new Inbox((id) => { location.hash = `#/s/${id}`; });
 const models = new ModelPicker(showDemo);
+const pages = new Pages();
 const composer = new Composer({ send, stop });
 const transcript = new Transcript({
   again: (text) => send(text),
   fork,
-  decide: api.decide,
+  decide: approvals.decide,
   changed: showState,
   runFinished: refreshSoon,
 });
 
-function route() {
-  const [, id] = /^#\/s\/([\w-]+)$/.exec(location.hash) ?? [];
-  closeDrawer();
-  if (id === session && body.dataset.view === 'console') return;
-  show(id ?? null);
+/** What the address asks for: `{id}` of a conversation, or the name of a `page`. */
+function place() {
+  const [, id = null] = /^#\/s\/([\w-]+)$/.exec(location.hash) ?? [];
+  const [, name] = /^#\/(\w+)$/.exec(location.hash) ?? [];
+  return { id, page: pages.has(name) ? name : null };
 }
 
-async function show(id) {
+function route() {
+  closeDrawer();
+  const { id, page } = place();
+  if (!page && !pageTitle && id === session && body.dataset.view === 'console') return;
+  show(id, page);
+}
+
+async function show(id, page = null) {
+  pageTitle = pages.show(page);
   stream?.close();
   stream = null;
   session = id;
@@ -72,7 +82,7 @@ async function show(id) {
   connectionChanged({ kind: 'open' });
   showTitle();
   showState();
-  composer.focus();
+  if (!page) composer.focus();
   if (!id) return;
   body.classList.add('opening');
   let first = 0;
@@ -188,16 +198,19 @@ function showState() {
   const run = transcript.activeRun;
   if (stopping !== run) stopping = null;
   composer.running(run ? (stopping ? 'stopping' : 'running') : 'idle');
-  body.dataset.place = session ? 'session' : 'start';
-  byId('empty').hidden = session !== null || !transcript.empty;
+  body.dataset.place = pageTitle ? 'page' : session ? 'session' : 'start';
+  byId('empty').hidden = session !== null || !transcript.empty || pageTitle !== null;
   byId('transcript').setAttribute('aria-busy', String(Boolean(run)));
 }
 
 function showTitle() {
-  const title = session ? titleOf(sessions.get(session)) : 'New chat';
+  const known = sessions.get(session);
+  const title = pageTitle ?? (session ? titleOf(known) : 'New chat');
   byId('title').textContent = title;
-  byId('title-menu').hidden = !session || !sessions.get(session);
-  document.title = session ? `${title} – LivOS` : 'LivOS';
+  byId('title-menu').hidden = !session || !known;
+  byId('parent').hidden = !known?.parent;
+  byId('parent').href = `#/s/${known?.parent}`;
+  document.title = session || pageTitle ? `${title} – LivOS` : 'LivOS';
 }
 
 function showDemo() {
@@ -243,7 +256,7 @@ function closeDrawer() {
 }
 
 function newChat() {
-  if (session) location.hash = '#/';
+  if (session || pageTitle) location.hash = '#/';
   closeDrawer();
   byId('message').focus();
 }
@@ -262,6 +275,8 @@ function shortcuts(event) {
 function needLogin() {
   stream?.close();
   stream = null;
+  // What is open would ask again and again.
+  pages.show(null);
   connectionChanged({ kind: 'open' });
   body.dataset.view = 'login';
   byId('key').focus();
@@ -283,8 +298,8 @@ async function enter() {
   inbox.refreshSoon();
   session = undefined;
   body.dataset.view = 'console';
-  const [, id] = /^#\/s\/([\w-]+)$/.exec(location.hash) ?? [];
-  show(id ?? null);
+  const { id, page } = place();
+  show(id, page);
 }
 
 async function signOut() {
@@ -307,8 +322,7 @@ function setUp() {
   byId('demo-close').append(icon('close', 16));
   byId('new-chat').prepend(icon('plus', 16));
   byId('sign-out').prepend(icon('signout', 16));
-  byId('schedules').prepend(icon('clock', 16));
-  byId('mcp-servers').prepend(icon('chip', 16));
+  byId('parent').prepend(icon('branch', 16));
   document.querySelector('.search').prepend(icon('search', 16));
   byId('new-chat-keys').textContent = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
   byId('suggestions').append(...SUGGESTIONS.map(([glyph, text, detail]) =>
@@ -330,8 +344,11 @@ function setUp() {
     if (known) sessions.menu(event.currentTarget, known);
   });
   byId('sign-out').addEventListener('click', signOut);
-  byId('schedules').addEventListener('click', openSchedules);
-  byId('mcp-servers').addEventListener('click', showMcpServers);
+  document.querySelector('.skip').addEventListener('click', (event) => {
+    // The address says what is shown, and is not to change.
+    event.preventDefault();
+    byId(pageTitle ? 'page' : 'message').focus();
+  });
   byId('demo-close').addEventListener('click', () => {
     sessionStorage.setItem('livos.demo-hidden', 'yes');
     showDemo();

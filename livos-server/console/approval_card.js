@@ -1,8 +1,9 @@
 // What the agent asks: whether it may do something that matters, or a question of its own.
 
 import { h, toast } from './dom.js';
+import { isSimple, parsed, SchemaForm } from './form.js';
 import { icon } from './icons.js';
-import { codeBlock } from './markdown.js';
+import { codeBlock, safeAddress } from './markdown.js';
 
 const DECISIONS = { approved: 'Approved', denied: 'Denied', expired: 'Expired', abandoned: 'No longer needed' };
 
@@ -27,7 +28,7 @@ function permissionCard({ approval_id: id, tool, input, reason }, decide) {
 function questionCard({ approval_id: id, question }, decide) {
   const card = new Card('Question from the agent', (answer) => decide(id, answer));
   const head = h('div', { className: 'approval-head' }, icon('hand', 20), h('strong', {}, question.text));
-  card.element.append(head);
+  card.element.append(head, strangersLink(question.link));
   if (question.choices?.length) {
     for (const choice of question.choices) card.offer(choice, 'button', { decision: 'approve', answer: choice });
     card.element.append(card.actions);
@@ -38,27 +39,40 @@ function questionCard({ approval_id: id, question }, decide) {
   return card;
 }
 
-/** A box for a free answer, or for the object that a schema describes. */
+/** An address that somebody else names: all of it is shown, and it opens apart from here. */
+function strangersLink(address) {
+  const href = safeAddress(address ?? '');
+  if (!href) return '';
+  return h('p', {}, h('a', { className: 'mono', href, target: '_blank', rel: 'noopener noreferrer nofollow' }, address));
+}
+
+/** A form for the object that a schema describes; a box for a free answer, or for JSON where no form can be made. */
 function answerForm({ text, schema }, card) {
-  const box = h('textarea', {
-    className: 'field approval-answer', rows: schema ? 4 : 2, required: true, 'aria-label': `Answer to: ${text}`,
-    placeholder: schema ? 'An answer as JSON' : 'Your answer',
-  });
-  const form = h('form', {},
-    schema ? codeBlock(JSON.stringify(schema, null, 2), 'json') : '', box, card.actions);
+  const fields = isSimple(schema) ? new SchemaForm(schema) : answerBox(text, schema);
+  const form = h('form', { noValidate: true }, fields.element, card.actions);
   card.actions.append(h('button', { className: 'button primary' }, 'Answer'));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    let answer = box.value;
-    try {
-      if (schema) answer = JSON.parse(answer);
-    } catch (error) {
-      toast(`That is no JSON. ${error.message}`);
-      return;
-    }
-    card.answer({ decision: 'approve', answer });
+    const answer = fields.read();
+    if (answer !== undefined) card.answer({ decision: 'approve', answer });
   });
   return form;
+}
+
+/** The same for an answer that is no form. */
+function answerBox(text, schema) {
+  const problem = h('p', { className: 'field-problem', role: 'alert', hidden: true });
+  const box = h('textarea', {
+    className: 'field approval-answer', rows: schema ? 4 : 2, 'aria-label': `Answer to: ${text}`,
+    placeholder: schema ? 'An answer as JSON' : 'Your answer',
+  });
+  const read = () => {
+    const { value, problem: wrong } = schema ? parsed(box.value) : { value: box.value, problem: box.value.trim() ? '' : 'An answer is needed.' };
+    problem.textContent = wrong ?? '';
+    problem.hidden = !wrong;
+    return wrong ? undefined : value;
+  };
+  return { element: h('div', {}, schema ? codeBlock(JSON.stringify(schema, null, 2), 'json') : '', box, problem), read };
 }
 
 class Card {
@@ -104,7 +118,7 @@ class Card {
   }
 
   #disable(off) {
-    for (const control of this.element.querySelectorAll('button, textarea')) control.disabled = off;
+    for (const control of this.element.querySelectorAll('button, textarea, input, select')) control.disabled = off;
   }
 }
 

@@ -6,7 +6,7 @@ import { address, probe } from './api.js';
 const KINDS = [
   'run_admitted', 'run_started', 'turn_started', 'thinking_delta', 'text_delta', 'tool_call_delta',
   'assistant_message', 'tool_started', 'tool_progress', 'tool_finished', 'approval_requested', 'approval_resolved',
-  'provider_retry', 'provider_switched', 'compacted', 'subagent_started', 'subagent_finished', 'input_joined',
+  'provider_retry', 'provider_switched', 'compacted', 'memories_recalled', 'subagent_started', 'subagent_finished', 'input_joined',
   'run_finished',
 ];
 

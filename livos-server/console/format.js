@@ -67,11 +67,11 @@ export function ageGroup(timestamp, now = new Date()) {
   return 'Older';
 }
 
-/** A title from the first words of a message, at most `60` characters. */
-export function titleFrom(text) {
+/** A title from the first words of a message, at most so many characters. */
+export function titleFrom(text, most = 60) {
   const line = text.trim().split('\n', 1)[0].replace(/\s+/g, ' ');
-  if (line.length <= 60) return line;
-  const cut = line.slice(0, 60);
+  if (line.length <= most) return line;
+  const cut = line.slice(0, most);
   const space = cut.lastIndexOf(' ');
-  return `${space > 30 ? cut.slice(0, space) : cut}…`;
+  return `${space > most / 2 ? cut.slice(0, space) : cut}…`;
 }

@@ -1,9 +1,9 @@
 // What waits for the owner in all conversations: a count, and the way to each.
 
-import { listApprovals } from './api.js';
 import { announce, byId, h } from './dom.js';
 import { icon } from './icons.js';
 import { openMenu } from './menu.js';
+import { approvals } from './resources.js';
 
 /** How often it is looked for what other conversations ask, while somebody looks. */
 const LOOK_EVERY_MS = 15_000;
@@ -35,7 +35,7 @@ export class Inbox {
   /** Looks at what waits. */
   async refresh() {
     try {
-      const { items } = await listApprovals('pending');
+      const { items } = await approvals.list({ status: 'pending', limit: 100 });
       if (items.length > this.#waiting.length) announce(`${items.length} waiting for you`);
       this.#waiting = items;
     } catch {
@@ -55,6 +55,7 @@ export class Inbox {
       icon: 'hand',
       action: () => open(approval.session_id),
     }));
-    if (items.length) openMenu(this.#button, items, 'Waiting for you');
+    items.push({ label: 'All approvals', icon: 'chevron', action: () => { location.hash = '#/approvals'; } });
+    openMenu(this.#button, items, 'Waiting for you');
   }
 }

@@ -6,6 +6,8 @@ import { icon } from './icons.js';
 import { copyButton } from './markdown.js';
 import { approvalCard } from './approval_card.js';
 import { compactionNote } from './compaction.js';
+import { recalledNote } from './recalled.js';
+import { SubagentGroup } from './subagent_card.js';
 import { Turn } from './turn.js';
 
 const TITLES = {
@@ -28,7 +30,7 @@ const TITLES = {
   cost: 'Cost limit reached',
 };
 
-const TRIGGERS = { schedule: 'Scheduled', webhook: 'Webhook', subagent: 'Sub-agent task', api: 'API' };
+const TRIGGERS = { schedule: 'Scheduled', webhook: 'Webhook', subagent: 'Sub-agent', task: 'Task', api: 'API' };
 
 /** The text of a message without media. */
 export function messageText(message) {
@@ -58,6 +60,8 @@ export class RunView {
   #turn = null;
   #notice = null;
   #approvals = new Map();
+  /** The agents that it started, in a group for each turn. */
+  #subagents = [];
   #asked = '';
   #model = '';
   #startedAt = 0;
@@ -168,12 +172,12 @@ export class RunView {
     this.#phase = 'Working';
   }
 
-  _input_joined({ message }) {
+  _input_joined({ message, trigger }) {
     this.#turn?.settle();
     this.#turn = null;
     this.#reply?.classList.remove('live');
     this.#reply = null;
-    this.element.append(userBubble(message));
+    this.element.append(userBubble(message, TRIGGERS[trigger]));
     this.element.append(this.#status);
   }
 
@@ -196,15 +200,26 @@ export class RunView {
     this.#notice = null;
   }
 
-  _subagent_started({ task }) {
-    this.#note('branch', `Sub-agent started: ${task}`);
+  _memories_recalled(event) {
+    const note = recalledNote(event);
+    if (note) this.#place(note);
     this.#notice = null;
-    this.#phase = 'Waiting for a sub-agent';
   }
 
-  _subagent_finished({ status }) {
-    this.#note('branch', `Sub-agent ${status}`);
+  _subagent_started(event) {
+    let group = this.#subagents.at(-1);
+    if (!group || group.turn !== this.#turn) {
+      group = new SubagentGroup(this.#turn);
+      this.#subagents.push(group);
+      this.#openReply().append(group.element);
+    }
+    group.started(event);
     this.#notice = null;
+    this.#phase = 'Waiting for an agent';
+  }
+
+  _subagent_finished(event) {
+    this.#subagents.find((group) => group.finished(event));
   }
 
   _run_finished(event) {

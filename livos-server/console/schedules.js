@@ -1,70 +1,96 @@
-// The schedules there are, in a dialog: what is due when, and the few things one does about it.
+// Work at its times: what is due when, and what one does about it.
 
-import { changeSchedule, deleteSchedule, listSchedules, runSchedule } from './api.js';
-import { confirm } from './dialog.js';
+import { confirm, fillIn } from './dialog.js';
 import { h, toast } from './dom.js';
-import { icon } from './icons.js';
+import { act, cut, lead, Listing, makeButton, nothing, readWhenOpened, row } from './listing.js';
+import { schedules } from './resources.js';
 
-/** Opens the list. */
-export function openSchedules() {
-  const list = h('ul', { className: 'schedules', 'aria-label': 'Schedules', 'aria-busy': 'true' });
-  const dialog = h('dialog', { className: 'dialog dialog-wide', 'aria-labelledby': 'schedules-title' },
-    h('h2', { id: 'schedules-title' }, 'Schedules'),
-    h('p', {}, 'Work at its time. Ask the agent for one, or make one with ', h('code', {}, 'livos schedules add'), '.'),
-    list,
-    h('form', { method: 'dialog', className: 'dialog-actions' }, h('button', { className: 'button', autofocus: true }, 'Close')));
-  dialog.addEventListener('click', (event) => {
-    if (event.target === dialog) dialog.close();
-  });
-  dialog.addEventListener('close', () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-  refresh(list, dialog);
-}
-
-async function refresh(list, dialog) {
-  try {
-    const { items } = await listSchedules();
-    const rows = items.map((schedule) => row(schedule, list, dialog));
-    list.replaceChildren(...(rows.length ? rows : [h('li', { className: 'session-none' }, 'There are none.')]));
-    list.setAttribute('aria-busy', 'false');
-  } catch (error) {
-    if (error.status !== 401) toast(error.message);
-    dialog.close();
-  }
-}
-
-function row(schedule, list, dialog) {
-  const { title } = schedule.plan;
-  const act = (label, name, action) => h('button', {
-    type: 'button', className: 'icon-button', title: label, 'aria-label': `${label}: ${title}`,
-    onclick: async (event) => {
-      event.currentTarget.disabled = true;
-      try {
-        await action();
-      } catch (error) {
-        toast(error.message);
-      }
-      await refresh(list, dialog);
+const SCHEMA = {
+  properties: {
+    title: { type: 'string', title: 'What to call it', maxLength: 200, 'x-hint': 'Morning report' },
+    task: { type: 'string', title: 'What the agent is told each time', maxLength: 16_384, 'x-lines': 4, 'x-hint': 'Sum up what happened since yesterday.' },
+    kind: {
+      title: 'When', default: 'cron',
+      oneOf: [{ const: 'cron', title: 'By a cron expression' }, { const: 'every', title: 'Again and again' }, { const: 'at', title: 'Once' }],
     },
-  }, icon(name, 16));
-  const goesOn = schedule.status === 'active';
-  const actions = [act('Run now', 'bolt', () => runSchedule(schedule.id))];
-  if (goesOn) actions.push(act('Pause', 'block', () => changeSchedule(schedule.id, { enabled: false })));
-  if (schedule.status === 'paused') actions.push(act('Resume', 'retry', () => changeSchedule(schedule.id, { enabled: true })));
-  actions.push(act('Delete', 'trash', async () => {
-    const text = `“${title}” fires no more. What was said in its conversation stays.`;
-    if (await confirm({ title: 'Delete this schedule?', text, action: 'Delete' })) await deleteSchedule(schedule.id);
-  }));
-  const link = h('a', { className: 'schedule-title', href: `#/s/${schedule.session_id}`, onclick: () => dialog.close() }, title);
-  return h('li', { className: 'schedule' },
-    h('div', { className: 'schedule-text' }, link, h('p', {}, standing(schedule))),
-    h('div', { className: 'schedule-actions' }, actions));
+    expression: { type: 'string', title: 'Cron expression', default: '0 9 * * 1-5', description: 'Minute, hour, day, month, weekday: “0 9 * * 1-5” is nine o’clock from Monday to Friday.' },
+    time_zone: { type: 'string', title: 'Time zone', default: Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC' },
+    seconds: { type: 'integer', title: 'Seconds between two times', minimum: 1, default: 3600 },
+    time: { type: 'string', title: 'At', format: 'date-time' },
+  },
+  required: ['title', 'task', 'kind', 'expression', 'seconds', 'time'],
+};
+/** Which fields belong to which kind, in the order of the choices. */
+const PARTS = [['expression', 'time_zone'], ['seconds'], ['time']];
+
+/** The page. */
+export function open(page) {
+  const list = new Listing({
+    label: 'Schedules',
+    load: (part) => schedules.list(part),
+    row: (schedule) => scheduleRow(schedule, refresh),
+    none: () => nothing('clock', 'Nothing is scheduled', 'Ask the agent to do something at its time, or make a schedule here.', adding()),
+  });
+  const refresh = () => list.refresh();
+  const adding = () => makeButton('New schedule', () => create(refresh));
+  page.host.replaceChildren(
+    lead('Work at its time. Each time fires once, also over restarts; one whose runs fail three times in a row pauses and says so.', adding()),
+    list.element);
+  page.keep(refresh, 15_000);
 }
 
-/** Where it stands, in a line. */
-function standing(schedule) {
-  const fired = schedule.fired === 1 ? 'fired once' : `fired ${schedule.fired} times`;
-  const next = schedule.next_at ? `next ${new Date(schedule.next_at).toLocaleString()}` : schedule.status;
-  return [schedule.when, next, schedule.reason, fired].filter(Boolean).join(' · ');
+function scheduleRow(schedule, refresh) {
+  const { id, status, reason, when, next_at: next, fired, plan, session_id: session } = schedule;
+  const { title } = plan;
+  const actions = [act('Run now', 'bolt', title, async () => {
+    await schedules.run(id);
+    await refresh();
+  })];
+  const toggle = (label, glyph, enabled) => act(label, glyph, title, async () => {
+    await schedules.change(id, { enabled });
+    await refresh();
+  });
+  if (status === 'active') actions.push(toggle('Pause', 'pause', false));
+  if (status === 'paused') actions.push(toggle('Resume', 'play', true));
+  actions.push(act('Delete', 'trash', title, async () => {
+    const text = `“${title}” fires no more. What was said in its conversation stays.`;
+    if (!await confirm({ title: 'Delete this schedule?', text, action: 'Delete' })) return;
+    await schedules.remove(id);
+    await refresh();
+  }));
+  return row({
+    title: h('a', { href: `#/s/${session}` }, title),
+    facts: [
+      h('span', { className: `chip chip-${status}` }, status), when, next && `next ${new Date(next).toLocaleString()}`, reason,
+      fired === 1 ? 'fired once' : `fired ${fired} times`,
+    ],
+    body: [cut(plan.task), readWhenOpened('What came of it', () => firings(id))],
+    actions,
+  });
+}
+
+/** The newest times, and what came of each. */
+async function firings(id) {
+  const { items } = await schedules.firings(id);
+  if (!items.length) return h('p', { className: 'note' }, 'It has not been due yet.');
+  return h('ul', { className: 'chain' }, items.map(({ slot, status, reason }) =>
+    h('li', {}, new Date(slot).toLocaleString(), ` – ${[status, reason].filter(Boolean).join(', ').replaceAll('_', ' ')}`)));
+}
+
+async function create(refresh) {
+  const made = await fillIn({
+    title: 'New schedule', schema: SCHEMA, action: 'Make it', prepare: (form) => form.showBy('kind', PARTS),
+    submit: async ({ title, task, kind, ...fields }) => {
+      try {
+        return await schedules.create({ title, task, recurrence: { kind, ...fields } });
+      } catch (error) {
+        // Its fields stand beside the others here.
+        error.fields = error.fields.map(({ field, message }) => ({ field: field.replace(/^recurrence\./, ''), message }));
+        throw error;
+      }
+    },
+  });
+  if (!made) return;
+  toast(made.next_at ? `It is due ${new Date(made.next_at).toLocaleString()}.` : 'It is made.', 'info');
+  await refresh();
 }

@@ -22,6 +22,7 @@ const NODE_PACKAGES: [&str; 5] = [
     "@modelcontextprotocol/conformance@0.1.16",
     "@modelcontextprotocol/server-everything@2026.8.31",
     "@playwright/mcp@0.0.83",
+    "axe-core@4.14.1",
     "playwright-core@1.65.1",
 ];
 

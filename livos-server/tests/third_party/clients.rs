@@ -46,9 +46,11 @@ async fn the_api_is_what_its_description_says() {
 #[tokio::test]
 async fn the_console_works_in_a_browser() {
     let livos = start().await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console/console.test.mjs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console");
     let mut test = Command::new("node");
-    test.arg("--test").arg(script);
+    // They share a server, and look at all that it has.
+    test.args(["--test", "--test-concurrency=1"]);
+    test.args(["console.test.mjs", "pages.test.mjs"].map(|file| folder.join(file)));
     test.env("NODE_PATH", installed("npm/node_modules"));
     test.env("CHROMIUM", browser());
     test.env("LIVOS_CONSOLE_URL", livos.url(""));
