@@ -65,7 +65,7 @@ async function schema(agent = {}) {
     properties: {
       ...!agent.id && {
         id: {
-          type: 'string', title: 'Name', maxLength: 64, pattern: '^[a-z][a-z0-9\\-]*$', 'x-hint': 'reviewer',
+          type: 'string', title: 'Name', maxLength: 64, pattern: /^[a-z][a-z0-9-]*$/, 'x-hint': 'reviewer',
           'x-pattern-says': 'Small letters, digits and -, beginning with a letter.',
         },
       },

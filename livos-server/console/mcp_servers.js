@@ -10,6 +10,12 @@ const STATES = {
   disabled: 'switched off', idle: 'starts when needed', starting: 'starting', ready: 'running', failed: 'failed',
 };
 
+/** Lines such as `TOKEN=${secret:docs}`. */
+const PAIRS = {
+  type: 'array', 'x-hint': 'TOKEN=${secret:NAME}, one a line',
+  items: { type: 'string', pattern: /^[^=\s]+=/, 'x-pattern-says': 'Each line must be NAME=value.' },
+};
+
 const SCHEMA = {
   properties: {
     name: { type: 'string', title: 'Name', maxLength: 24, description: 'Its tools are called by it.', 'x-hint': 'files' },
@@ -19,7 +25,9 @@ const SCHEMA = {
     },
     command: { type: 'string', title: 'Program', 'x-hint': 'npx' },
     args: { type: 'array', items: { type: 'string' }, title: 'Arguments', 'x-hint': 'One a line' },
+    env: { ...PAIRS, title: 'Variables', description: 'Sealed secrets are named and not written here.' },
     url: { type: 'string', title: 'Address', 'x-hint': 'https://example.org/mcp' },
+    headers: { ...PAIRS, title: 'Headers', 'x-hint': 'Authorization=Bearer ${secret:NAME}, one a line' },
     description: { type: 'string', title: 'What it is for', maxLength: 1000 },
   },
   required: ['name', 'how', 'command', 'url'],
@@ -41,8 +49,8 @@ export function open(page) {
   });
   const refresh = () => list.refresh();
   const adding = () => makeButton('Add a server', async () => {
-    const submit = ({ how, ...fields }) => mcpServers.add(fields);
-    const prepare = (form) => form.showBy('how', [['command', 'args'], ['url']]);
+    const submit = ({ how, env, headers, ...fields }) => mcpServers.add({ ...fields, env: pairs(env), headers: pairs(headers) });
+    const prepare = (form) => form.showBy('how', [['command', 'args', 'env'], ['url', 'headers']]);
     const text = 'It is started at once to tell its tools. Only add what you trust: a program may do what you may.';
     if (await fillIn({ title: 'Add a server', text, schema: SCHEMA, action: 'Add', submit, prepare })) await refresh();
   });
@@ -51,6 +59,9 @@ export function open(page) {
     warning, list.element);
   page.keep(refresh, 5_000);
 }
+
+/** Lines as names and values. */
+const pairs = (lines) => lines && Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2)));
 
 function serverRow(server, refresh) {
   const { name, source, state, enabled, error, warnings, tools, description } = server;

@@ -355,6 +355,10 @@ test('an MCP server is added, told of its failure, switched off and removed', as
   await agree('Add');
   await page.locator('.field-problem:not([hidden]), .form-problem:not([hidden])').first().waitFor();
   await page.getByLabel('Name').fill('console-test');
+  await page.getByLabel('Variables').fill('TOKEN');
+  await agree('Add');
+  await page.getByText('Each line must be NAME=value.').waitFor();
+  await page.getByLabel('Variables').fill('TOKEN=a=b\n');
   await agree('Add');
   const server = row('console-test');
   await server.getByText('failed', { exact: true }).waitFor();
