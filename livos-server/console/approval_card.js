@@ -43,7 +43,8 @@ function questionCard({ approval_id: id, question }, decide) {
 function strangersLink(address) {
   const href = safeAddress(address ?? '');
   if (!href) return '';
-  return h('p', {}, h('a', { className: 'mono', href, target: '_blank', rel: 'noopener noreferrer nofollow' }, address));
+  return h('p', {}, h('a', { className: 'mono', href, target: '_blank', rel: 'noopener noreferrer nofollow' }, address),
+    h('span', { className: 'note' }, ' This leads to ', h('strong', {}, new URL(href).host), '.'));
 }
 
 /** A form for the object that a schema describes; a box for a free answer, or for JSON where no form can be made. */

@@ -13,7 +13,8 @@ let count = 0;
 /** Whether a person can fill a form in for this schema; else they have to write JSON. */
 export function isSimple(schema) {
   const properties = Object.values(schema?.properties ?? {});
-  return schema?.type === 'object' && properties.length > 0 && properties.every((one) => kindOf(plain(one)) !== 'json');
+  const isWhole = (schema?.required ?? []).every((name) => Object.hasOwn(schema.properties ?? {}, name));
+  return schema?.type === 'object' && isWhole && properties.length > 0 && properties.every((one) => kindOf(plain(one)) !== 'json');
 }
 
 /** The fields of an object: `element`, `read()`, `refuse(problems)`, `showBy(name, parts)`. */

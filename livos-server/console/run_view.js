@@ -30,7 +30,7 @@ const TITLES = {
   cost: 'Cost limit reached',
 };
 
-const TRIGGERS = { schedule: 'Scheduled', webhook: 'Webhook', subagent: 'Sub-agent', task: 'Task', api: 'API' };
+const TRIGGERS = { schedule: 'Scheduled', webhook: 'Webhook', subagent: 'Sub-agent', task: 'Task', memory: 'Memory', api: 'API' };
 
 /** The text of a message without media. */
 export function messageText(message) {

@@ -61,7 +61,7 @@ function scheduleRow(schedule, refresh) {
   return row({
     title: h('a', { href: `#/s/${session}` }, title),
     facts: [
-      h('span', { className: `chip chip-${status}` }, status), when, next && `next ${new Date(next).toLocaleString()}`, reason,
+      h('span', { className: `chip chip-${status}` }, status), plan.agent && h('span', { className: 'chip' }, plan.agent), when, next && `next ${new Date(next).toLocaleString()}`, reason,
       fired === 1 ? 'fired once' : `fired ${fired} times`,
     ],
     body: [cut(plan.task), readWhenOpened('What came of it', () => firings(id))],
