@@ -392,7 +392,7 @@ test('what was used is told by model, day and purpose', async () => {
   await say('6 * 7');
   await finished(1);
   await page.click('#to-usage');
-  await row('demo').getByText(/[\dk] tokens/).waitFor();
+  await row('demo').first().getByText(/[\dk] tokens/).waitFor();
   await page.getByText('Tokens by day').waitFor();
 });
 
