@@ -37,7 +37,7 @@ export class SubagentGroup {
   /** What came of one; answers whether it is one of these. */
   finished({ child_run_id: run, ...end }) {
     const card = this.#cards.get(run);
-    card?.show({ ...end, finished: true });
+    card?.show(end);
     return Boolean(card);
   }
 
@@ -92,8 +92,9 @@ class SubagentCard {
     }
   }
 
-  /** How it stands, as its run or the journal tells. */
+  /** How it stands, as its run or the journal tells; the first to tell of its end counts. */
   show(state) {
+    if (isOver(this.status)) return;
     this.status = state.status;
     this.element.dataset.status = state.status;
     this.#mark(state);
