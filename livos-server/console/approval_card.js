@@ -43,7 +43,7 @@ function questionCard({ approval_id: id, question }, decide) {
 function strangersLink(address) {
   const href = safeAddress(address ?? '');
   if (!href) return '';
-  return h('p', {}, h('a', { className: 'mono', href, target: '_blank', rel: 'noopener noreferrer nofollow' }, address),
+  return h('p', {}, h('a', { className: 'mono', href, target: '_blank', rel: 'noopener noreferrer' }, address),
     h('span', { className: 'note' }, ' This leads to ', h('strong', {}, new URL(href).host), '.'));
 }
 

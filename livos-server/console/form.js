@@ -130,6 +130,8 @@ class Labels {
   /** A control with its label above it. */
   around(control, read) {
     this.describe(control);
+    // For who reads the form by other means; what is said of an empty field is said by `read`.
+    control.required = this.required;
     return this.#field(control, read,
       h('div', { className: 'form-field' }, h('label', { htmlFor: this.id }, this.label), this.about, control, this.problem));
   }
@@ -151,7 +153,6 @@ class Labels {
   describe(control) {
     control.id = this.id;
     control.setAttribute('aria-describedby', `${this.id}-about ${this.id}-problem`);
-    if (this.required) control.setAttribute('aria-required', 'true');
     control.addEventListener('input', () => this.#say(control, ''));
   }
 

@@ -281,7 +281,7 @@ test('a question with a schema is a form; one that no form can be made of takes 
 
   await ask({ text: 'Sign in there.', choices: ['done'], link: 'https://example.org/sign-in?x=<b>' });
   assert.equal(await card.getByRole('link').textContent(), 'https://example.org/sign-in?x=<b>');
-  assert.equal(await card.getByRole('link').getAttribute('rel'), 'noopener noreferrer nofollow');
+  assert.equal(await card.getByRole('link').getAttribute('rel'), 'noopener noreferrer');
   await ask({ text: 'Sign in there.', choices: ['done'], link: 'javascript:window.pwned=1' });
   assert.equal(await card.getByRole('link').count(), 0);
 
