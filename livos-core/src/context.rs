@@ -24,4 +24,5 @@ pub(crate) use self::report::FixedParts;
 pub(crate) use self::report::tool_tokens;
 pub(crate) use self::tally::Scale;
 pub(crate) use self::tally::TokenTally;
+pub(crate) use self::token_counter::ByteBound;
 pub(crate) use self::windows::LearnedWindows;

@@ -2,6 +2,7 @@
 
 mod metrics;
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::RegisterToolError;
 use livos_core::Tool;
@@ -9,6 +10,7 @@ use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
 use livos_core::ToolRegistry;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -99,5 +101,9 @@ impl Tool for SystemInfo {
             fields.retain(|name, _| parts.contains(&name.as_str()));
         }
         ToolOutput::json(&figures)
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }

@@ -97,7 +97,7 @@ impl AgentLoopBuilder {
     }
 
     /// How many tokens the definitions of all tools may take, by estimate: 8,000 unless told
-    /// otherwise. Beyond that a model is not told of tools whose [`Disclosure`](crate::Disclosure)
+    /// otherwise, and never more than a quarter of the model's window, where that is known. Beyond that a model is not told of tools whose [`Disclosure`](crate::Disclosure)
     /// is `WhenFound`; it finds them by a [`ToolSearch`](crate::ToolSearch), if the registry has one.
     pub fn tool_budget(mut self, tokens: u64) -> Self {
         self.shared.disclosure = ToolDisclosure::within(tokens);

@@ -221,7 +221,7 @@ impl AgentLoop {
     pub fn context_report(&self, model: &ModelName) -> ContextReport {
         let counter = self.shared.counter(model);
         let system = self.shared.system_prompt.as_deref();
-        let tools = self.shared.offered(&self.shared.tools, &[]);
+        let tools = self.shared.offered(&self.shared.tools, &[], model);
         self.shared.context_report(&*counter, model, (system, &tools))
     }
 }

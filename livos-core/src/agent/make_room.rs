@@ -125,8 +125,7 @@ impl Driver {
             return self.make_recorded_room(rehearsal.room()).await;
         }
         let gauge = self.gauge(tools);
-        let (room, counted) = self.measure(&gauge);
-        let has_room = gauge.report.check().is_ok() && room.prompt(counted) <= room.threshold;
+        let has_room = gauge.report.check().is_ok() && self.is_below_threshold(&gauge);
         self.gauge = Some(gauge);
         if has_room {
             return Ok(MadeRoom::Enough);
@@ -167,6 +166,16 @@ impl Driver {
                 provider: asked_provider(&self.model),
             }
         })
+    }
+
+    /// Whether the next prompt is below the threshold. Counts only what may be above it.
+    fn is_below_threshold(&mut self, gauge: &Gauge) -> bool {
+        let widest = self.shared.room(&gauge.report, Scale::LARGEST);
+        if widest.prompt(self.transcript.at_most_tokens()) <= widest.threshold {
+            return true;
+        }
+        let (room, counted) = self.measure(gauge);
+        room.prompt(counted) <= room.threshold
     }
 
     /// What a prompt may take, and what the messages take as counted.

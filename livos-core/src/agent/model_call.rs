@@ -83,7 +83,7 @@ impl Driver {
 
     /// What the model is told about: all tools, or fewer when they take too much room.
     pub(super) fn offered_tools(&self) -> Arc<[ToolSpec]> {
-        self.shared.offered(&self.context.tools, self.transcript.found_tools())
+        self.shared.offered(&self.context.tools, self.transcript.found_tools(), &self.model)
     }
 
     /// Makes the conversation shorter than what was refused, and asks once more.

@@ -8,6 +8,7 @@ use super::Ending;
 use super::Shared;
 use super::driver::Driver;
 use crate::event::EventKind;
+use crate::id::ModelName;
 use crate::id::ToolCallId;
 use crate::id::ToolName;
 use crate::redaction::RedactedPieces;
@@ -51,8 +52,14 @@ impl Shared {
 
     /// What a model is told about in a session that found these: all tools, or fewer when they
     /// take too much room.
-    pub(super) fn offered(&self, tools: &ToolRegistry, found: &[ToolName]) -> Arc<[ToolSpec]> {
-        self.disclosure.offered(self.shown_tools(tools), found)
+    pub(super) fn offered(
+        &self,
+        tools: &ToolRegistry,
+        found: &[ToolName],
+        model: &ModelName,
+    ) -> Arc<[ToolSpec]> {
+        let window = || self.provider.capabilities(model).context_window;
+        self.disclosure.offered(self.shown_tools(tools), found, window)
     }
 
     /// The tools as a model gets them: the registry's own, unless a description has a secret.

@@ -149,6 +149,11 @@ impl Transcript {
         }
     }
 
+    /// The most tokens that any counter makes of the whole conversation.
+    pub(crate) fn at_most_tokens(&mut self) -> u64 {
+        self.tally.at_most(&self.conversation)
+    }
+
     /// Tokens of the whole conversation as this counter counts.
     pub(crate) fn tokens(&mut self, counter: &dyn TokenCounter) -> u64 {
         self.tally.count(counter, &self.conversation).last().copied().unwrap_or_default()

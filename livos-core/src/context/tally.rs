@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ByteBound;
 use super::TokenCounter;
 use super::message_tokens;
 use crate::id::ProviderId;
@@ -17,7 +18,15 @@ pub(crate) struct TokenTally {
     counter: Option<Arc<str>>,
     /// The sums of the messages before each place: the first is 0, the last is the sum of all.
     sums: Vec<u64>,
+    bound: Bound,
     reported: Option<Reported>,
+}
+
+/// What the first messages take at most.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bound {
+    messages: usize,
+    tokens: u64,
 }
 
 /// What a provider said a conversation took.
@@ -51,6 +60,18 @@ impl TokenTally {
         &self.sums
     }
 
+    /// What the messages take at most, whoever counts: most conversations are so far from the end of
+    /// the window that nobody has to count them.
+    pub(crate) fn at_most(&mut self, messages: &[Arc<Message>]) -> u64 {
+        if self.bound.messages > messages.len() {
+            self.bound = Bound::default();
+        }
+        let new = messages.iter().skip(self.bound.messages);
+        self.bound.tokens += new.map(|message| message_tokens(&ByteBound, message)).sum::<u64>();
+        self.bound.messages = messages.len();
+        self.bound.tokens
+    }
+
     /// Takes in what a provider says the first `messages` took, with everything around them.
     pub(crate) fn report(&mut self, provider: &ProviderId, messages: usize, usage: Usage) {
         if usage.prompt_tokens() > 0 {
@@ -76,6 +97,8 @@ pub(crate) struct Scale(u64);
 impl Scale {
     /// Counts are taken as they are.
     pub(crate) const ONE: Self = Self(1_000);
+    /// The largest that anything a provider says leads to.
+    pub(crate) const LARGEST: Self = Self(Self::MOST);
     /// Counts may be this far above the truth; services that say less count only what their cache had not.
     const LEAST: u64 = 200;
     /// And this far below, when a service adds much of its own.
@@ -112,6 +135,22 @@ mod tests {
         assert_eq!(second[..2], first[..]);
         assert_eq!(second.len(), 3);
         assert_eq!(tally.count(&EstimatedTokens, &[]), [0], "another conversation");
+    }
+
+    #[test]
+    fn no_count_is_above_the_bound() {
+        let texts =
+            ["", "a", "xq", "\u{1}\u{2}", "12345 67", "приве́т 你好 🙂", "qzxkwv", "   \n\t"];
+        let mut messages = Vec::new();
+        let mut tally = TokenTally::default();
+        for text in texts {
+            messages.push(Arc::new(Message::user(text)));
+            let bound = tally.at_most(&messages);
+            let counted = tally.count(&EstimatedTokens, &messages).last().copied().unwrap();
+            assert!(counted <= bound, "{text:?}: {counted} of {bound}");
+        }
+        let first = messages.drain(..1).collect::<Vec<_>>();
+        assert!(tally.at_most(&first) < 20, "a shorter conversation is another one");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::estimate;
 ///
 /// # For implementors
 /// Never count less than the truth: what is counted decides whether a request
-/// fits. Counting is pure and happens on the caller's thread, so it may take
+/// fits. Never count more than a token for each byte, and one: what is below
+/// that bound of the window is not counted at all. Counting is pure and happens on the caller's thread, so it may take
 /// no longer than a few milliseconds for a megabyte.
 ///
 /// ```
@@ -37,5 +38,19 @@ impl TokenCounter for EstimatedTokens {
 
     fn count(&self, text: &str) -> u64 {
         estimate::tokens(text)
+    }
+}
+
+/// The most tokens that any vocabulary makes of a text: one for each byte, and one for its beginning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByteBound;
+
+impl TokenCounter for ByteBound {
+    fn name(&self) -> &'static str {
+        "bytes"
+    }
+
+    fn count(&self, text: &str) -> u64 {
+        text.len() as u64 + 1
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use livos_core::AgentLoop;
+use livos_core::Capabilities;
 use livos_core::ContextReport;
 use livos_core::Disclosure;
 use livos_core::DynamicTool;
@@ -158,6 +159,25 @@ async fn few_tools_are_told_whole_and_need_no_search() {
     let scripts = vec![Script::text("done")];
     let (told, ..) = run(&store, SessionId::generate(), &tools, scripts).await;
     assert_eq!(told[0], ["mcp__mail__list_event"]);
+}
+
+#[tokio::test]
+async fn a_small_window_is_not_filled_with_tools() {
+    let tools = ToolRegistry::new();
+    for verb in VERBS {
+        tools.register_dynamic(tool("mail", verb, "event")).unwrap();
+    }
+    tools.register(ToolSearch::of(&tools)).unwrap();
+    for (window, expected) in [(1_200, 1), (8_000, VERBS.len())] {
+        let mut capabilities = Capabilities::default();
+        capabilities.context_window = Some(window);
+        let model = ScriptedProvider::new("scripted", vec![Script::text("done")])
+            .with_capabilities(capabilities);
+        let model = Arc::new(model);
+        let agent = AgentLoop::builder_shared(Arc::clone(&model) as _).tools(tools.clone()).build();
+        agent.run("go").await.into_text().unwrap();
+        assert_eq!(model.requests()[0].tools.len(), expected, "a window of {window}");
+    }
 }
 
 #[tokio::test]

@@ -4,13 +4,18 @@
 //! own; theirs are estimated. A vocabulary is read at its first use, which
 //! takes some tenths of a second, and stays for the life of the process.
 
+mod vocabulary;
+
 use std::sync::Arc;
 
+use livos_core::EstimatedTokens;
 use livos_core::ModelName;
 use livos_core::TokenCounter;
 use tiktoken_rs::tokenizer::Tokenizer;
 use tiktoken_rs::tokenizer::get_tokenizer;
 
+use self::vocabulary::CL100K_BASE;
+use self::vocabulary::O200K_BASE;
 use super::dialect::Dialect;
 
 /// The vocabulary of a model, if it is known.
@@ -41,9 +46,12 @@ impl TokenCounter for Vocabulary {
 
     fn count(&self, text: &str) -> u64 {
         let vocabulary = match self {
-            Self::O200k => tiktoken_rs::o200k_base_singleton(),
-            Self::Cl100k => tiktoken_rs::cl100k_base_singleton(),
+            Self::O200k => &*O200K_BASE,
+            Self::Cl100k => &*CL100K_BASE,
         };
-        vocabulary.encode_ordinary(text).len() as u64
+        match vocabulary {
+            Some(vocabulary) => vocabulary.count_ordinary(text) as u64,
+            None => EstimatedTokens.count(text),
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! `containers`: which there are, what they are, what they say.
 
 use hyper::Method;
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -163,5 +165,9 @@ impl Tool for Containers {
                 ToolOutput::json(&inspection::of_container(&container))
             }
         }
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }

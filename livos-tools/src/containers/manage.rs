@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::Method;
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::Tool;
 use livos_core::ToolContext;
@@ -180,5 +181,6 @@ impl Tool for ContainersManage {
     fn adjust(&self, spec: ToolSpec) -> ToolSpec {
         // The tool keeps its own deadlines, so that what a command said so far is not lost.
         spec.with_timeout(Duration::from_secs(Self::MAX_EXEC + 60))
+            .with_disclosure(Disclosure::WhenFound)
     }
 }

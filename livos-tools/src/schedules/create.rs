@@ -1,5 +1,6 @@
 //! `schedule_create`.
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::NewSchedule;
 use livos_core::Overlap;
@@ -13,6 +14,7 @@ use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -119,6 +121,10 @@ impl Tool for ScheduleCreate {
         };
         let made = self.0.create(new).await.map_err(|error| refused(&error))?;
         ToolOutput::json(&view(&self.0, &made))
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }
 

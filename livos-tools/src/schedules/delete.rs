@@ -1,5 +1,6 @@
 //! `schedule_delete`.
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::ScheduleId;
 use livos_core::ScheduleManager;
@@ -7,6 +8,7 @@ use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -60,5 +62,9 @@ impl Tool for ScheduleDelete {
         let schedule = found.ok_or_else(unknown)?;
         self.0.delete(id).await.map_err(|error| refused(&error))?;
         Ok(format!("'{}' is deleted", schedule.plan.title).into())
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }

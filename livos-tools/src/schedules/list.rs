@@ -1,5 +1,6 @@
 //! `schedule_list`.
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::ScheduleFilter;
 use livos_core::ScheduleManager;
@@ -8,6 +9,7 @@ use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -78,5 +80,9 @@ impl Tool for ScheduleList {
         let shown: Vec<_> = page.items.iter().map(|schedule| view(&self.0, schedule)).collect();
         let output = ToolOutput::json(&json!({ "schedules": shown, "has_more": page.has_more }))?;
         Ok(if page.has_more { output.truncated() } else { output })
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }

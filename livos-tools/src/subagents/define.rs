@@ -2,6 +2,7 @@
 
 use livos_core::AgentDefinition;
 use livos_core::AgentName;
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::Right;
 use livos_core::SubagentManager;
@@ -61,7 +62,7 @@ impl Tool for AgentCreate {
     }
 
     fn adjust(&self, spec: ToolSpec) -> ToolSpec {
-        spec.requiring(Right::Spawn)
+        spec.requiring(Right::Spawn).with_disclosure(Disclosure::WhenFound)
     }
 
     async fn call(

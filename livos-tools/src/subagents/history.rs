@@ -1,5 +1,6 @@
 //! `sessions_history`: what an agent said.
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::Role;
 use livos_core::SubagentManager;
@@ -7,6 +8,7 @@ use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -81,5 +83,9 @@ impl Tool for SessionsHistory {
             })
             .collect();
         Ok(lines.join("\n\n").into())
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }

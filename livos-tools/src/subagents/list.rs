@@ -1,11 +1,13 @@
 //! `sessions_list`: the agents that this conversation started.
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::SubagentManager;
 use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -70,5 +72,9 @@ impl Tool for SessionsList {
             })
             .collect();
         Ok(lines.join("\n").into())
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }

@@ -1,11 +1,13 @@
 //! `agent_list`: the agents that have a name.
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::SubagentManager;
 use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -50,5 +52,9 @@ impl Tool for AgentList {
         }
         let lines = agents.iter().map(|(agent, _)| format!("{}: {}", agent.id, agent.description));
         Ok(lines.collect::<Vec<_>>().join("\n").into())
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        spec.with_disclosure(Disclosure::WhenFound)
     }
 }

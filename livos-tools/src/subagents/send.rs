@@ -1,5 +1,6 @@
 //! `sessions_send`: tells an agent something more.
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::Right;
 use livos_core::SubagentManager;
@@ -53,7 +54,7 @@ impl Tool for SessionsSend {
     }
 
     fn adjust(&self, spec: ToolSpec) -> ToolSpec {
-        spec.requiring(Right::Spawn)
+        spec.requiring(Right::Spawn).with_disclosure(Disclosure::WhenFound)
     }
 
     async fn call(

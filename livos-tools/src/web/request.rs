@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use livos_core::Disclosure;
 use livos_core::Effect;
 use livos_core::Tool;
 use livos_core::ToolContext;
@@ -171,6 +172,7 @@ impl Tool for HttpRequest {
 
     fn adjust(&self, spec: ToolSpec) -> ToolSpec {
         spec.with_output_limit(Self::MAX_SHOWN + Self::MAX_HEADERS_SHOWN + 4 * 1024)
+            .with_disclosure(Disclosure::WhenFound)
     }
 }
 
