@@ -163,7 +163,7 @@ pub use self::id::{
     RuleId, RunId, ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
 };
 pub use self::memory::{
-    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, FactHit, FactImport,
+    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, Embeddings, FactHit, FactImport,
     FactQuery, FactUpdate, FoundFacts, MAX_DIMENSIONS, MAX_FACT_BYTES, MAX_FACTS, MAX_HITS,
     MAX_QUERY_BYTES, Memory, MemoryBuilder, MemoryError, MemoryFault, MemoryReport, MemorySettings,
     NewFact, Remembered, SearchMethod,

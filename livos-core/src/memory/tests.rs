@@ -33,7 +33,7 @@ impl Embedder for Letters {
         &self,
         texts: &[String],
         _: EmbeddingPurpose,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+    ) -> Result<Embeddings, EmbedError> {
         if *self.fails.lock().unwrap() {
             let (model, message) = (self.model.to_string(), "it is away".to_owned());
             return Err(EmbedError::Unavailable { model, message });
@@ -42,7 +42,7 @@ impl Embedder for Letters {
             let count = |letter| text.to_lowercase().matches(letter).count();
             ('a'..='z').map(|letter| f32::from(u16::try_from(count(letter)).unwrap())).collect()
         };
-        Ok(texts.iter().map(letters).collect())
+        Ok(texts.iter().map(letters).collect::<Vec<_>>().into())
     }
 }
 

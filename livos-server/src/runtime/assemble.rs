@@ -176,7 +176,10 @@ fn memory(
         return None;
     }
     let store = Arc::clone(&app.store) as Arc<dyn FactStore>;
-    let memory = Memory::builder(store).clock(Arc::clone(&app.clock)).redactor(redactor);
+    let memory = Memory::builder(store)
+        .usage(Arc::clone(&app.store) as Arc<dyn UsageLog>)
+        .clock(Arc::clone(&app.clock))
+        .redactor(redactor);
     Some(match embedder {
         Some(embedder) => memory.embedder(embedder).build(),
         None => memory.build(),
