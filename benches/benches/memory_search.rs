@@ -178,11 +178,7 @@ impl Embedder for MadeUp {
         &self.0
     }
 
-    async fn embed(
-        &self,
-        texts: &[String],
-        _: EmbeddingPurpose,
-    ) -> Result<Embeddings, EmbedError> {
+    async fn embed(&self, texts: &[String], _: EmbeddingPurpose) -> Result<Embeddings, EmbedError> {
         let number = |text: &String| text.rsplit(' ').next().and_then(|word| word.parse().ok());
         let all = texts.iter().map(|text| values(number(text).unwrap_or_default(), self.1));
         Ok(all.collect::<Vec<_>>().into())
@@ -295,8 +291,11 @@ async fn fill(
         questions.iter_mut().for_each(|question| question.look_at(number, &embedding));
         puts.push(fact(user, number, embedding));
         if puts.len() == 500 || number + 1 == size as u64 {
-            let change =
-                FactChange { user: user.clone(), puts: std::mem::take(&mut puts), removes: Vec::new() };
+            let change = FactChange {
+                user: user.clone(),
+                puts: std::mem::take(&mut puts),
+                removes: Vec::new(),
+            };
             store.change_facts(change).await?;
         }
     }

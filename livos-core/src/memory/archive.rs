@@ -203,3 +203,6 @@ fn fact(
     fact.updated_at = line.updated_at.map_or(fact.created_at, |at| at.min(now));
     Ok(fact)
 }
+
+#[cfg(test)]
+mod tests;

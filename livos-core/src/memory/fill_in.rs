@@ -97,9 +97,7 @@ impl Inner {
 
     /// Makes up for what is missing within a time, and tells whether nothing is missing then.
     pub(super) async fn fill_in_within(&self, user: &UserId, limit: Duration) -> bool {
-        let filled = async {
-            while let Ok(Batch::Filled(_)) = self.fill_in_batch(user).await {}
-        };
+        let filled = async { while let Ok(Batch::Filled(_)) = self.fill_in_batch(user).await {} };
         tokio::time::timeout(limit, filled).await.is_ok()
     }
 
@@ -140,7 +138,7 @@ impl Inner {
         let shelf = self.shelves.fresh(self.store.as_ref(), user).await?;
         drop(turn);
         // A model whose answers never fit would be paid for ever.
-        if filled == 0 || shelf.read(Shelf::bare_count) >= before.saturating_add(BATCH) {
+        if filled == 0 || shelf.read(Shelf::bare_count) >= before {
             return Ok(Batch::Complete);
         }
         Ok(Batch::Filled(filled))

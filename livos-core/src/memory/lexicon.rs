@@ -9,9 +9,6 @@ const K1: f32 = 1.2;
 /// How much the length of a fact counts against it.
 const B: f32 = 0.5;
 
-/// How much a word counts that no fact has.
-const UNKNOWN: f32 = 0.3;
-
 #[derive(Debug, Default)]
 pub(super) struct Lexicon {
     /// The rows that have a word, with how often.
@@ -60,8 +57,8 @@ impl Lexicon {
             let found = self.postings.get(term.as_str()).map_or(&[][..], Vec::as_slice);
             let have = found.len() as f32;
             let weight = ((rows - have + 0.5) / (have + 0.5)).ln_1p();
-            // A word that nobody used says little about which fact is meant.
-            best += weight * (K1 + 1.0) * if found.is_empty() { UNKNOWN } else { 1.0 };
+            // Words that no fact has count as well: where they are most of a question, the others say little.
+            best += weight * (K1 + 1.0);
             if !found.is_empty() {
                 scores.resize(self.lengths.len(), 0.0);
             }

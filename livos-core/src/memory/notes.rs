@@ -51,12 +51,8 @@ struct Waiting {
 
 impl Notes {
     pub(super) fn new(store: Arc<dyn FactStore>, usage: Option<Arc<dyn UsageLog>>) -> Self {
-        let desk = Desk {
-            store,
-            usage,
-            waiting: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        };
+        let desk =
+            Desk { store, usage, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() };
         Self { desk: Arc::new(desk), writing: Mutex::default() }
     }
 

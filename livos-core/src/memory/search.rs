@@ -14,6 +14,8 @@ use super::shelf::Shelf;
 use super::shelf::Wanted;
 use super::shelves::UserShelf;
 use super::shelves::aside;
+use super::words::denies;
+use super::words::numbers;
 use super::words::terms;
 use crate::clock::Timestamp;
 use crate::id::FactId;
@@ -30,7 +32,10 @@ const RELEVANCE: f64 = 0.7;
 /// How much it counts that a fact is new.
 const RECENCY: f64 = 0.3;
 /// What is added to a rank before ranks are put together: how little the first places stand out.
-const RANK_OFFSET: f64 = 20.0;
+const RANK_OFFSET: f64 = 10.0;
+/// How much a place among those that fit by words counts beside one by meaning, if all words fit; by the
+/// square of their part, so that a common word in passing counts for nothing.
+const WORDING: f64 = 2.0;
 /// How many candidates of each list are looked at more closely.
 const CANDIDATES: usize = 64;
 /// The most hits of one search.
@@ -183,8 +188,7 @@ pub(super) async fn look(
     wanted: Wanted,
 ) -> Result<Vec<Candidate>, StoreError> {
     let is_work = shelf.read(Shelf::len) > MANY;
-    let look =
-        move || shelf.read(|shelf| shelf.candidates(&question, embedding.as_ref(), wanted));
+    let look = move || shelf.read(|shelf| shelf.candidates(&question, embedding.as_ref(), wanted));
     match is_work {
         true => aside(look).await,
         false => Ok(look()),
@@ -206,7 +210,8 @@ fn check(query: &FactQuery) -> Result<(), MemoryFault> {
     Ok(())
 }
 
-/// Puts both lists together (reciprocal rank fusion), and new before old.
+/// Puts both lists together (reciprocal rank fusion, weighted by how much of the question the words are), and
+/// new before old.
 fn rank(
     candidates: Vec<Candidate>,
     facts: Vec<FactRecord>,
@@ -224,13 +229,16 @@ fn rank(
         }
     }
     let mut fused: HashMap<FactId, f64> = HashMap::new();
-    for part in [|of: &Candidate| of.similarity, |of: &Candidate| of.wording] {
-        exact
-            .sort_by(|left, right| part(right).total_cmp(&part(left)).then(left.id.cmp(&right.id)));
+    let by_meaning = |of: &Candidate| (of.similarity, 1.0);
+    let by_words = |of: &Candidate| (of.wording, WORDING * f64::from(of.wording).powi(2));
+    for part in [by_meaning as fn(&Candidate) -> (f32, f64), by_words] {
+        exact.sort_by(|left, right| {
+            part(right).0.total_cmp(&part(left).0).then(left.id.cmp(&right.id))
+        });
         let mut place = RANK_OFFSET;
-        for candidate in exact.iter().filter(|candidate| part(candidate) > 0.0) {
+        for candidate in exact.iter().filter(|candidate| part(candidate).0 > 0.0) {
             place += 1.0;
-            *fused.entry(candidate.id).or_default() += 1.0 / place;
+            *fused.entry(candidate.id).or_default() += part(candidate).1 / place;
         }
     }
     let best = fused.values().copied().fold(f64::MIN_POSITIVE, f64::max);
@@ -260,15 +268,19 @@ fn different(hits: Vec<FactHit>, limit: usize) -> Vec<FactHit> {
         words.sort_unstable();
         words.dedup();
         let is_known = chosen.iter().any(|(other, others)| {
-            let alike = match (&hit.fact.embedding, &other.fact.embedding) {
-                (Some(own), Some(other)) => own.similarity(other) >= SAME,
-                _ => false,
-            };
-            alike || (!words.is_empty() && words == *others)
+            (!words.is_empty() && words == *others) || say_the_same(&hit.fact, &other.fact)
         });
         if !is_known {
             chosen.push((hit, words));
         }
     }
     chosen.into_iter().map(|(hit, _)| hit).collect()
+}
+
+/// Whether two facts mean the same. Models find texts alike that differ in a number or a "not".
+fn say_the_same(left: &FactRecord, right: &FactRecord) -> bool {
+    let (Some(one), Some(other)) = (&left.embedding, &right.embedding) else { return false };
+    one.similarity(other) >= SAME
+        && numbers(&left.text) == numbers(&right.text)
+        && denies(&left.text) == denies(&right.text)
 }

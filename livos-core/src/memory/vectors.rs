@@ -182,7 +182,10 @@ mod tests {
                 let near = vectors.nearest(&question, (-1.0, 64), |_| true);
                 assert_eq!(near.len(), 64);
                 wanted += 10;
-                found += exact[..10].iter().filter(|(place, _)| near.iter().any(|n| n.0 == *place)).count();
+                found += exact[..10]
+                    .iter()
+                    .filter(|(place, _)| near.iter().any(|n| n.0 == *place))
+                    .count();
             }
             assert!(found * 100 >= wanted * 97, "{found} of {wanted} of {dimensions}");
         }

@@ -116,7 +116,8 @@ async fn gemini_that_refuses_or_forgets_one_is_told_apart() {
         let texts = ["one".to_owned(), "two".to_owned()];
         embedder.embed(&texts, EmbeddingPurpose::Query).await.unwrap_err()
     };
-    let few = ResponseTemplate::new(200).set_body_json(json!({ "embeddings": [{ "values": [1] }] }));
+    let few =
+        ResponseTemplate::new(200).set_body_json(json!({ "embeddings": [{ "values": [1] }] }));
     let faulty = embed(few).await.to_string();
     assert!(faulty.ends_with("gave something else: 1 came for 2 texts"), "{faulty}");
     let error = json!({ "error": { "code": 400, "status": "INVALID_ARGUMENT",
