@@ -135,7 +135,7 @@ fn word(mut rank: u64) -> String {
     let syllables = ["ka", "lo", "mi", "nu", "pe", "ra", "so", "ti", "vu", "zo"];
     let mut word = String::from("b");
     loop {
-        word.extend(usize::try_from(rank % 10).ok().and_then(|place| syllables.get(place)));
+        word.extend(usize::try_from(rank % 10).ok().and_then(|place| syllables.get(place).copied()));
         rank /= 10;
         if rank == 0 {
             return word + "n";

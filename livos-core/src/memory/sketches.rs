@@ -8,8 +8,8 @@
 const FROM: usize = 4_096;
 /// How many numbers have a bit.
 const BITS: usize = 512;
-/// Of so many rows one is kept, at least.
-const SHARE: usize = 24;
+/// Of so many rows one is kept for each that is wanted, at least.
+const SHARE: usize = 1_536;
 /// How many rows are kept for each that is wanted, at least.
 const SPARE: usize = 16;
 
@@ -80,7 +80,7 @@ impl Sketches {
                 *count += 1;
             }
         }
-        let kept = (self.rows.len() / SHARE).max(most * SPARE);
+        let kept = (self.rows.len() * most / SHARE).max(most * SPARE);
         let sums = counts.iter().scan(0, |sum, count| {
             *sum += count;
             Some(*sum)
