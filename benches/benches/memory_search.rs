@@ -12,6 +12,7 @@
 //! Exits with 1 when a target is missed. `cargo bench -p livos-benches --bench memory_search`, with a number
 //! after `--` for other sizes than all up to 100,000.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -349,7 +350,7 @@ async fn added(memory: &Memory, user: &UserId, first: u64) -> Result<[Duration; 
     let mut file = String::from("{\"livos_memory\":1}\n");
     for number in 5 * ADDS..5 * ADDS + IN_A_FILE {
         let text = fact_text(first + number as u64);
-        file.push_str(&format!("{{\"text\":\"{text}\"}}\n"));
+        writeln!(file, "{{\"text\":\"{text}\"}}")?;
     }
     let began = Instant::now();
     memory.import(user, &file).await?;
