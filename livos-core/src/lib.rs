@@ -163,10 +163,10 @@ pub use self::id::{
     RuleId, RunId, ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
 };
 pub use self::memory::{
-    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, FactHit, FactImport,
-    FactQuery, FactUpdate, FoundFacts, MAX_DIMENSIONS, MAX_FACT_BYTES, MAX_FACTS, MAX_HITS,
-    MAX_QUERY_BYTES, Memory, MemoryBuilder, MemoryError, MemoryFault, MemoryReport, MemorySettings,
-    NewFact, Remembered, SearchMethod,
+    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, Embeddings, FactHit,
+    FactImport, FactQuery, FactUpdate, FoundFacts, MAX_DIMENSIONS, MAX_FACT_BYTES, MAX_FACTS,
+    MAX_HITS, MAX_QUERY_BYTES, Memory, MemoryBuilder, MemoryError, MemoryFault, MemoryReport,
+    MemorySettings, NewFact, Remembered, SearchMethod,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,

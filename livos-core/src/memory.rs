@@ -7,26 +7,30 @@
 //! [`FoundFacts::note`] says so.
 
 mod archive;
+mod best;
 mod embedder;
 mod error;
+mod fill_in;
+mod known_texts;
 mod lexicon;
-mod queries;
+mod meaning;
+mod notes;
 mod remember;
 mod report;
 mod search;
 mod secrecy;
 mod shelf;
 mod shelves;
+mod sketches;
 mod vectors;
 mod words;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::Mutex;
 
-use tokio::task::JoinSet;
-
-use self::queries::Queries;
+use self::fill_in::Filling;
+use self::meaning::Meaning;
+use self::notes::Notes;
 use self::shelves::Shelves;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -37,11 +41,13 @@ use crate::store::FactFilter;
 use crate::store::FactRecord;
 use crate::store::FactStore;
 use crate::store::Page;
+use crate::store::UsageLog;
 
 pub use self::archive::FactImport;
 pub use self::embedder::EmbedError;
 pub use self::embedder::Embedder;
 pub use self::embedder::EmbeddingPurpose;
+pub use self::embedder::Embeddings;
 pub use self::embedder::MAX_DIMENSIONS;
 pub use self::error::EmbeddingFault;
 pub use self::error::MemoryError;
@@ -87,15 +93,15 @@ pub struct Memory(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: Arc<dyn FactStore>,
-    embedder: Option<Arc<dyn Embedder>>,
+    meaning: Option<Meaning>,
     clock: Arc<dyn Clock>,
     settings: MemorySettings,
     redactor: Redactor,
     shelves: Shelves,
-    queries: Queries,
-    /// Whether embeddings are being made up for.
-    /// What makes up for missing embeddings; it ends with the memory.
-    filling: Mutex<JoinSet<()>>,
+    notes: Notes,
+    filling: Filling,
+    /// Who holds it makes up for missing embeddings.
+    filling_turn: tokio::sync::Mutex<()>,
 }
 
 /// From where on facts are alike.
@@ -121,6 +127,7 @@ impl Default for MemorySettings {
 pub struct MemoryBuilder {
     store: Arc<dyn FactStore>,
     embedder: Option<Arc<dyn Embedder>>,
+    usage: Option<Arc<dyn UsageLog>>,
     clock: Arc<dyn Clock>,
     settings: MemorySettings,
     redactor: Redactor,
@@ -131,6 +138,13 @@ impl MemoryBuilder {
     #[must_use]
     pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
         self.embedder = Some(embedder);
+        self
+    }
+
+    /// Counts what embeddings take. Without it, nobody does.
+    #[must_use]
+    pub fn usage(mut self, log: Arc<dyn UsageLog>) -> Self {
+        self.usage = Some(log);
         self
     }
 
@@ -158,15 +172,17 @@ impl MemoryBuilder {
     /// The memory.
     pub fn build(self) -> Memory {
         let model = self.embedder.as_ref().map(|embedder| Arc::clone(embedder.model()));
+        let meaning = |embedder| Meaning::new(embedder, Arc::clone(&self.clock));
         Memory(Arc::new(Inner {
+            notes: Notes::new(Arc::clone(&self.store), self.usage),
+            meaning: self.embedder.map(meaning),
             store: self.store,
-            embedder: self.embedder,
             clock: self.clock,
             settings: self.settings,
             redactor: self.redactor,
             shelves: Shelves::new(model),
-            queries: Queries::default(),
-            filling: Mutex::default(),
+            filling: Filling::default(),
+            filling_turn: tokio::sync::Mutex::default(),
         }))
     }
 }
@@ -177,6 +193,7 @@ impl Memory {
         MemoryBuilder {
             store,
             embedder: None,
+            usage: None,
             clock: Arc::new(SystemClock),
             settings: MemorySettings::default(),
             redactor: Redactor::new(),
@@ -185,7 +202,7 @@ impl Memory {
 
     /// The embedding model, if there is one.
     pub fn embedding_model(&self) -> Option<&str> {
-        self.0.embedder.as_ref().map(|embedder| &**embedder.model())
+        self.0.meaning.as_ref().map(|meaning| &**meaning.model())
     }
 
     /// Remembers a fact, once: what says the same as a known one takes its place or changes nothing.
@@ -206,20 +223,26 @@ impl Memory {
         id: FactId,
         update: FactUpdate,
     ) -> Result<FactRecord, MemoryError> {
+        self.flush().await;
         self.0.update(user, id, update).await
     }
 
-    /// Finds facts, the best first, and notes that they were recalled.
+    /// Finds facts, the best first, and notes that they were recalled; the note is written within a second,
+    /// or by [`flush`](Self::flush).
     ///
     /// # Errors
     /// When the query is empty or too long, or the store cannot be read.
     pub async fn search(&self, query: &FactQuery) -> Result<FoundFacts, MemoryError> {
         let found = self.0.search(query).await?;
-        let ids: Vec<FactId> = found.hits.iter().map(|hit| hit.fact.id).collect();
-        if !ids.is_empty() {
-            self.0.store.recall_facts(&query.user, ids, self.0.clock.now()).await?;
-        }
+        let ids = found.hits.iter().map(|hit| hit.fact.id).collect();
+        self.0.notes.recalled(&query.user, ids, self.0.clock.now());
         Ok(found)
+    }
+
+    /// Writes down what was recalled and what embeddings took, as far as it waits to be written. To be
+    /// called before the program ends; who forgets loses the last second of these counts.
+    pub async fn flush(&self) {
+        self.0.notes.flush().await;
     }
 
     /// One fact of a user.
@@ -227,6 +250,7 @@ impl Memory {
     /// # Errors
     /// [`MemoryError::Unknown`] when the user has none of that id, or when the store cannot be read.
     pub async fn get(&self, user: &UserId, id: FactId) -> Result<FactRecord, MemoryError> {
+        self.flush().await;
         let found = self.0.store.facts_named(user, vec![id]).await?.pop();
         found.ok_or(MemoryError::Unknown(id))
     }
@@ -240,6 +264,7 @@ impl Memory {
         filter: FactFilter,
         limit: usize,
     ) -> Result<Page<FactRecord>, MemoryError> {
+        self.flush().await;
         Ok(self.0.store.facts(filter, limit).await?)
     }
 
@@ -256,6 +281,7 @@ impl Memory {
     /// # Errors
     /// When the store cannot be read.
     pub async fn report(&self, user: &UserId) -> Result<MemoryReport, MemoryError> {
+        self.flush().await;
         self.0.report(user).await
     }
 

@@ -3,6 +3,7 @@
 //! The table is a convenience, not a gate: a model that is not in it works, it
 //! only has no price and its vendor's usual abilities.
 
+pub(crate) mod embeddings;
 mod models;
 
 use livos_core::Capabilities;

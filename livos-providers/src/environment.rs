@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use livos_core::AIProvider;
+use livos_core::Embedder;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::Tiers;
@@ -15,6 +16,7 @@ use crate::config::ConfigError;
 use crate::config::ProviderConfig;
 use crate::config::ProviderTimeouts;
 use crate::gemini::Gemini;
+use crate::gemini::GeminiEmbedder;
 use crate::local::ollama_url;
 use crate::openai_compatible::Dialect;
 use crate::openai_compatible::KeyRule;
@@ -91,8 +93,9 @@ pub fn configured_providers_with(
 
 /// The embedding model of that name, `provider/model`, at the service that the environment has a key or address for.
 ///
-/// Services that speak as OpenAI does have them: `openai/text-embedding-3-small`,
-/// `ollama/nomic-embed-text`. A service on this machine needs no key and no address.
+/// Gemini and services that speak as OpenAI does have them: `gemini/gemini-embedding-001`,
+/// `openai/text-embedding-3-small`, `ollama/nomic-embed-text`. A service on this machine needs no key and
+/// no address.
 ///
 /// # Errors
 /// When the name says no such service, or its key, address or a time-out cannot be used.
@@ -100,17 +103,21 @@ pub fn configured_embedder(
     model: &ModelName,
     lookup: impl Fn(&str) -> Option<String>,
     timeouts: ProviderTimeouts,
-) -> Result<OpenAiEmbedder, ConfigError> {
+) -> Result<Arc<dyn Embedder>, ConfigError> {
     let unknown = || {
         let known = Dialect::KNOWN.map(|dialect| dialect.name).join(", ");
-        ConfigError::UnknownEmbedder { model: model.clone(), known }
+        ConfigError::UnknownEmbedder { model: model.clone(), known: format!("gemini, {known}") }
     };
     let (provider, name) = model.provider_and_model().ok_or_else(unknown)?;
+    if provider == "gemini" {
+        let environment = Environment { lookup, timeouts, clients: HttpClients::default() };
+        return Ok(Arc::new(GeminiEmbedder::new(environment.gemini_service()?, name)));
+    }
     let known = Dialect::KNOWN.into_iter().find(|dialect| dialect.name == provider);
     let dialect = known.ok_or_else(unknown)?;
     let environment = Environment { lookup, timeouts, clients: HttpClients::default() };
     let service = environment.service(dialect)?;
-    Ok(OpenAiEmbedder::new(service, name))
+    Ok(Arc::new(OpenAiEmbedder::new(service, name)))
 }
 
 struct Environment<L> {
@@ -144,13 +151,22 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
     }
 
     fn gemini(&self) -> Result<Option<ConfiguredProvider>, ConfigError> {
-        let key = self.value("GEMINI_API_KEY").or_else(|| self.value("GOOGLE_API_KEY"));
-        let Some(key) = key else { return Ok(None) };
+        if self.gemini_key().is_none() {
+            return Ok(None);
+        }
+        let provider = self.gemini_service()?;
+        Ok(Some(configured(provider, vendor_tiers(Vendor::Gemini))))
+    }
+
+    fn gemini_key(&self) -> Option<String> {
+        self.value("GEMINI_API_KEY").or_else(|| self.value("GOOGLE_API_KEY"))
+    }
+
+    fn gemini_service(&self) -> Result<Gemini, ConfigError> {
         let address = self.value("GEMINI_BASE_URL");
         let address = address.as_deref().unwrap_or(Gemini::BASE_URL);
-        let config = self.config("gemini", address)?.with_api_key(key)?;
-        let provider = Gemini::with_clients(config, self.clients.clone());
-        Ok(Some(configured(provider, vendor_tiers(Vendor::Gemini))))
+        let config = with_key(self.config("gemini", address)?, self.gemini_key())?;
+        Ok(Gemini::with_clients(config, self.clients.clone()))
     }
 
     fn openai_compatible(

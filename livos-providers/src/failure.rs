@@ -9,6 +9,8 @@ mod window;
 
 use std::error::Error;
 
+use livos_core::EmbedError;
+use livos_core::EmbeddingFault;
 use livos_core::ProviderError;
 use livos_core::ProviderFailure;
 use livos_core::ProviderId;
@@ -258,6 +260,21 @@ fn kind_of_status(status: u16, report: &Report) -> Kind {
         503 | 529 => ProviderError::Overloaded,
         409 | 425 | 500..=599 => ProviderError::Unavailable,
         _ => ProviderError::InvalidRequest,
+    }
+}
+
+/// What a failure means to whoever asked for embeddings.
+pub(crate) fn embed_error(model: &str, error: &ProviderError) -> EmbedError {
+    let (model, message) = (model.to_owned(), error.to_string());
+    match error {
+        ProviderError::Authentication(_)
+        | ProviderError::QuotaExhausted(_)
+        | ProviderError::UnknownModel(_)
+        | ProviderError::InvalidRequest(_) => EmbedError::Refused { model, message },
+        ProviderError::MalformedResponse(_) => {
+            EmbedError::Faulty { model, fault: EmbeddingFault::Unreadable { problem: message } }
+        }
+        _ => EmbedError::Unavailable { model, message },
     }
 }
 

@@ -7,6 +7,7 @@
 //! never in a URL.
 
 mod body;
+mod embeddings;
 mod model;
 mod request;
 mod response;
@@ -32,6 +33,8 @@ use reqwest::header::HeaderMap;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::stream::fuzz;
+
+pub use self::embeddings::GeminiEmbedder;
 
 use self::stream::GeminiStream;
 use self::wire::ListedModel;

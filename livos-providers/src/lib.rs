@@ -29,6 +29,6 @@ pub use self::environment::{
     ConfiguredProvider, configured_embedder, configured_providers, configured_providers_with,
     from_env,
 };
-pub use self::gemini::Gemini;
+pub use self::gemini::{Gemini, GeminiEmbedder};
 pub use self::local::{LOCAL_TIMEOUT, LocalCandidate, LocalEndpoint, find_local};
 pub use self::openai_compatible::{OpenAiCompatible, OpenAiEmbedder};

@@ -21,6 +21,7 @@ use std::time::Duration;
 use livos_core::ApprovalPolicies;
 use livos_core::Budget;
 use livos_core::CompactionPolicy;
+use livos_core::MemorySettings;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::ScheduleSettings;
@@ -59,6 +60,8 @@ pub struct Config {
     pub(crate) memory: MemoryUse,
     /// What tells the meaning of memories; without it words must match.
     pub(crate) embedding_model: Option<ModelName>,
+    /// From where on memories are alike.
+    pub(crate) likeness: MemorySettings,
     /// How long models may take, where that is set.
     pub(crate) models: ProviderTimeouts,
     pub(crate) http: HttpSettings,

@@ -274,6 +274,9 @@ impl Server {
         let runs = async {
             if let Some(engine) = self.app.engine.get() {
                 engine.runs.stop(self.shutdown_timeout).await;
+                if let Some(memory) = &engine.memory {
+                    memory.flush().await;
+                }
                 if let Some(shell) = &engine.shell {
                     shell.stop().await;
                 }
@@ -370,6 +373,5 @@ fn embedder(
         return Ok(None);
     };
     let lookup = |name: &str| environment.get(name).map(str::to_owned);
-    let embedder = livos_providers::configured_embedder(model, lookup, config.models)?;
-    Ok(Some(Arc::new(embedder)))
+    Ok(Some(livos_providers::configured_embedder(model, lookup, config.models)?))
 }

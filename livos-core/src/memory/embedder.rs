@@ -6,6 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::EmbeddingFault;
+use crate::message::MicroUsd;
+use crate::message::Usage;
 use crate::store::Embedding;
 
 /// The most dimensions that an embedding may have.
@@ -15,8 +17,8 @@ pub const MAX_DIMENSIONS: usize = 4096;
 ///
 /// # For implementors
 /// - The answer has an embedding for each text, in their order, all of as many dimensions.
-/// - The name of the model says everything that makes embeddings comparable: with another dimension or
-///   prefix it is another name.
+/// - The name of the model says everything that makes embeddings comparable: with another prefix it is
+///   another name.
 /// - Dropping a returned future stops the work.
 #[async_trait]
 pub trait Embedder: fmt::Debug + Send + Sync + 'static {
@@ -31,7 +33,25 @@ pub trait Embedder: fmt::Debug + Send + Sync + 'static {
         &self,
         texts: &[String],
         purpose: EmbeddingPurpose,
-    ) -> Result<Vec<Vec<f32>>, EmbedError>;
+    ) -> Result<Embeddings, EmbedError>;
+}
+
+/// What an embedder answers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Embeddings {
+    /// The numbers of each text, in their order.
+    pub values: Vec<Vec<f32>>,
+    /// The tokens that it took, where they are known; they are the input's.
+    pub usage: Usage,
+    /// What it cost, where the price is known.
+    pub cost: Option<MicroUsd>,
+}
+
+impl From<Vec<Vec<f32>>> for Embeddings {
+    /// Embeddings that took nothing one would count.
+    fn from(values: Vec<Vec<f32>>) -> Self {
+        Self { values, ..Self::default() }
+    }
 }
 
 /// What an embedding is for; some models tell them apart.
@@ -101,29 +121,4 @@ impl Embedding {
         }
         self.values.iter().zip(&*other.values).map(|(left, right)| left * right).sum()
     }
-}
-
-/// Embeds texts, and checks what comes.
-pub(super) async fn embed(
-    embedder: &dyn Embedder,
-    texts: &[String],
-    purpose: EmbeddingPurpose,
-) -> Result<Vec<Embedding>, EmbedError> {
-    let model = embedder.model();
-    let all = embedder.embed(texts, purpose).await?;
-    let faulty = |fault| EmbedError::Faulty { model: model.to_string(), fault };
-    if all.len() != texts.len() {
-        let (found, expected) = (all.len(), texts.len());
-        return Err(faulty(EmbeddingFault::Count { found, expected }));
-    }
-    let dimensions = all.first().map_or(0, Vec::len);
-    let mut checked = Vec::with_capacity(all.len());
-    for values in all {
-        if values.len() != dimensions {
-            let (model, found) = (model.to_string(), values.len());
-            return Err(faulty(EmbeddingFault::Dimension { model, found, expected: dimensions }));
-        }
-        checked.push(Embedding::new(Arc::clone(model), &values).map_err(faulty)?);
-    }
-    Ok(checked)
 }

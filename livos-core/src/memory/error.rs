@@ -115,6 +115,12 @@ pub enum EmbeddingFault {
         /// The first such dimension.
         dimension: usize,
     },
+    /// What came are no numbers at all: JSON has none that is infinite or none.
+    #[error("{problem}")]
+    Unreadable {
+        /// What came instead.
+        problem: String,
+    },
     /// There are more or fewer than texts.
     #[error("{found} came for {expected} texts")]
     Count {

@@ -9,9 +9,6 @@ const K1: f32 = 1.2;
 /// How much the length of a fact counts against it.
 const B: f32 = 0.5;
 
-/// How much a word counts that no fact has.
-const UNKNOWN: f32 = 0.3;
-
 #[derive(Debug, Default)]
 pub(super) struct Lexicon {
     /// The rows that have a word, with how often.
@@ -38,30 +35,44 @@ impl Lexicon {
         }
     }
 
+    /// How much memory it takes, in bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        // A word with its place in the table takes about 80 bytes.
+        let postings = usize::try_from(self.total).unwrap_or(usize::MAX).saturating_mul(8);
+        postings + self.lengths.len() * 2 + self.postings.len() * 80
+    }
+
     /// How well each row fits, from 0 to 1: 1 would be a short fact of all the words that were asked for.
+    /// Empty when none fits.
     #[expect(clippy::cast_precision_loss, reason = "a score needs no more")]
-    pub(super) fn scores(&self, question: &str) -> HashMap<u32, f32> {
+    pub(super) fn scores(&self, question: &str) -> Vec<f32> {
         let mut wanted = terms(question);
         wanted.sort_unstable();
         wanted.dedup();
         let rows = self.lengths.len().max(1) as f32;
         let average = (self.total as f32 / rows).max(1.0);
-        let mut scores: HashMap<u32, f32> = HashMap::new();
+        let mut scores: Vec<f32> = Vec::new();
         let mut best = 0.0;
         for term in &wanted {
             let found = self.postings.get(term.as_str()).map_or(&[][..], Vec::as_slice);
             let have = found.len() as f32;
             let weight = ((rows - have + 0.5) / (have + 0.5)).ln_1p();
-            // A word that nobody used says little about which fact is meant.
-            best += weight * (K1 + 1.0) * if found.is_empty() { UNKNOWN } else { 1.0 };
+            // Words that no fact has count as well: where they are most of a question, the others say little.
+            best += weight * (K1 + 1.0);
+            if !found.is_empty() {
+                scores.resize(self.lengths.len(), 0.0);
+            }
             for (row, count) in found {
-                let length = self.lengths.get(*row as usize).copied().unwrap_or_default();
+                let row = *row as usize;
+                let length = self.lengths.get(row).copied().unwrap_or_default();
                 let norm = K1 * (1.0 - B + B * f32::from(length) / average);
                 let count = f32::from(*count);
-                *scores.entry(*row).or_default() += weight * count * (K1 + 1.0) / (count + norm);
+                if let Some(score) = scores.get_mut(row) {
+                    *score += weight * count * (K1 + 1.0) / (count + norm);
+                }
             }
         }
-        for score in scores.values_mut() {
+        for score in &mut scores {
             *score /= best;
         }
         scores

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::PoisonError;
 
 use super::Inner;
 use super::MAX_FACT_BYTES;
 use super::MAX_FACTS;
 use super::embedder::EmbeddingPurpose;
-use super::embedder::embed;
 use super::error::MemoryError;
 use super::error::MemoryFault;
+use super::search::look;
 use super::secrecy::has_secret;
 use super::shelf::Wanted;
 use super::words::denies;
@@ -32,8 +31,6 @@ use crate::store::StoreError;
 
 /// How often a change is tried that others come before.
 const TRIES: usize = 8;
-/// How many texts are embedded at a time.
-const BATCH: usize = 64;
 /// How many facts that are alike are compared with a new one.
 const ALIKE: usize = 8;
 
@@ -185,7 +182,7 @@ impl Inner {
     pub(super) async fn add(self: &Arc<Self>, new: NewFact) -> Result<Remembered, MemoryError> {
         let (replaces, now) = (new.replaces, self.clock.now());
         let mut fact = record(new, now, &self.redactor)?;
-        fact.embedding = self.embedded(&fact.text).await;
+        fact.embedding = self.embedded(&fact.user, &fact.text).await;
         let shelf = self.shelves.fresh(self.store.as_ref(), &fact.user).await?;
         if shelf.read(super::shelf::Shelf::len) >= MAX_FACTS {
             return Err(MemoryFault::Full { limit: MAX_FACTS }.into());
@@ -249,10 +246,9 @@ impl Inner {
 
     /// The known fact that a new one says again or contradicts: that of its key, or the most alike.
     async fn alike(&self, fact: &FactRecord) -> Result<Option<FactRecord>, MemoryError> {
-        if fact.embedding.is_none() {
-            return Ok(None);
-        }
+        let Some(embedding) = fact.embedding.clone() else { return Ok(None) };
         let shelf = self.shelves.fresh(self.store.as_ref(), &fact.user).await?;
+        shelf.fit(embedding.values.len());
         let wanted = Wanted {
             kind: None,
             now: self.clock.now(),
@@ -261,7 +257,7 @@ impl Inner {
             least_wording: f32::INFINITY,
             most: ALIKE,
         };
-        let found = shelf.read(|shelf| shelf.candidates("", fact.embedding.as_ref(), wanted));
+        let found = look(shelf, String::new(), Some(embedding), wanted).await?;
         let ids = found.into_iter().map(|candidate| candidate.id).collect();
         let known = self.store.facts_named(&fact.user, ids).await?;
         let similarity = |known: &FactRecord| match (&fact.embedding, &known.embedding) {
@@ -322,7 +318,7 @@ impl Inner {
             if let Some(text) = &update.text {
                 fact.key = check_text(text, &self.redactor)?;
                 text.trim().clone_into(&mut fact.text);
-                fact.embedding = self.embedded(&fact.text).await;
+                fact.embedding = self.embedded(user, &fact.text).await;
             }
             fact.kind = update.kind.unwrap_or(fact.kind);
             fact.confidence = update.confidence.unwrap_or(fact.confidence);
@@ -363,73 +359,15 @@ impl Inner {
     }
 
     /// The embedding of a text, if it can be had now; it is made up for later otherwise.
-    async fn embedded(&self, text: &str) -> Option<Embedding> {
-        let embedder = self.embedder.as_ref()?;
-        let texts = [text.to_owned()];
-        match embed(embedder.as_ref(), &texts, EmbeddingPurpose::Document).await {
-            Ok(mut embeddings) => embeddings.pop(),
+    async fn embedded(&self, user: &UserId, text: &str) -> Option<Embedding> {
+        let meaning = self.meaning.as_ref()?;
+        match meaning.of((user, &self.notes), text, EmbeddingPurpose::Document).await {
+            Ok(embedding) => Some(embedding),
             Err(error) => {
                 tracing::warn!(%error, "a fact is kept without an embedding for now");
                 None
             }
         }
-    }
-
-    /// Makes up for missing embeddings beside what goes on, at most once at a time.
-    pub(super) fn fill_in_later(self: &Arc<Self>, user: &UserId) {
-        let mut filling = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(ended) = filling.try_join_next() {
-            if let Err(error) = ended {
-                tracing::error!(%error, "what makes up for missing embeddings broke off");
-            }
-        }
-        if !filling.is_empty() {
-            return;
-        }
-        let (inner, user) = (Arc::downgrade(self), user.clone());
-        filling.spawn(async move {
-            // Held for a batch at a time, so that it ends with the memory.
-            while let Some(inner) = inner.upgrade() {
-                match inner.fill_in(&user).await {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "embeddings of facts could not be made up for");
-                        break;
-                    }
-                }
-            }
-        });
-    }
-
-    pub(super) async fn fill_in(&self, user: &UserId) -> Result<usize, MemoryError> {
-        let Some(embedder) = &self.embedder else { return Ok(0) };
-        let shelf = self.shelves.fresh(self.store.as_ref(), user).await?;
-        let ids = shelf.read(|shelf| shelf.bare(BATCH));
-        let facts = self.store.facts_named(user, ids).await?;
-        if facts.is_empty() {
-            return Ok(0);
-        }
-        let texts: Vec<String> = facts.iter().map(|fact| fact.text.clone()).collect();
-        let embeddings = match embed(embedder.as_ref(), &texts, EmbeddingPurpose::Document).await {
-            Ok(embeddings) => embeddings,
-            Err(error) => {
-                tracing::warn!(%error, "embeddings of facts are made up for later");
-                return Ok(0);
-            }
-        };
-        let mut filled = 0;
-        for (mut fact, embedding) in facts.into_iter().zip(embeddings) {
-            fact.version += 1;
-            fact.embedding = Some(embedding);
-            let change = FactChange { user: user.clone(), puts: vec![fact], removes: Vec::new() };
-            match self.store.change_facts(change).await {
-                Ok(_) => filled += 1,
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(filled)
     }
 }
 

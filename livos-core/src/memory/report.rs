@@ -71,7 +71,7 @@ impl Inner {
             expired: facts.iter().filter(|fact| fact.is_expired(now)).count(),
             without_embedding: shelf.read(super::shelf::Shelf::bare_count),
             duplicates: duplicates(&facts),
-            embedding_model: self.embedder.as_ref().map(|embedder| embedder.model().to_string()),
+            embedding_model: self.meaning.as_ref().map(|meaning| meaning.model().to_string()),
         })
     }
 }

@@ -7,11 +7,15 @@ use std::time::Duration;
 use super::Inner;
 use super::MAX_QUERY_BYTES;
 use super::embedder::EmbeddingPurpose;
-use super::embedder::embed;
 use super::error::MemoryError;
 use super::error::MemoryFault;
 use super::shelf::Candidate;
+use super::shelf::Shelf;
 use super::shelf::Wanted;
+use super::shelves::UserShelf;
+use super::shelves::aside;
+use super::words::denies;
+use super::words::numbers;
 use super::words::terms;
 use crate::clock::Timestamp;
 use crate::id::FactId;
@@ -28,13 +32,18 @@ const RELEVANCE: f64 = 0.7;
 /// How much it counts that a fact is new.
 const RECENCY: f64 = 0.3;
 /// What is added to a rank before ranks are put together: how little the first places stand out.
-const RANK_OFFSET: f64 = 20.0;
+const RANK_OFFSET: f64 = 10.0;
+/// How much a place among those that fit by words counts beside one by meaning, if all words fit; by the
+/// square of their part, so that a common word in passing counts for nothing.
+const WORDING: f64 = 2.0;
 /// How many candidates of each list are looked at more closely.
 const CANDIDATES: usize = 64;
 /// The most hits of one search.
 pub const MAX_HITS: usize = 50;
 /// From here on two facts say the same to a reader.
 const SAME: f32 = 0.95;
+/// How long a search that would find nothing waits for missing embeddings to be made up for.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// From this many facts on, looking through them is no work for a thread that serves others.
 const MANY: usize = 2000;
 
@@ -99,16 +108,36 @@ impl Inner {
     ) -> Result<FoundFacts, MemoryError> {
         check(query)?;
         let shelf = self.shelves.fresh(self.store.as_ref(), &query.user).await?;
-        let (known, bare) = shelf.read(|shelf| (shelf.len(), shelf.bare_count()));
-        let empty = FoundFacts { hits: Vec::new(), method: SearchMethod::Lexical, note: None };
-        if known == 0 {
-            return Ok(empty);
+        if shelf.read(Shelf::len) == 0 {
+            let method = SearchMethod::Lexical;
+            return Ok(FoundFacts { hits: Vec::new(), method, note: None });
         }
-        let (embedding, mut note) = self.embedded_query(&query.text).await;
-        if bare > 0 && embedding.is_some() {
-            note = Some(format!("{bare} of {known} facts are still found by their words only"));
-            self.fill_in_later(&query.user);
+        let (embedding, mut note) = self.embedded_query(&query.user, &query.text).await;
+        let method = match embedding {
+            Some(_) => SearchMethod::Hybrid,
+            None => SearchMethod::Lexical,
+        };
+        if let Some(embedding) = &embedding {
+            shelf.fit(embedding.values.len());
         }
+        let mut hits = self.hits(&shelf, query, embedding.as_ref()).await?;
+        if embedding.is_some() && shelf.read(Shelf::bare_count) > 0 {
+            // Of what cannot be compared yet, nobody can say that it does not fit.
+            if hits.is_empty() && self.fill_in_within(&query.user, PATIENCE).await {
+                let shelf = self.shelves.fresh(self.store.as_ref(), &query.user).await?;
+                hits = self.hits(&shelf, query, embedding.as_ref()).await?;
+            }
+            note = self.remark_on_bare(&query.user, &shelf);
+        }
+        Ok(FoundFacts { hits, method, note })
+    }
+
+    async fn hits(
+        &self,
+        shelf: &Arc<UserShelf>,
+        query: &FactQuery,
+        embedding: Option<&Embedding>,
+    ) -> Result<Vec<FactHit>, MemoryError> {
         let now = self.clock.now();
         let wanted = Wanted {
             kind: query.kind,
@@ -117,51 +146,56 @@ impl Inner {
             least_wording: self.settings.least_wording,
             most: CANDIDATES,
         };
-        let (text, question) = (query.text.clone(), embedding.clone());
-        let look = move || shelf.read(|shelf| shelf.candidates(&text, question.as_ref(), wanted));
-        let candidates = match known > MANY {
-            true => match tokio::task::spawn_blocking(look).await {
-                Ok(candidates) => candidates,
-                // Nothing found is another thing than a search that broke off.
-                Err(broken) => match broken.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => return Err(StoreError::unavailable("the program stops").into()),
-                },
-            },
-            false => look(),
-        };
+        let (shelf, text) = (Arc::clone(shelf), query.text.clone());
+        let candidates = look(shelf, text, embedding.cloned(), wanted).await?;
         let ids = candidates.iter().map(|candidate| candidate.id).collect();
         let facts = self.store.facts_named(&query.user, ids).await?;
-        let method = match embedding {
-            Some(_) => SearchMethod::Hybrid,
-            None => SearchMethod::Lexical,
-        };
-        let ranked = rank(candidates, facts, embedding.as_ref(), now);
-        Ok(FoundFacts { hits: different(ranked, query.limit), method, note })
+        Ok(different(rank(candidates, facts, embedding, now), query.limit))
+    }
+
+    /// What is to be said of facts that have no embedding of the model, for which it is made up now.
+    fn remark_on_bare(self: &Arc<Self>, user: &UserId, shelf: &UserShelf) -> Option<String> {
+        let (known, bare) = shelf.read(|shelf| (shelf.len(), shelf.bare_count()));
+        if bare == 0 {
+            return None;
+        }
+        self.fill_in_later(user);
+        Some(format!(
+            "{bare} of {known} facts are still found by their words only; ask again in a moment"
+        ))
     }
 
     /// The query's embedding, or why there is none.
-    async fn embedded_query(&self, text: &str) -> (Option<Embedding>, Option<String>) {
-        let Some(embedder) = &self.embedder else {
+    async fn embedded_query(
+        &self,
+        user: &UserId,
+        text: &str,
+    ) -> (Option<Embedding>, Option<String>) {
+        let Some(meaning) = &self.meaning else {
             return (None, Some("no embedding model is set, so words must match".to_owned()));
         };
-        if let Some(known) = self.queries.get(text) {
-            return (Some(known), None);
-        }
-        let texts = [text.to_owned()];
-        match embed(embedder.as_ref(), &texts, EmbeddingPurpose::Query).await {
-            Ok(mut embeddings) => {
-                let embedding = embeddings.pop();
-                if let Some(embedding) = &embedding {
-                    self.queries.put(text, embedding);
-                }
-                (embedding, None)
-            }
+        match meaning.of((user, &self.notes), text, EmbeddingPurpose::Query).await {
+            Ok(embedding) => (Some(embedding), None),
             Err(error) => {
                 tracing::warn!(%error, "memories are looked for by their words only");
                 (None, Some(format!("words must match, because {error}")))
             }
         }
+    }
+}
+
+/// Looks through a shelf, where it holds nobody up.
+pub(super) async fn look(
+    shelf: Arc<UserShelf>,
+    question: String,
+    embedding: Option<Embedding>,
+    wanted: Wanted,
+) -> Result<Vec<Candidate>, StoreError> {
+    let is_work = shelf.read(Shelf::len) > MANY;
+    let look = move || shelf.read(|shelf| shelf.candidates(&question, embedding.as_ref(), wanted));
+    match is_work {
+        true => aside(look).await,
+        false => Ok(look()),
     }
 }
 
@@ -180,7 +214,8 @@ fn check(query: &FactQuery) -> Result<(), MemoryFault> {
     Ok(())
 }
 
-/// Puts both lists together (reciprocal rank fusion), and new before old.
+/// Puts both lists together (reciprocal rank fusion, weighted by how much of the question the words are), and
+/// new before old.
 fn rank(
     candidates: Vec<Candidate>,
     facts: Vec<FactRecord>,
@@ -198,13 +233,16 @@ fn rank(
         }
     }
     let mut fused: HashMap<FactId, f64> = HashMap::new();
-    for part in [|of: &Candidate| of.similarity, |of: &Candidate| of.wording] {
-        exact
-            .sort_by(|left, right| part(right).total_cmp(&part(left)).then(left.id.cmp(&right.id)));
+    let by_meaning = |of: &Candidate| (of.similarity, 1.0);
+    let by_words = |of: &Candidate| (of.wording, WORDING * f64::from(of.wording).powi(2));
+    for part in [by_meaning as fn(&Candidate) -> (f32, f64), by_words] {
+        exact.sort_by(|left, right| {
+            part(right).0.total_cmp(&part(left).0).then(left.id.cmp(&right.id))
+        });
         let mut place = RANK_OFFSET;
-        for candidate in exact.iter().filter(|candidate| part(candidate) > 0.0) {
+        for candidate in exact.iter().filter(|candidate| part(candidate).0 > 0.0) {
             place += 1.0;
-            *fused.entry(candidate.id).or_default() += 1.0 / place;
+            *fused.entry(candidate.id).or_default() += part(candidate).1 / place;
         }
     }
     let best = fused.values().copied().fold(f64::MIN_POSITIVE, f64::max);
@@ -234,15 +272,19 @@ fn different(hits: Vec<FactHit>, limit: usize) -> Vec<FactHit> {
         words.sort_unstable();
         words.dedup();
         let is_known = chosen.iter().any(|(other, others)| {
-            let alike = match (&hit.fact.embedding, &other.fact.embedding) {
-                (Some(own), Some(other)) => own.similarity(other) >= SAME,
-                _ => false,
-            };
-            alike || (!words.is_empty() && words == *others)
+            (!words.is_empty() && words == *others) || say_the_same(&hit.fact, &other.fact)
         });
         if !is_known {
             chosen.push((hit, words));
         }
     }
     chosen.into_iter().map(|(hit, _)| hit).collect()
+}
+
+/// Whether two facts mean the same. Models find texts alike that differ in a number or a "not".
+fn say_the_same(left: &FactRecord, right: &FactRecord) -> bool {
+    let (Some(one), Some(other)) = (&left.embedding, &right.embedding) else { return false };
+    one.similarity(other) >= SAME
+        && numbers(&left.text) == numbers(&right.text)
+        && denies(&left.text) == denies(&right.text)
 }

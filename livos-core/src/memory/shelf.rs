@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::best::best;
 use super::lexicon::Lexicon;
 use super::vectors::Vectors;
 use crate::clock::Timestamp;
@@ -113,6 +114,24 @@ impl Shelf {
         }
     }
 
+    /// How many dimensions the embeddings on it have; 0 while there are none.
+    pub(super) fn dimensions(&self) -> usize {
+        self.vectors.dimensions()
+    }
+
+    /// The model makes embeddings of another size now: those on the shelf are as good as none.
+    pub(super) fn start_over(&mut self, dimensions: usize) {
+        self.vectors.start_over(dimensions);
+        self.bare = self.places.keys().copied().collect();
+    }
+
+    /// How much memory it takes, in bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        // With its place, a row takes about 32 bytes more than itself.
+        let rows = self.rows.len() * (size_of::<Row>() + 32);
+        rows + self.lexicon.bytes() + self.vectors.bytes()
+    }
+
     /// The facts whose words fit best and those that are most alike, each at most once.
     pub(super) fn candidates(
         &self,
@@ -120,7 +139,6 @@ impl Shelf {
         embedding: Option<&Embedding>,
         wanted: Wanted,
     ) -> Vec<Candidate> {
-        let similar = embedding.map(|embedding| self.vectors.scores(embedding)).unwrap_or_default();
         let fits = |place: usize| {
             self.rows.get(place).is_some_and(|row| {
                 row.stands
@@ -129,39 +147,23 @@ impl Shelf {
             })
         };
         let worded = self.lexicon.scores(question);
-        let by_words = worded.iter().map(|(row, score)| (*row as usize, *score));
+        let least_wording = wanted.least_wording.max(f32::MIN_POSITIVE);
+        let by_words = worded.iter().copied().enumerate();
         let by_words = best(
-            by_words.filter(|(place, score)| *score >= wanted.least_wording && fits(*place)),
+            by_words.filter(|(place, score)| *score >= least_wording && fits(*place)),
             wanted.most,
         );
-        let by_meaning = similar.iter().copied().enumerate();
-        let by_meaning = best(
-            by_meaning.filter(|(place, score)| *score >= wanted.least_similarity && fits(*place)),
-            wanted.most,
-        );
-        let mut places: Vec<usize> =
-            by_words.into_iter().chain(by_meaning).map(|(place, _)| place).collect();
-        places.sort_unstable();
-        places.dedup();
-        let candidate = |place: usize| {
-            let row = self.rows.get(place)?;
-            let wording = u32::try_from(place).ok().and_then(|place| worded.get(&place).copied());
-            Some(Candidate {
-                id: row.id,
-                similarity: similar.get(place).copied().unwrap_or_default(),
-                wording: wording.unwrap_or_default(),
-            })
+        let by_meaning = embedding.map(|embedding| {
+            self.vectors.nearest(embedding, (wanted.least_similarity, wanted.most), fits)
+        });
+        let mut found: HashMap<usize, f32> = by_meaning.unwrap_or_default().into_iter().collect();
+        for (place, _) in by_words {
+            found.entry(place).or_default();
+        }
+        let candidate = |(place, similarity): (usize, f32)| {
+            let wording = worded.get(place).copied().unwrap_or_default();
+            Some(Candidate { id: self.rows.get(place)?.id, similarity, wording })
         };
-        places.into_iter().filter_map(candidate).collect()
+        found.into_iter().filter_map(candidate).collect()
     }
-}
-
-/// The best of some, in no order.
-fn best(scored: impl Iterator<Item = (usize, f32)>, most: usize) -> Vec<(usize, f32)> {
-    let mut all: Vec<(usize, f32)> = scored.collect();
-    if all.len() > most {
-        all.select_nth_unstable_by(most, |left, right| right.1.total_cmp(&left.1));
-        all.truncate(most);
-    }
-    all
 }

@@ -1,25 +1,54 @@
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::*;
+use crate::message::MicroUsd;
+use crate::message::Usage;
 use crate::store::FactKind;
 use crate::store::FactVersions;
 use crate::store::MemoryStore;
+use crate::store::UsageGroup;
+use crate::store::UsageQuery;
 use crate::testing::ManualClock;
 
 /// Texts of these words are alike; a letter each is a dimension.
 #[derive(Debug)]
 struct Letters {
     model: Arc<str>,
-    fails: Mutex<bool>,
+    mood: Mutex<Mood>,
+    asked: AtomicUsize,
+}
+
+/// How it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Well,
+    Away,
+    /// Never.
+    Silent,
+    /// With so many dimensions.
+    Wide(usize),
+    /// With one dimension more each time.
+    Wider,
 }
 
 impl Letters {
     fn new(model: &str) -> Arc<Self> {
-        Arc::new(Self { model: model.into(), fails: Mutex::new(false) })
+        let mood = Mutex::new(Mood::Well);
+        Arc::new(Self { model: model.into(), mood, asked: AtomicUsize::new(0) })
+    }
+
+    fn becomes(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 }
 
@@ -29,20 +58,28 @@ impl Embedder for Letters {
         &self.model
     }
 
-    async fn embed(
-        &self,
-        texts: &[String],
-        _: EmbeddingPurpose,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
-        if *self.fails.lock().unwrap() {
-            let (model, message) = (self.model.to_string(), "it is away".to_owned());
-            return Err(EmbedError::Unavailable { model, message });
-        }
+    async fn embed(&self, texts: &[String], _: EmbeddingPurpose) -> Result<Embeddings, EmbedError> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let mood = *self.mood.lock().unwrap();
+        let dimensions = match mood {
+            Mood::Well => 26,
+            Mood::Wide(dimensions) => dimensions,
+            Mood::Wider => 26 + asked,
+            Mood::Silent => std::future::pending().await,
+            Mood::Away => {
+                let (model, message) = (self.model.to_string(), "it is away".to_owned());
+                return Err(EmbedError::Unavailable { model, message });
+            }
+        };
         let letters = |text: &String| {
             let count = |letter| text.to_lowercase().matches(letter).count();
-            ('a'..='z').map(|letter| f32::from(u16::try_from(count(letter)).unwrap())).collect()
+            let letters =
+                ('a'..='z').map(|letter| f32::from(u16::try_from(count(letter)).unwrap()));
+            letters.chain(std::iter::repeat(0.0)).take(dimensions).collect()
         };
-        Ok(texts.iter().map(letters).collect())
+        let values = texts.iter().map(letters).collect();
+        let usage = Usage { input_tokens: 7, ..Usage::default() };
+        Ok(Embeddings { values, usage, cost: Some(MicroUsd(3)) })
     }
 }
 
@@ -190,7 +227,7 @@ async fn another_model_finds_by_words_until_it_has_caught_up() {
 #[tokio::test]
 async fn an_embedder_that_is_away_costs_nothing_but_meaning() {
     let embedder = Letters::new("l");
-    *embedder.fails.lock().unwrap() = true;
+    embedder.becomes(Mood::Away);
     let memory =
         Memory::builder(Arc::new(MemoryStore::new())).embedder(Arc::clone(&embedder) as _).build();
     memory.add(told("likes tea")).await.unwrap();
@@ -244,4 +281,157 @@ async fn an_export_is_taken_back_once_and_another_file_not_at_all() {
         assert!(refused.starts_with(expected), "{refused}");
     }
     assert_eq!(memory.report(&carol).await.unwrap().facts, 0);
+}
+
+/// The same letters as `plays the violin`, and no word of it.
+const ANAGRAM: &str = "vinoil sylpa eht";
+
+#[tokio::test]
+async fn another_model_finds_by_meaning_at_once_what_no_word_leads_to() {
+    let store = Arc::new(MemoryStore::new());
+    let old = Memory::builder(Arc::clone(&store) as _).embedder(Letters::new("old")).build();
+    old.add(told("plays the violin")).await.unwrap();
+    let memory = Memory::builder(store).embedder(Letters::new("new")).build();
+    assert_eq!(texts(&memory, ANAGRAM).await, ["plays the violin"]);
+}
+
+#[tokio::test]
+async fn nothing_is_never_said_of_what_could_not_be_compared() {
+    let store = Arc::new(MemoryStore::new());
+    Memory::builder(Arc::clone(&store) as _).build().add(told("plays the violin")).await.unwrap();
+    let embedder = Letters::new("l");
+    let memory = Memory::builder(store).embedder(Arc::clone(&embedder) as _).build();
+    // Known from before, so that the question has an embedding while the facts get none.
+    memory.search(&FactQuery::new(ann(), "zzz")).await.unwrap();
+    let fact = memory.list(FactFilter::current(ann()), 1).await.unwrap().items.remove(0);
+    let text = Some("plays the violin well".to_owned());
+    embedder.becomes(Mood::Away);
+    memory.update(&ann(), fact.id, FactUpdate { text, ..FactUpdate::default() }).await.unwrap();
+    let found = memory.search(&FactQuery::new(ann(), "zzz")).await.unwrap();
+    assert!(found.hits.is_empty());
+    let note = found.note.unwrap();
+    assert!(
+        note.starts_with("1 of 1 facts are still found by their words only; ask again"),
+        "{note}"
+    );
+}
+
+#[tokio::test]
+async fn a_model_that_changes_its_size_starts_over_once() {
+    let store = Arc::new(MemoryStore::new());
+    let embedder = Letters::new("l");
+    let memory = Memory::builder(store).embedder(Arc::clone(&embedder) as _).build();
+    for text in ["plays the violin", "likes tea", "lives in Faro"] {
+        memory.add(told(text)).await.unwrap();
+    }
+    embedder.becomes(Mood::Wide(40));
+    assert_eq!(texts(&memory, ANAGRAM).await[0], "plays the violin");
+    let asked = embedder.asked();
+    assert_eq!(memory.fill_in(&ann()).await.unwrap(), 0);
+    assert_eq!(
+        (embedder.asked(), memory.report(&ann()).await.unwrap().without_embedding),
+        (asked, 0)
+    );
+    // One that never fits is not asked for ever.
+    embedder.becomes(Mood::Wider);
+    memory.search(&FactQuery::new(ann(), "qqq")).await.unwrap();
+    while memory.fill_in(&ann()).await.unwrap() > 0 {}
+    assert!(embedder.asked() < asked + 10, "{}", embedder.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_silent_is_not_waited_for_twice() {
+    let embedder = Letters::new("l");
+    let clock = Arc::new(ManualClock::default());
+    let memory = Memory::builder(Arc::new(MemoryStore::new()))
+        .embedder(Arc::clone(&embedder) as _)
+        .clock(Arc::clone(&clock) as _)
+        .build();
+    memory.add(told("likes tea")).await.unwrap();
+    embedder.becomes(Mood::Silent);
+    let began = tokio::time::Instant::now();
+    for question in ["tea", "any tea"] {
+        let found = memory.search(&FactQuery::new(ann(), question)).await.unwrap();
+        assert_eq!((found.method, found.hits.len()), (SearchMethod::Lexical, 1));
+        assert!(found.note.unwrap().contains("does not answer"));
+    }
+    assert!(began.elapsed() < Duration::from_secs(15));
+    embedder.becomes(Mood::Well);
+    clock.advance(Duration::from_secs(60));
+    let found = memory.search(&FactQuery::new(ann(), "some tea")).await.unwrap();
+    assert_eq!(found.method, SearchMethod::Hybrid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recalls_and_what_embeddings_took_are_written_beside_and_once() {
+    let store = Arc::new(MemoryStore::new());
+    let embedder = Letters::new("acme/letters");
+    let memory = Memory::builder(Arc::clone(&store) as _)
+        .embedder(Arc::clone(&embedder) as _)
+        .usage(Arc::clone(&store) as _)
+        .build();
+    let id = memory.add(told("likes tea")).await.unwrap().fact().id;
+    memory.add(told("likes tea")).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(texts(&memory, "tea").await.len(), 1);
+    }
+    // Once for the fact, once for the question.
+    assert_eq!(embedder.asked(), 2);
+    let recalls = async || store.facts_named(&ann(), vec![id]).await.unwrap()[0].recalls;
+    assert_eq!(recalls().await, 0);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(recalls().await, 3);
+    let query =
+        UsageQuery { group_by: vec![UsageGroup::Purpose], limit: 9, ..UsageQuery::default() };
+    let totals = store.usage(query).await.unwrap();
+    let of = |total: &crate::store::UsageTotal| {
+        (total.group.clone(), total.answered, total.usage.input_tokens, total.cost_micro_usd)
+    };
+    let expected = (vec!["embedding".to_owned()], 2, 14, MicroUsd(6));
+    assert_eq!(totals.iter().map(of).collect::<Vec<_>>(), [expected]);
+    // Who asks is told the newest.
+    texts(&memory, "tea").await;
+    assert_eq!(memory.get(&ann(), id).await.unwrap().recalls, 4);
+}
+
+#[tokio::test]
+async fn a_failed_call_is_counted_and_so_is_one_that_gave_something_else() {
+    #[derive(Debug)]
+    struct Broken(Arc<str>);
+    #[async_trait]
+    impl Embedder for Broken {
+        fn model(&self) -> &Arc<str> {
+            &self.0
+        }
+
+        async fn embed(
+            &self,
+            texts: &[String],
+            _: EmbeddingPurpose,
+        ) -> Result<Embeddings, EmbedError> {
+            Ok(texts.iter().map(|_| vec![1.0, f32::NAN]).collect::<Vec<_>>().into())
+        }
+    }
+    let store = Arc::new(MemoryStore::new());
+    let memory = Memory::builder(Arc::clone(&store) as _)
+        .embedder(Arc::new(Broken("acme/broken".into())))
+        .usage(Arc::clone(&store) as _)
+        .build();
+    memory.add(told("likes tea")).await.unwrap();
+    let found = memory.search(&FactQuery::new(ann(), "tea")).await.unwrap();
+    assert_eq!(found.hits.len(), 1);
+    assert!(found.note.unwrap().contains("dimension 1 is no finite number"));
+    memory.flush().await;
+    let totals = store.usage(UsageQuery { limit: 9, ..UsageQuery::default() }).await.unwrap();
+    assert_eq!((totals[0].discarded, totals[0].answered), (2, 0));
+}
+
+#[tokio::test]
+async fn what_differs_in_a_number_is_not_left_out_as_the_same() {
+    let memory = Memory::builder(Arc::new(MemoryStore::new())).embedder(Letters::new("l")).build();
+    let lines = ["the flight to Geneva is TP 928", "the flight to Geneva is TP 932"];
+    let file: String = lines.iter().map(|text| format!("{{\"text\":\"{text}\"}}\n")).collect();
+    memory.import(&ann(), &format!("{{\"livos_memory\":1}}\n{file}")).await.unwrap();
+    while memory.fill_in(&ann()).await.unwrap() > 0 {}
+    assert_eq!(texts(&memory, "flights to Geneva").await.len(), 2);
 }

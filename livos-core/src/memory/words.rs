@@ -13,20 +13,29 @@ pub(super) fn key(text: &str) -> String {
     key
 }
 
-/// English words that say nothing of what a text is about.
-const EMPTY_WORDS: [&str; 63] = [
+/// English words that say nothing of what a text is about, in order.
+const EMPTY_WORDS: [&str; 77] = [
     "a", "about", "after", "all", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but",
-    "by", "can", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i",
-    "in", "is", "it", "its", "me", "my", "no", "of", "on", "or", "our", "s", "she", "should", "so",
-    "that", "the", "their", "them", "they", "this", "to", "user", "was", "we", "were", "what",
-    "when", "where", "which", "who", "will", "with", "you", "your",
+    "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her",
+    "his", "how", "i", "if", "in", "into", "is", "it", "its", "may", "me", "my", "no", "of", "on",
+    "or", "our", "s", "shall", "she", "should", "so", "some", "than", "that", "the", "their",
+    "them", "then", "there", "these", "they", "this", "those", "to", "us", "user", "was", "we",
+    "were", "what", "when", "where", "which", "who", "will", "with", "would", "you", "your",
 ];
 
 /// The words to look for, endings taken off, those that say nothing left out.
 pub(super) fn terms(text: &str) -> Vec<String> {
     let key = key(text);
-    let words = key.split(' ').filter(|word| !word.is_empty() && !EMPTY_WORDS.contains(word));
+    let words =
+        key.split(' ').filter(|word| !word.is_empty() && EMPTY_WORDS.binary_search(word).is_err());
     words.map(stem).collect()
+}
+
+/// The numbers of a text, and words with digits in them.
+pub(super) fn numbers(text: &str) -> Vec<String> {
+    let key = key(text);
+    let words = key.split(' ').filter(|word| word.contains(|letter: char| letter.is_numeric()));
+    words.map(str::to_owned).collect()
 }
 
 /// Whether a text says that something is not so.
@@ -60,6 +69,11 @@ mod tests {
         assert_eq!(key("  Likes\tTEA, (green)! "), "likes tea green");
         assert_eq!(key("Ünïcode 茶"), "ünïcode 茶");
         assert_eq!(key("?!"), "");
+    }
+
+    #[test]
+    fn empty_words_are_in_order() {
+        assert!(EMPTY_WORDS.is_sorted());
     }
 
     #[test]

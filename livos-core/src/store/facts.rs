@@ -64,7 +64,8 @@ pub trait FactStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<ChangedFact>, StoreError>;
 
-    /// Notes that facts of a user were recalled. It is no change: versions and revisions stay.
+    /// Notes that facts of a user were recalled, one that is named twice as often. It is no change: versions
+    /// and revisions stay.
     ///
     /// # Errors
     /// When it could not be written.

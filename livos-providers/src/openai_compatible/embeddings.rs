@@ -8,11 +8,15 @@ use livos_core::EmbedError;
 use livos_core::Embedder;
 use livos_core::EmbeddingFault;
 use livos_core::EmbeddingPurpose;
+use livos_core::Embeddings;
 use livos_core::ProviderError;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::OpenAiCompatible;
+use crate::catalog::embeddings::counted;
+use crate::catalog::embeddings::prefix;
+use crate::failure::embed_error;
 use crate::transport::RequestBody;
 
 /// How many texts are sent at once.
@@ -42,6 +46,14 @@ pub struct OpenAiEmbedder {
 #[derive(Deserialize)]
 struct Answer {
     data: Vec<Item>,
+    #[serde(default)]
+    usage: Option<Taken>,
+}
+
+#[derive(Deserialize)]
+struct Taken {
+    #[serde(default)]
+    prompt_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -59,13 +71,9 @@ impl OpenAiEmbedder {
         Self { service, model, name }
     }
 
-    async fn batch(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let answer = self.ask(texts).await.map_err(|error| self.failed(&error))?;
+    async fn batch(&self, texts: &[String]) -> Result<(Vec<Vec<f32>>, Option<u64>), EmbedError> {
+        let answer = self.ask(texts).await.map_err(|error| embed_error(&self.name, &error))?;
         let found = answer.data.len();
-        if found != texts.len() {
-            let fault = EmbeddingFault::Count { found, expected: texts.len() };
-            return Err(EmbedError::Faulty { model: self.name.to_string(), fault });
-        }
         let mut items: Vec<(usize, Vec<f32>)> = answer
             .data
             .into_iter()
@@ -73,7 +81,14 @@ impl OpenAiEmbedder {
             .map(|(place, item)| (item.index.unwrap_or(place), item.embedding))
             .collect();
         items.sort_by_key(|(index, _)| *index);
-        Ok(items.into_iter().map(|(_, values)| values).collect())
+        // One that comes twice stands in another's place.
+        let in_place = (0..).zip(&items).take_while(|(place, (index, _))| place == index).count();
+        if found != texts.len() || in_place != found {
+            let fault = EmbeddingFault::Count { found: in_place, expected: texts.len() };
+            return Err(EmbedError::Faulty { model: self.name.to_string(), fault });
+        }
+        let tokens = answer.usage.and_then(|taken| taken.prompt_tokens);
+        Ok((items.into_iter().map(|(_, values)| values).collect(), tokens))
     }
 
     async fn ask(&self, texts: &[String]) -> Result<Answer, ProviderError> {
@@ -84,17 +99,6 @@ impl OpenAiEmbedder {
         let headers = self.service.headers();
         let response = transport.post("/embeddings", headers, body, timeout).await?;
         transport.read_json(response).await
-    }
-
-    fn failed(&self, error: &ProviderError) -> EmbedError {
-        let (model, message) = (self.name.to_string(), error.to_string());
-        match error {
-            ProviderError::Authentication(_)
-            | ProviderError::QuotaExhausted(_)
-            | ProviderError::UnknownModel(_)
-            | ProviderError::InvalidRequest(_) => EmbedError::Refused { model, message },
-            _ => EmbedError::Unavailable { model, message },
-        }
     }
 }
 
@@ -107,12 +111,17 @@ impl Embedder for OpenAiEmbedder {
     async fn embed(
         &self,
         texts: &[String],
-        _: EmbeddingPurpose,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let mut all = Vec::with_capacity(texts.len());
+        purpose: EmbeddingPurpose,
+    ) -> Result<Embeddings, EmbedError> {
+        let (mut values, mut tokens) = (Vec::with_capacity(texts.len()), None);
+        let prefix = prefix(&self.model, purpose);
         for batch in texts.chunks(BATCH) {
-            all.extend(self.batch(batch).await?);
+            let batch: Vec<String> = batch.iter().map(|text| format!("{prefix}{text}")).collect();
+            let (more, told) = self.batch(&batch).await?;
+            values.extend(more);
+            tokens = told.map(|told| told + tokens.unwrap_or_default());
         }
-        Ok(all)
+        let model = (self.service.dialect.vendor, self.model.as_str());
+        Ok(counted(model, (values, tokens), texts))
     }
 }

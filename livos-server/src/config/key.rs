@@ -103,6 +103,10 @@ pub(crate) const MEMORY_ENABLED: Key =
     Key { name: "memory.enabled", variable: "LIVOS_MEMORY_ENABLED" };
 pub(crate) const MEMORY_EMBEDDING_MODEL: Key =
     Key { name: "memory.embedding_model", variable: "LIVOS_MEMORY_EMBEDDING_MODEL" };
+pub(crate) const MEMORY_SAME: Key =
+    Key { name: "memory.same_percent", variable: "LIVOS_MEMORY_SAME_PERCENT" };
+pub(crate) const MEMORY_LEAST: Key =
+    Key { name: "memory.least_percent", variable: "LIVOS_MEMORY_LEAST_PERCENT" };
 
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
@@ -180,6 +184,8 @@ pub(crate) const ALL: &[Key] = &[
     SCHEDULE_ZONE,
     MEMORY_ENABLED,
     MEMORY_EMBEDDING_MODEL,
+    MEMORY_SAME,
+    MEMORY_LEAST,
     MODELS_CONNECT,
     MODELS_FIRST_BYTE,
     MODELS_SILENCE,

@@ -14,6 +14,7 @@ use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::DEFAULT_LEASE;
 use livos_core::MAX_LEASE;
+use livos_core::MemorySettings;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
 use livos_core::ScheduleSettings;
@@ -100,6 +101,7 @@ pub(super) fn config(
         memory: typed.get(&key::MEMORY_ENABLED, value::memory).unwrap_or(MemoryUse::On),
         models: models(&mut typed),
         embedding_model: typed.get(&key::MEMORY_EMBEDDING_MODEL, value::text).map(ModelName::from),
+        likeness: likeness(&mut typed),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
         web: web::settings(&mut typed),
@@ -225,6 +227,18 @@ fn schedules(typed: &mut Typed<'_>) -> ScheduleSettings {
     let zone = typed.get(&key::SCHEDULE_ZONE, value::time_zone);
     let zone = zone.unwrap_or_else(|| usual.time_zone.clone());
     usual.with_min_interval(Duration::from_secs(interval)).with_time_zone(zone)
+}
+
+fn likeness(typed: &mut Typed<'_>) -> MemorySettings {
+    let mut percent = |key: &Key, range| {
+        let number = typed.get(key, |typed| value::number(typed, range))?;
+        Some(f32::from(u8::try_from(number).ok()?) / 100.0)
+    };
+    let mut likeness = MemorySettings::default();
+    likeness.same = percent(&key::MEMORY_SAME, 50..=100).unwrap_or(likeness.same);
+    likeness.least_similarity =
+        percent(&key::MEMORY_LEAST, 0..=99).unwrap_or(likeness.least_similarity);
+    likeness
 }
 
 fn models(typed: &mut Typed<'_>) -> ProviderTimeouts {

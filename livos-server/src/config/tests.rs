@@ -113,6 +113,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("schedules.time_zone", "Europe/Berlin"),
     ("memory.enabled", "off"),
     ("memory.embedding_model", "ollama/all-minilm"),
+    ("memory.same_percent", "97"),
+    ("memory.least_percent", "78"),
     ("models.connect_timeout_seconds", "11"),
     ("models.first_byte_timeout_seconds", "12"),
     ("models.silence_timeout_seconds", "13"),

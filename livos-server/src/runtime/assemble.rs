@@ -12,6 +12,7 @@ use livos_core::Embedder;
 use livos_core::FactStore;
 use livos_core::Journal;
 use livos_core::Memory;
+use livos_core::MemorySettings;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::Redactor;
@@ -67,7 +68,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
     add_managers_tools(&tools, &schedules, &agents);
     let mcp = mcp_servers(&app, &tools, &config.home).await;
-    let memory = memory(&app, (config.memory, embedder), redactor.clone());
+    let memory = memory(&app, (config.memory, config.likeness, embedder), redactor.clone());
     add_memory_tools(&tools, memory.as_ref());
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
@@ -169,14 +170,18 @@ fn add_memory_tools(tools: &ToolRegistry, memory: Option<&Memory>) {
 /// What is remembered of users, where that is wanted.
 fn memory(
     app: &App,
-    (wanted, embedder): (MemoryUse, Option<Arc<dyn Embedder>>),
+    (wanted, likeness, embedder): (MemoryUse, MemorySettings, Option<Arc<dyn Embedder>>),
     redactor: Redactor,
 ) -> Option<Memory> {
     if !wanted.is_on() {
         return None;
     }
     let store = Arc::clone(&app.store) as Arc<dyn FactStore>;
-    let memory = Memory::builder(store).clock(Arc::clone(&app.clock)).redactor(redactor);
+    let memory = Memory::builder(store)
+        .usage(Arc::clone(&app.store) as Arc<dyn UsageLog>)
+        .settings(likeness)
+        .clock(Arc::clone(&app.clock))
+        .redactor(redactor);
     Some(match embedder {
         Some(embedder) => memory.embedder(embedder).build(),
         None => memory.build(),

@@ -15,6 +15,7 @@ mod clients;
 mod conversations;
 mod faults;
 mod mcp;
+mod memories;
 mod program;
 mod vendor;
 mod weather;

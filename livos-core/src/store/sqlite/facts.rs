@@ -83,8 +83,10 @@ fn fact_id(row: &Row<'_>, column: usize) -> rusqlite::Result<FactId> {
 }
 
 /// The columns that make a fact, in the order that [`Stored`] reads them.
-const COLUMNS: &str = "record, recalled_at, recalls, embedding_model, embedding";
-const COLUMNS_WITHOUT_EMBEDDING: &str = "record, recalled_at, recalls, NULL, NULL";
+const COLUMNS: &str = "record, recalled_at, coalesce(recalls, 0), embedding_model, embedding";
+const COLUMNS_WITHOUT_EMBEDDING: &str = "record, recalled_at, coalesce(recalls, 0), NULL, NULL";
+/// The tables that have them.
+const TABLES: &str = "facts LEFT JOIN fact_recalls USING (user, id)";
 
 struct Stored {
     record: String,
@@ -146,6 +148,8 @@ fn change(db: &Connection, change: &FactChange) -> Result<FactsWritten, StoreErr
     for id in &change.removes {
         let statement = "DELETE FROM facts WHERE user = ?1 AND id = ?2";
         if execute(db, statement, params![user, key(*id)])? > 0 {
+            let statement = "DELETE FROM fact_recalls WHERE user = ?1 AND id = ?2";
+            execute(db, statement, params![user, key(*id)])?;
             let note = "INSERT INTO forgotten_facts (user, revision, id) VALUES (?1, ?2, ?3)";
             execute(db, note, params![user, revision, key(*id)])?;
             removed += 1;
@@ -204,7 +208,7 @@ fn insert(db: &Connection, fact: &FactRecord, revision: i64) -> Result<(), Store
 }
 
 fn named(db: &Connection, user: &UserId, ids: &[FactId]) -> Result<Vec<FactRecord>, StoreError> {
-    let query = format!("SELECT {COLUMNS} FROM facts WHERE user = ?1 AND id = ?2");
+    let query = format!("SELECT {COLUMNS} FROM {TABLES} WHERE user = ?1 AND id = ?2");
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
         let stored = row(db, &query, params![user.as_str(), key(*id)], Stored::read)?;
@@ -223,7 +227,7 @@ fn list(
         FactVersions::All => "",
     };
     let query = format!(
-        "SELECT {COLUMNS_WITHOUT_EMBEDDING} FROM facts WHERE user = ?1 AND id < ?2 \
+        "SELECT {COLUMNS_WITHOUT_EMBEDDING} FROM {TABLES} WHERE user = ?1 AND id < ?2 \
          AND (?3 IS NULL OR kind = ?3){current} ORDER BY id DESC LIMIT ?4"
     );
     // No id is greater than the greatest.
@@ -252,7 +256,7 @@ fn changes(
     let Some(last): Option<i64> = last else { return Ok(Vec::new()) };
     let range = params![user.as_str(), after, last];
     let query = format!(
-        "SELECT {COLUMNS}, revision FROM facts \
+        "SELECT {COLUMNS}, revision FROM {TABLES} \
          WHERE user = ?1 AND revision > ?2 AND revision <= ?3"
     );
     let there = rows(db, &query, range, |row| Ok((Stored::read(row)?, row.get(5)?)))?;
@@ -271,8 +275,9 @@ fn changes(
 }
 
 fn recall(db: &Connection, user: &UserId, ids: &[FactId], at: Timestamp) -> Result<(), StoreError> {
-    let statement = "UPDATE facts SET recalls = recalls + 1, recalled_at = ?3 \
-                     WHERE user = ?1 AND id = ?2";
+    let statement = "INSERT INTO fact_recalls (user, id, recalls, recalled_at) \
+                     SELECT user, id, 1, ?3 FROM facts WHERE user = ?1 AND id = ?2 \
+                     ON CONFLICT (user, id) DO UPDATE SET recalls = recalls + 1, recalled_at = ?3";
     for id in ids {
         execute(db, statement, params![user.as_str(), key(*id), at.as_unix_micros()])?;
     }

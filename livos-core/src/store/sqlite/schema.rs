@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     Step { tables: include_str!("schema_v4.sql"), carry_over: |_| Ok(()) },
     Step { tables: include_str!("schema_v5.sql"), carry_over: |_| Ok(()) },
     Step { tables: include_str!("schema_v6.sql"), carry_over: |_| Ok(()) },
+    Step { tables: include_str!("schema_v7.sql"), carry_over: |_| Ok(()) },
 ];
 
 /// Makes what was said findable, and queues the runs that have not ended.

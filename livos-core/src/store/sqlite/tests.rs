@@ -14,6 +14,7 @@ use super::statement::session_key;
 use crate::clock::Timestamp;
 use crate::event::EventKind;
 use crate::event::RunStatus;
+use crate::id::FactId;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::message::Message;
@@ -23,6 +24,7 @@ use crate::store::Claim;
 use crate::store::ClaimRequest;
 use crate::store::Claimed;
 use crate::store::DeliveryClaim;
+use crate::store::FactStore;
 use crate::store::Journal;
 use crate::store::NewEntry;
 use crate::store::NewRun;
@@ -152,6 +154,37 @@ async fn a_store_of_version_2_is_taken_over() {
     let due = store.due_schedules(NOW, 9).await.unwrap();
     assert_eq!((due.due.len(), due.look_again_at), (0, None), "there are no schedules");
     assert_eq!(store.check().await.unwrap().faults, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_was_recalled_is_taken_over_from_version_6() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("livos.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let db = Connection::open(&path).unwrap();
+    // As it was: the counts were columns of the facts.
+    db.execute_batch(
+        "DROP TABLE fact_recalls; ALTER TABLE facts ADD COLUMN recalled_at INTEGER; \
+         ALTER TABLE facts ADD COLUMN recalls INTEGER NOT NULL DEFAULT 0;",
+    )
+    .unwrap();
+    let id = FactId::generate();
+    let record = serde_json::json!({
+        "id": id, "user": "ann", "version": 1, "text": "likes tea", "key": "likes tea",
+        "kind": "other", "confidence": 100, "source": "told", "created_at": NOW, "updated_at": NOW,
+        "recalls": 0,
+    });
+    db.execute(
+        "INSERT INTO facts (user, id, version, revision, kind, key, is_current, record, \
+         recalled_at, recalls) VALUES ('ann', ?1, 1, 1, 'other', 'likes tea', 1, ?2, ?3, 3)",
+        params![id.as_u128().to_be_bytes(), record.to_string(), NOW.as_unix_micros()],
+    )
+    .unwrap();
+    db.pragma_update(None, "user_version", 6).unwrap();
+    drop(db);
+    let store = SqliteStore::open(&path).unwrap();
+    let found = store.facts_named(&"ann".into(), vec![id]).await.unwrap();
+    assert_eq!((found[0].recalls, found[0].recalled_at), (3, Some(NOW)));
 }
 
 #[test]

@@ -194,7 +194,7 @@ async fn recalls_are_counted(store: &Shared) -> Verdict {
     let mut known = add(store, &user, "likes tea").await?;
     let before = store.fact_changes(&user, 0, 9).await.map_err(failed)?;
     for second in [5, 6] {
-        let ids = vec![known.id, FactId::generate()];
+        let ids = vec![known.id, FactId::generate(), known.id];
         store.recall_facts(&user, ids, at(second)).await.map_err(failed)?;
     }
     let after = store.fact_changes(&user, 0, 9).await.map_err(failed)?;
@@ -206,6 +206,6 @@ async fn recalls_are_counted(store: &Shared) -> Verdict {
     change(store, &user, &[&known], &[]).await.map_err(failed)?;
     let found = named(store, &user, known.id).await?;
     let found = found.map(|fact| (fact.recalls, fact.recalled_at));
-    ensure!(found == Some((2, Some(at(6)))), "of two recalls there is {found:?}");
+    ensure!(found == Some((4, Some(at(6)))), "of four recalls there is {found:?}");
     Ok(())
 }
