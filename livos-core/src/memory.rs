@@ -9,8 +9,10 @@
 mod archive;
 mod embedder;
 mod error;
+mod extraction;
 mod lexicon;
 mod queries;
+mod recall;
 mod remember;
 mod report;
 mod search;
@@ -19,6 +21,7 @@ mod shelf;
 mod shelves;
 mod vectors;
 mod words;
+mod worth;
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,6 +49,11 @@ pub use self::embedder::MAX_DIMENSIONS;
 pub use self::error::EmbeddingFault;
 pub use self::error::MemoryError;
 pub use self::error::MemoryFault;
+pub use self::extraction::ExtractionSettings;
+pub use self::extraction::MemoryExtraction;
+pub use self::recall::GroupRecall;
+pub use self::recall::Recall;
+pub use self::recall::RecallSettings;
 pub use self::remember::FactUpdate;
 pub use self::remember::NewFact;
 pub use self::remember::Remembered;
@@ -56,6 +64,9 @@ pub use self::search::FactQuery;
 pub use self::search::FoundFacts;
 pub use self::search::MAX_HITS;
 pub use self::search::SearchMethod;
+
+pub(crate) use self::extraction::ask_for_facts;
+pub(crate) use self::recall::in_words;
 
 /// How long the text of a fact may be, in bytes.
 pub const MAX_FACT_BYTES: usize = 2000;

@@ -7,6 +7,7 @@ const KINDS = [
   'run_admitted', 'run_started', 'turn_started', 'thinking_delta', 'text_delta', 'tool_call_delta',
   'assistant_message', 'tool_started', 'tool_progress', 'tool_finished', 'approval_requested', 'approval_resolved',
   'provider_retry', 'provider_switched', 'compacted', 'subagent_started', 'subagent_finished', 'input_joined',
+  'memories_recalled',
   'run_finished',
 ];
 

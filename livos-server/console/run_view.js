@@ -28,7 +28,7 @@ const TITLES = {
   cost: 'Cost limit reached',
 };
 
-const TRIGGERS = { schedule: 'Scheduled', webhook: 'Webhook', subagent: 'Sub-agent task', api: 'API' };
+const TRIGGERS = { schedule: 'Scheduled', webhook: 'Webhook', subagent: 'Sub-agent task', api: 'API', memory: 'Memory' };
 
 /** The text of a message without media. */
 export function messageText(message) {
@@ -188,6 +188,14 @@ export class RunView {
     this.#note('warning', `${from}: ${reason}. ${to} goes on from here.`);
     this.#notice = null;
     this.#phase = `Asking ${to}`;
+  }
+
+  _memories_recalled({ facts, note }) {
+    const texts = facts.map(({ text }) => text).join(' · ');
+    const count = facts.length === 1 ? '1 memory' : `${facts.length} memories`;
+    const what = facts.length ? `${count}: ${texts}` : 'No memories';
+    this.#note('info', note ? `${what} (${note})` : what);
+    this.#notice = null;
   }
 
   _compacted(event) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Inner;
 use super::MAX_QUERY_BYTES;
+use super::embedder::EmbedError;
 use super::embedder::EmbeddingPurpose;
 use super::embedder::embed;
 use super::error::MemoryError;
@@ -49,12 +50,15 @@ pub struct FactQuery {
     pub kind: Option<FactKind>,
     /// How many at most; 1 to [`MAX_HITS`].
     pub limit: usize,
+    /// How long the embedding model may take for the text; after that, words must match. As long as it likes,
+    /// where absent.
+    pub patience: Option<Duration>,
 }
 
 impl FactQuery {
     /// The five facts of a user that fit best.
     pub fn new(user: UserId, text: impl Into<String>) -> Self {
-        Self { user, text: text.into(), kind: None, limit: 5 }
+        Self { user, text: text.into(), kind: None, limit: 5, patience: None }
     }
 }
 
@@ -79,7 +83,17 @@ pub struct FactHit {
 }
 
 /// How facts were looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchMethod {
     /// By their words and by what they mean.
@@ -100,7 +114,7 @@ impl Inner {
         if known == 0 {
             return Ok(empty);
         }
-        let (embedding, mut note) = self.embedded_query(&query.text).await;
+        let (embedding, mut note) = self.embedded_query(&query.text, query.patience).await;
         if bare > 0 && embedding.is_some() {
             note = Some(format!("{bare} of {known} facts are still found by their words only"));
             self.fill_in_later(&query.user);
@@ -137,7 +151,11 @@ impl Inner {
     }
 
     /// The query's embedding, or why there is none.
-    async fn embedded_query(&self, text: &str) -> (Option<Embedding>, Option<String>) {
+    async fn embedded_query(
+        &self,
+        text: &str,
+        patience: Option<Duration>,
+    ) -> (Option<Embedding>, Option<String>) {
         let Some(embedder) = &self.embedder else {
             return (None, Some("no embedding model is set, so words must match".to_owned()));
         };
@@ -145,7 +163,19 @@ impl Inner {
             return (Some(known), None);
         }
         let texts = [text.to_owned()];
-        match embed(embedder.as_ref(), &texts, EmbeddingPurpose::Query).await {
+        let embedding = embed(embedder.as_ref(), &texts, EmbeddingPurpose::Query);
+        let embedded = match patience {
+            None => embedding.await,
+            Some(patience) => match tokio::time::timeout(patience, embedding).await {
+                Ok(embedded) => embedded,
+                Err(_) => {
+                    let model = embedder.model().to_string();
+                    let message = format!("not within {} ms", patience.as_millis());
+                    Err(EmbedError::Unavailable { model, message })
+                }
+            },
+        };
+        match embedded {
             Ok(mut embeddings) => {
                 let embedding = embeddings.pop();
                 if let Some(embedding) = &embedding {

@@ -113,7 +113,7 @@ fn turn(run_id: RunId, turn: u32) -> NewEntry {
 
 fn joined(run_id: RunId, text: &str) -> NewEntry {
     let message = Arc::new(Message::user(text));
-    NewEntry { run_id, at: at(2), kind: EventKind::InputJoined { message } }
+    NewEntry { run_id, at: at(2), kind: EventKind::InputJoined { message, trigger: None } }
 }
 
 fn finished(run_id: RunId, text: &str) -> NewEntry {

@@ -48,7 +48,7 @@ pub(super) struct Run {
     session_id: String,
     /// Where it stands: `queued`, `running`, `waiting` (for a person), `completed`, `failed`, `cancelled` or `exhausted`.
     status: &'static str,
-    /// What admitted it: `message`, `api`, `schedule`, `webhook`, `subagent` or `task`.
+    /// What admitted it: `message`, `api`, `schedule`, `webhook`, `subagent`, `task` or `memory`.
     #[schemars(with = "String")]
     trigger: Value,
     /// Who asked, from where, and how far they are trusted.

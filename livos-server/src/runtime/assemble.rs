@@ -1,5 +1,6 @@
 //! Providers, tools and the agent, after the port is open.
 
+mod remembering;
 mod surroundings;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use livos_core::Journal;
 use livos_core::Memory;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Recall;
 use livos_core::Redactor;
 use livos_core::ResultSink;
 use livos_core::ScheduleManager;
@@ -69,6 +71,9 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let mcp = mcp_servers(&app, &tools, &config.home).await;
     let memory = memory(&app, (config.memory, embedder), redactor.clone());
     add_memory_tools(&tools, memory.as_ref());
+    let extraction = memory.as_ref().zip(config.remembering.extraction);
+    let extraction = extraction
+        .and_then(|(memory, settings)| remembering::extraction(&app, memory, &providers, settings));
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
     let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
@@ -89,6 +94,9 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .redactor(redactor.clone())
         .clock(Arc::clone(&app.clock))
         .approvals(approvals.clone());
+    if let Some((memory, settings)) = memory.as_ref().zip(config.remembering.recall) {
+        agent = agent.recall(Recall::new(memory.clone(), settings));
+    }
     if let Some(limit) = config.agent.daily_limit {
         agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
     }
@@ -108,6 +116,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
+        extraction,
     });
     let desk = SessionDesk {
         runs: runs.clone(),
