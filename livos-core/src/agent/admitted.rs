@@ -174,7 +174,14 @@ struct Admission {
 
 impl Memory {
     fn of(run_id: RunId, transcript: Transcript) -> Self {
-        Self { run_id, transcript, run: AgentRun::new(), admission: None, model: None, recalled: None }
+        Self {
+            run_id,
+            transcript,
+            run: AgentRun::new(),
+            admission: None,
+            model: None,
+            recalled: None,
+        }
     }
 
     /// Takes in all entries after a number, and gives the number of the last.

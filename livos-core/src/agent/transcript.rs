@@ -159,7 +159,9 @@ impl Transcript {
 
     /// What the present run was asked, by those who asked it.
     pub(crate) fn asked(&self) -> impl Iterator<Item = &Message> {
-        self.tasks.iter().filter_map(|place| self.conversation.get(*place).map(|message| &**message))
+        self.tasks
+            .iter()
+            .filter_map(|place| self.conversation.get(*place).map(|message| &**message))
     }
 
     /// The run that began last, and whether it goes on.

@@ -117,8 +117,7 @@ impl Recall {
         window: Option<u64>,
     ) -> Option<RecalledMemories> {
         let is_private = company == Company::Private;
-        if origin.trust <= Trust::Group
-            || !is_private && self.settings.groups == GroupRecall::Never
+        if origin.trust <= Trust::Group || !is_private && self.settings.groups == GroupRecall::Never
         {
             return None;
         }

@@ -115,28 +115,28 @@ impl Words {
     }
 
     /// Whether one of these phrases is in it.
-    fn has(&self, phrases: &[&str]) -> bool {
-        phrases.iter().any(|phrase| self.find(phrase).is_some())
+    fn has(&self, phrases: &'static str) -> bool {
+        each(phrases).any(|phrase| self.find(phrase).is_some())
     }
 
-    fn begins(&self, phrases: &[&str]) -> bool {
+    fn begins(&self, phrases: &'static str) -> bool {
         let own = self.without_politeness();
-        phrases.iter().any(|phrase| {
+        each(phrases).any(|phrase| {
             own.strip_prefix(phrase).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         })
     }
 
-    fn ends(&self, phrases: &[&str]) -> bool {
+    fn ends(&self, phrases: &'static str) -> bool {
         let own = self.0.trim();
-        phrases.iter().any(|phrase| {
+        each(phrases).any(|phrase| {
             own.strip_suffix(phrase).is_some_and(|rest| rest.is_empty() || rest.ends_with(' '))
         })
     }
 
     /// What follows one of these at the beginning.
-    fn after(&self, phrases: &[&str]) -> Option<Self> {
+    fn after(&self, phrases: &'static str) -> Option<Self> {
         let own = self.without_politeness();
-        let rest = phrases.iter().find_map(|phrase| own.strip_prefix(phrase))?;
+        let rest = each(phrases).find_map(|phrase| own.strip_prefix(phrase))?;
         rest.starts_with(' ').then(|| Self(format!("{} ", rest.trim_end())))
     }
 
@@ -156,7 +156,7 @@ impl Words {
 
     fn without_politeness(&self) -> &str {
         let mut own = self.0.trim();
-        while let Some(rest) = say::POLITE.iter().find_map(|word| own.strip_prefix(word)) {
+        while let Some(rest) = each(say::POLITE).find_map(|word| own.strip_prefix(word)) {
             if !rest.starts_with(' ') {
                 break;
             }
@@ -172,13 +172,11 @@ impl Words {
 
     /// `the user wants to know …`, but not `the user wants to learn the cello`.
     fn wants_answer(&self) -> bool {
-        say::WISHES.iter().any(|wish| {
+        each(say::WISHES).any(|wish| {
             let Some(start) = self.find(wish) else { return false };
             let rest = self.0.get(start + wish.len()..).unwrap_or_default();
             match rest.strip_prefix(" to ") {
-                Some(verb) => !say::GOALS
-                    .iter()
-                    .any(|goal| verb.split(' ').next().is_some_and(|verb| verb == *goal)),
+                Some(verb) => !each(say::GOALS).any(|goal| verb.split(' ').next() == Some(goal)),
                 None => true,
             }
         })
@@ -187,7 +185,7 @@ impl Words {
     fn is_about_user(&self, text: &str) -> bool {
         self.has(say::OF_USER)
             || self.is_foreign()
-            || say::OF_USER_UNSPACED.iter().any(|mark| text.contains(mark))
+            || each(say::OF_USER_UNSPACED).any(|mark| text.contains(mark))
     }
 
     /// Whether the speaker speaks of themselves in another language than English.
@@ -195,8 +193,13 @@ impl Words {
         (self.has(say::FOREIGN_OF_USER)
             && !self.has(say::FOREIGN_REQUESTS)
             && !self.has(say::FOREIGN_PASSING))
-            || say::OF_USER_UNSPACED.iter().any(|mark| self.0.contains(mark))
+            || each(say::OF_USER_UNSPACED).any(|mark| self.0.contains(mark))
     }
+}
+
+/// The phrases of a list.
+fn each(phrases: &'static str) -> impl Iterator<Item = &'static str> {
+    phrases.split(", ")
 }
 
 fn is_question(text: &str, words: &Words) -> bool {

@@ -151,6 +151,12 @@ impl NewRun {
         self.reply_to = Some(ReplyAddress { kind: "suite".into(), address });
         self
     }
+
+    fn also_telling(mut self, chat: u32) -> Self {
+        let address = serde_json::json!({ "chat": chat });
+        self.also_tell = Some(ReplyAddress { kind: "suite".into(), address });
+        self
+    }
 }
 
 async fn claim_at(store: &Shared, seconds: i64) -> Result<Claimed, String> {

@@ -125,7 +125,12 @@ async fn a_number_that_names_no_shown_fact_of_the_user_replaces_nothing() {
 #[tokio::test]
 async fn no_model_is_asked_about_what_is_not_worth_it() {
     let home = Household::new(ExtractionSettings::default()).await;
-    for text in ["What is the weather like?", "Thanks!", "Fix the bug in main.rs.", "My password is hunter2."] {
+    for text in [
+        "What is the weather like?",
+        "Thanks!",
+        "Fix the bug in main.rs.",
+        "My password is hunter2.",
+    ] {
         home.say(SessionId::generate(), text, owner()).await;
         let looked = home.looked().await;
         assert!(looked.starts_with("nothing: "), "{text}: {looked}");
@@ -169,7 +174,8 @@ async fn only_the_users_own_words_are_looked_through() {
     let asked = home.model.extraction();
     assert!(asked.tools.is_empty() && asked.volatile.is_none());
     assert_eq!(asked.conversation.len(), 1);
-    let query = UsageQuery { group_by: vec![UsageGroup::Purpose], limit: 9, ..UsageQuery::default() };
+    let query =
+        UsageQuery { group_by: vec![UsageGroup::Purpose], limit: 9, ..UsageQuery::default() };
     let usage = home.store.usage(query).await.unwrap();
     let of_memory = usage.iter().find(|total| total.group == ["memory_extraction"]).unwrap();
     assert_eq!(of_memory.answered, 1);
@@ -225,9 +231,12 @@ async fn a_setting_gives_memories_to_groups() {
 #[tokio::test]
 async fn a_slow_embedding_model_holds_no_run_up() {
     let settings = RecallSettings::default().with_patience(Duration::from_millis(20));
-    let home =
-        Household::with(ExtractionSettings::default(), settings, Some(Arc::new(SlowEmbedder::new())))
-            .await;
+    let home = Household::with(
+        ExtractionSettings::default(),
+        settings,
+        Some(Arc::new(SlowEmbedder::new())),
+    )
+    .await;
     home.memory.add(NewFact::told(UserId::owner(), "The user likes tea.")).await.unwrap();
     let session = SessionId::generate();
     home.say(session, "Which tea?", owner()).await;
@@ -243,7 +252,10 @@ async fn words_are_looked_through_once_however_often_that_is_due() {
     home.say(SessionId::generate(), "I like tea.", owner()).await;
     // Both were brought twice: whoever did it the first time died before it was written down.
     assert_eq!(home.looked().await, home.looked().await);
-    assert_eq!((home.found().await, home.found().await), ("kept 1 of 1".into(), "kept 1 of 1".into()));
+    assert_eq!(
+        (home.found().await, home.found().await),
+        ("kept 1 of 1".into(), "kept 1 of 1".into())
+    );
     assert_eq!(home.model.questions().len(), 1);
     assert_eq!(home.known("owner").await.len(), 1);
     let filter = RunFilter { trigger: Some(Trigger::Memory), ..RunFilter::default() };
@@ -291,7 +303,11 @@ async fn its_sessions_are_hidden_below_their_own_and_go_with_them() {
     assert!(home.store.session(below[0].id).await.unwrap().is_none());
 }
 
-fn agent(journal: &Arc<MemoryStore>, memory: &Memory, scripts: Vec<Script>) -> (AgentLoop, Arc<ScriptedProvider>) {
+fn agent(
+    journal: &Arc<MemoryStore>,
+    memory: &Memory,
+    scripts: Vec<Script>,
+) -> (AgentLoop, Arc<ScriptedProvider>) {
     let provider = Arc::new(ScriptedProvider::new("scripted", scripts));
     let agent = AgentLoop::builder_shared(Arc::clone(&provider) as _)
         .journal(Arc::clone(journal) as Arc<dyn Journal>)
@@ -304,7 +320,8 @@ fn agent(journal: &Arc<MemoryStore>, memory: &Memory, scripts: Vec<Script>) -> (
 async fn what_was_recalled_stays_as_it_was_in_a_replay_and_after_a_crash() {
     let store = Arc::new(MemoryStore::new());
     let memory = Memory::builder(Arc::clone(&store) as _).build();
-    let tea = memory.add(NewFact::told(UserId::owner(), "The user likes green tea.")).await.unwrap();
+    let tea =
+        memory.add(NewFact::told(UserId::owner(), "The user likes green tea.")).await.unwrap();
     let (first, provider) = agent(&store, &memory, vec![Script::new().say("Gr").then_hang()]);
     let session = SessionId::generate();
     let mut run = first.run(RunRequest::new("Which tea?").in_session(session));
@@ -328,8 +345,7 @@ async fn what_was_recalled_stays_as_it_was_in_a_replay_and_after_a_crash() {
     let recording = Recording::of(&second, session, run_id).await.unwrap();
     let replayed = replay::replay(&recording).await.unwrap();
     assert_eq!(replayed.first_difference, None);
-    let is_recalled =
-        |kind: &EventKind| matches!(kind, EventKind::MemoriesRecalled(memories) if memories.facts.len() == 1);
+    let is_recalled = |kind: &EventKind| matches!(kind, EventKind::MemoriesRecalled(memories) if memories.facts.len() == 1);
     assert_eq!(replayed.events.iter().filter(|event| is_recalled(&event.kind)).count(), 1);
 }
 
@@ -354,7 +370,10 @@ async fn memories_keep_to_their_budget() {
     assert!((5..=12).contains(&facts.len()) && *tokens <= 600, "{} {tokens}", facts.len());
     assert!(facts.iter().all(|fact| !fact.text.contains("biscuits")));
     assert!(provider.requests()[0].volatile.as_deref().unwrap().len() < 2_400);
-    assert_eq!(facts.len() + 4, provider.requests()[0].volatile.as_deref().unwrap().lines().count() + 1);
+    assert_eq!(
+        facts.len() + 4,
+        provider.requests()[0].volatile.as_deref().unwrap().lines().count() + 1
+    );
 }
 
 #[tokio::test]
@@ -365,7 +384,10 @@ async fn who_has_no_memories_gets_no_entry() {
     let outcome = agent.run("Hello?").await;
     let entries = store.read(outcome.session_id, 0, 10).await.unwrap();
     let names: Vec<_> = entries.iter().map(|entry| entry.kind.name()).collect();
-    assert_eq!(names, ["run_admitted", "run_started", "turn_started", "assistant_message", "run_finished"]);
+    assert_eq!(
+        names,
+        ["run_admitted", "run_started", "turn_started", "assistant_message", "run_finished"]
+    );
     assert!(provider.requests()[0].volatile.is_none());
     assert_eq!(facts(&entries), 0);
 }

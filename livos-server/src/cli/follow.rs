@@ -330,8 +330,7 @@ fn shortened(text: &str) -> String {
 /// What a run was given of its user's memory, on one line.
 fn recalled(memories: &RecalledMemories) -> String {
     let note = memories.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-    let texts: Vec<String> =
-        memories.facts.iter().map(|fact| shortened(&fact.text)).collect();
+    let texts: Vec<String> = memories.facts.iter().map(|fact| shortened(&fact.text)).collect();
     match texts.len() {
         0 => format!("no memories{note}"),
         1 => format!("1 memory{note}: {}", texts.join("")),

@@ -62,7 +62,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const TIME: Duration = Duration::from_secs(600);
 const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 /// How a sentence begins that goes on about what the one before said.
-const GOING_ON: [&str; 10] = ["he", "she", "it", "they", "his", "her", "its", "their", "we", "that's"];
+const GOING_ON: [&str; 10] =
+    ["he", "she", "it", "they", "his", "her", "its", "their", "we", "that's"];
 
 /// Takes runs in that ended, and whose users' words are to be looked through.
 ///

@@ -129,7 +129,8 @@ impl FactsFound {
         new.source = FactSource::Extracted;
         new.session_id = Some(address.session_id);
         new.run_id = Some(address.run_id);
-        let known = shown.iter().find(|known| known.is_current() && says_again(&new.text, &known.text));
+        let known =
+            shown.iter().find(|known| known.is_current() && says_again(&new.text, &known.text));
         if let Some(known) = known {
             // Told again: it counts as new.
             new.text.clone_from(&known.text);

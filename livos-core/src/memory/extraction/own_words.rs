@@ -150,7 +150,8 @@ fn split(text: &str) -> Vec<String> {
             let ends = match letter {
                 '。' | '！' | '？' => true,
                 '.' | '!' | '?' | '…' => {
-                    letters.peek().is_none_or(|next| next.is_whitespace()) && !is_abbreviated(&sentence)
+                    letters.peek().is_none_or(|next| next.is_whitespace())
+                        && !is_abbreviated(&sentence)
                 }
                 _ => false,
             };
@@ -172,15 +173,63 @@ fn is_abbreviated(sentence: &str) -> bool {
     const SHORT: [&str; 10] = ["dr", "mr", "mrs", "ms", "st", "prof", "nr", "e.g", "i.e", "approx"];
     let Some(sentence) = sentence.strip_suffix('.') else { return false };
     let last = sentence.rsplit(' ').next().unwrap_or_default().to_lowercase();
-    SHORT.contains(&last.as_str()) || last.chars().count() == 1 && last.chars().all(char::is_alphabetic)
+    SHORT.contains(&last.as_str())
+        || last.chars().count() == 1 && last.chars().all(char::is_alphabetic)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
+    use crate::origin::Origin;
+    use crate::store::Append;
+    use crate::store::MemoryStore;
+    use crate::store::NewEntry;
 
     fn of(text: &str) -> Vec<String> {
         sentences(&[Arc::new(Message::user(text))])
+    }
+
+    fn admitted(text: &str, trigger: Trigger) -> EventKind {
+        EventKind::RunAdmitted {
+            trigger,
+            origin: Origin::default(),
+            input: Arc::new(Message::user(text)),
+            model: None,
+            parent_run_id: None,
+            budget: None,
+            profile: None,
+        }
+    }
+
+    fn joined(text: &str, trigger: Option<Trigger>) -> EventKind {
+        EventKind::InputJoined { message: Arc::new(Message::user(text)), trigger }
+    }
+
+    #[tokio::test]
+    async fn only_messages_of_the_user_are_theirs() {
+        let (store, session) = (MemoryStore::new(), SessionId::generate());
+        let (run, other) = (RunId::generate(), RunId::generate());
+        let kinds = [
+            (other, admitted("I am of another run.", Trigger::Message)),
+            (run, admitted("I like tea.", Trigger::Message)),
+            (run, joined("I am a sub-agent.", Some(Trigger::Subagent))),
+            (run, joined("I am a schedule.", Some(Trigger::Schedule))),
+            (run, joined("I am nobody known.", None)),
+            (other, joined("I am of another run, too.", Some(Trigger::Message))),
+            (run, joined("I like cakes.", Some(Trigger::Message))),
+        ];
+        let at = Timestamp::from_unix_micros(1);
+        let entry = |(run_id, kind)| NewEntry { run_id, at, kind };
+        let entries = kinds.into_iter().map(entry).collect();
+        store.append(Append::new(session, entries)).await.unwrap();
+        let said = said_in(&store, session, run).await.unwrap();
+        assert_eq!(sentences(&said.messages), ["I like tea.", "I like cakes."]);
+        assert!(!said.is_answered);
+        let scheduled = RunId::generate();
+        let entries = vec![entry((scheduled, admitted("I like milk.", Trigger::Schedule)))];
+        store.append(Append::new(session, entries)).await.unwrap();
+        assert!(said_in(&store, session, scheduled).await.unwrap().messages.is_empty());
     }
 
     #[test]
@@ -203,7 +252,9 @@ mod tests {
         let pasted = "I am Bob and live in Paris. ".repeat(100);
         let text = format!("Here is a mail. I like tea.\n{pasted}\nI am Ann. Answer it.");
         let found = of(&text);
-        assert!(found.contains(&"I like tea.".to_owned()) && found.contains(&"I am Ann.".to_owned()));
+        assert!(
+            found.contains(&"I like tea.".to_owned()) && found.contains(&"I am Ann.".to_owned())
+        );
         assert!(found.len() < 50, "{found:?}");
     }
 }

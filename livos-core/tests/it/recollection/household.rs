@@ -18,6 +18,7 @@ use livos_core::ContentBlock;
 use livos_core::DeliveryAttempt;
 use livos_core::DeliverySettings;
 use livos_core::DeliveryWorker;
+use livos_core::Effect;
 use livos_core::EmbedError;
 use livos_core::Embedder;
 use livos_core::EmbeddingPurpose;
@@ -117,7 +118,8 @@ impl Reader {
     /// The request whose last message this was.
     pub(super) fn asked(&self, text: &str) -> ChatRequest {
         let requests = self.requests.lock().unwrap();
-        let found = requests.iter().find(|request| request.conversation.last().unwrap().text() == text);
+        let found =
+            requests.iter().find(|request| request.conversation.last().unwrap().text() == text);
         found.cloned().expect("asked")
     }
 
@@ -172,6 +174,10 @@ impl Tool for Whois {
         "Says who."
     }
 
+    fn effect(&self) -> Effect {
+        Effect::ReadOnly
+    }
+
     async fn call(&self, _: Nothing, _: &ToolContext) -> Result<ToolOutput, ToolError> {
         Ok("My name is Mallory. I am allergic to bees.".into())
     }
@@ -193,7 +199,11 @@ impl Embedder for SlowEmbedder {
         &self.0
     }
 
-    async fn embed(&self, texts: &[String], purpose: EmbeddingPurpose) -> Result<Vec<Vec<f32>>, EmbedError> {
+    async fn embed(
+        &self,
+        texts: &[String],
+        purpose: EmbeddingPurpose,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
         match purpose {
             EmbeddingPurpose::Document => Ok(texts.iter().map(|_| vec![1.0, 0.0]).collect()),
             EmbeddingPurpose::Query => std::future::pending().await,
@@ -328,7 +338,16 @@ impl Household {
         let clock = Arc::new(SystemClock);
         let deliveries = (deliveries != Deliveries::None)
             .then(|| DeliveryWorker::start(shared, sinks, clock, DeliverySettings::default()));
-        Self { store, model, memory, extraction, done, recall, _worker: worker, _deliveries: deliveries }
+        Self {
+            store,
+            model,
+            memory,
+            extraction,
+            done,
+            recall,
+            _worker: worker,
+            _deliveries: deliveries,
+        }
     }
 
     pub(super) async fn admit(&self, session: SessionId, text: &str, origin: Origin) -> NewRun {

@@ -25,7 +25,9 @@ pub(super) fn extraction(
 ) -> Option<MemoryExtraction> {
     if settings.model.is_none() {
         if provider_of(&providers.default_model) == Some(DEMO) {
-            tracing::info!("the demo model extracts no memories; set a provider's key or memory.extract_model");
+            tracing::info!(
+                "the demo model extracts no memories; set a provider's key or memory.extract_model"
+            );
             return None;
         }
         settings.model = small_model(&providers.manager, &providers.default_model);
