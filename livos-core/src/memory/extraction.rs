@@ -1,6 +1,6 @@
 //! Finds in what a user said what is worth remembering, after their run ended.
 //!
-//! Nothing of it is in memory. A message that is taken in names this as a place that is told of its run's end
+//! Nothing of it is in memory. A message that may have something in it names this as a place that is told of its run's end
 //! ([`NewRun::also_tell`]); so the end of the run and the duty to look at it are one transaction, and the outbox
 //! brings it here until there is a receipt. [`ExtractionDue`](due::ExtractionDue) takes the user's own words out
 //! of the journal, lets the rules look at them, and admits a run, once for each run whose words it looks at.
@@ -13,17 +13,21 @@ mod found;
 mod grounds;
 mod own_words;
 
+use std::slice;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use self::due::ExtractionDue;
 use self::found::FactsFound;
+use self::own_words::sentences;
 use super::Memory;
+use super::worth::judge;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::delivery::ReplySink;
 use crate::id::ModelName;
+use crate::message::Message;
 use crate::origin::Origin;
 use crate::origin::Trigger;
 use crate::origin::Trust;
@@ -119,16 +123,22 @@ impl MemoryExtraction {
         Self(Arc::new(Parts { store, memory, clock, settings }))
     }
 
-    /// Has the user's words looked through when the run ended. One that nobody trusted said, or that is no
-    /// message, is left as it is.
+    /// Has the user's words looked through when the run ended. One in which the rules find nothing that may be
+    /// worth remembering, that nobody trusted said, or that is no message, is left as it is.
     #[must_use]
     pub fn follow(&self, mut run: NewRun) -> NewRun {
-        if is_followed(run.trigger, &run.origin) {
+        if is_followed(run.trigger, &run.origin) && self.may_be_worth_it(&run.input) {
             let user = Value::from(run.origin.user.as_str());
             let address = serde_json::json!({ "user": user });
             run.also_tell = Some(ReplyAddress { kind: DUE.into(), address });
         }
         run
+    }
+
+    fn may_be_worth_it(&self, message: &Arc<Message>) -> bool {
+        let redactor = &self.0.memory.0.redactor;
+        let sentences = sentences(slice::from_ref(message));
+        sentences.iter().any(|sentence| judge(sentence, redactor).is_ok())
     }
 
     /// What the delivery worker of the store needs to bring runs here.

@@ -131,9 +131,9 @@ async fn no_model_is_asked_about_what_is_not_worth_it() {
         "Fix the bug in main.rs.",
         "My password is hunter2.",
     ] {
-        home.say(SessionId::generate(), text, owner()).await;
-        let looked = home.looked().await;
-        assert!(looked.starts_with("nothing: "), "{text}: {looked}");
+        let run = home.admit(SessionId::generate(), text, owner()).await;
+        assert!(run.also_tell.is_none(), "{text}");
+        home.end_of(run.run_id).await;
     }
     assert!(home.model.questions().is_empty());
     assert!(home.known("owner").await.is_empty());
