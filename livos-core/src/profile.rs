@@ -61,6 +61,7 @@ pub enum Duty {
 }
 
 impl Duty {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     fn is_usual(&self) -> bool {
         *self == Self::default()
     }

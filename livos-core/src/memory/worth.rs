@@ -88,7 +88,7 @@ pub(crate) fn judge(text: &str, secrets: &Redactor) -> Result<(), Junk> {
     if !words.is_about_user(text) {
         return Err(Junk::NotAboutUser);
     }
-    match lasts || words.has(say::TELLING) || words.is_foreign() {
+    match lasts || words.has(say::TELLING) || words.tells() || words.is_foreign() {
         true => Ok(()),
         false => Err(Junk::Unremarkable),
     }
@@ -182,6 +182,29 @@ impl Words {
         })
     }
 
+    /// `I bake …`, `my shoe size is …`, `the user bakes …`: a statement, in the present.
+    fn tells(&self) -> bool {
+        let own = self.without_politeness();
+        let second = |rest: &str| rest.split(' ').next().unwrap_or_default().to_owned();
+        if own.starts_with("i m ") {
+            return true;
+        }
+        if let Some(rest) = own.strip_prefix("i ").or_else(|| own.strip_prefix("we ")) {
+            let verb = second(rest);
+            let is_short = verb.len() < 2 || ["ve", "ll", "re"].contains(&verb.as_str());
+            return !is_short
+                && !verb.ends_with("ed")
+                && !each(say::OF_PAST).any(|past| past == verb);
+        }
+        if let Some(rest) = own.strip_prefix("the user ").or_else(|| own.strip_prefix("user ")) {
+            return second(rest).ends_with('s');
+        }
+        (own.starts_with("my ") || own.starts_with("our "))
+            && [" is ", " are ", " lives ", " speaks ", " runs ", " works ", " stays "]
+                .iter()
+                .any(|verb| own.contains(verb))
+    }
+
     fn is_about_user(&self, text: &str) -> bool {
         self.has(say::OF_USER)
             || self.is_foreign()
@@ -214,6 +237,7 @@ fn is_code(text: &str) -> bool {
     let symbols = text.chars().filter(|letter| say::SYMBOLS.contains(*letter)).count();
     symbols * SYMBOL_PART > visible
         || text.trim_end().ends_with([';', '{', '}'])
+        || say::COMMANDS.iter().any(|start| text.trim_start().starts_with(start))
         || say::LOGS.iter().any(|mark| text.contains(mark))
 }
 

@@ -22,6 +22,7 @@ use livos_core::RecallSettings;
 use livos_core::RecalledMemories;
 use livos_core::RunFilter;
 use livos_core::RunRequest;
+use livos_core::RunState;
 use livos_core::RunStatus;
 use livos_core::RunStore;
 use livos_core::SessionId;
@@ -271,6 +272,22 @@ async fn a_run_that_ended_before_a_crash_is_looked_through_after_it() {
     let home = home.restarted().await;
     assert_eq!(home.found().await, "kept 1 of 1");
     assert_eq!(home.model.questions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_while_words_are_looked_through_loses_nothing() {
+    let home = Household::new(ExtractionSettings::default()).await;
+    home.model.finds(&[("The user likes tea.", "preference", 0)]);
+    home.model.hangs_once();
+    home.say(SessionId::generate(), "I like tea.", owner()).await;
+    home.model.hung().await;
+    let home = home.restarted().await;
+    assert_eq!(home.found().await, "kept 1 of 1");
+    assert_eq!(home.model.questions().len(), 2);
+    assert_eq!(home.known("owner").await.len(), 1);
+    let filter = RunFilter { trigger: Some(Trigger::Memory), ..RunFilter::default() };
+    let runs = home.store.runs(filter, 10).await.unwrap().items;
+    assert_eq!(runs.iter().map(|run| run.state).collect::<Vec<_>>(), [RunState::Completed]);
 }
 
 #[tokio::test]

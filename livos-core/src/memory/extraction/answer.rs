@@ -1,5 +1,6 @@
 //! What a model is asked about a user's words, and how its answer is read.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
@@ -65,7 +66,7 @@ pub(super) fn question(known: &[String], said: &[String]) -> Message {
         shown.push_str("(none)\n");
     }
     for (number, fact) in (1..).zip(known) {
-        shown.push_str(&format!("{number}. {fact}\n"));
+        let _ = writeln!(shown, "{number}. {fact}");
     }
     shown.push_str("\nThe user said:\n");
     Message::new(Role::User, vec![ContentBlock::text(shown), ContentBlock::text(said.join("\n"))])

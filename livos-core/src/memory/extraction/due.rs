@@ -58,6 +58,8 @@ const TITLE: &str = "Memory";
 const RUNS: usize = 256;
 /// How long the embedding model may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often the model may be asked: once, and again after each crash in between.
+const TURNS: u32 = 4;
 /// How long the model may take.
 const TIME: Duration = Duration::from_secs(600);
 const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -197,7 +199,7 @@ impl ExtractionDue {
         run.origin = source.origin.clone();
         run.model.clone_from(&settings.model);
         run.budget = Some(
-            Budget::default().with_turns(1).with_tokens(settings.tokens).with_wall_clock(TIME),
+            Budget::default().with_turns(TURNS).with_tokens(settings.tokens).with_wall_clock(TIME),
         );
         run.profile = Some(Arc::new(AgentProfile {
             agent: None,

@@ -65,7 +65,8 @@ impl ReplySink for FactsFound {
             Err(error) => return SinkAnswer::Rejected { error: error.to_string() },
         };
         let answer = &attempt.reply;
-        if answer.status != RunStatus::Completed {
+        // An answer is one, whether or not it was the last that could be had.
+        if !matches!(answer.status, RunStatus::Completed | RunStatus::Exhausted) {
             let why = answer.error.as_ref().map_or_else(String::new, ToString::to_string);
             tracing::warn!(run_id = %attempt.run_id, why, "no memories were extracted");
             return SinkAnswer::Receipt("nothing: the run did not complete".to_owned());

@@ -16,12 +16,13 @@ pub(super) const STANDING: &str = "\
     always, never use, never call, never ask, never send, never write, never answer, \
     never include, never add, never start, from now on, in future, in the future, call me, \
     address me, don t call me, do not call me, don t ever, do not ever, antworte mir immer, \
-    immer, nenn mich, siempre, nunca, llámame, toujours, appelle moi, sempre, chiamami";
+    immer, nenn mich, siempre, nunca, llámame, toujours, appelle moi, sempre, chiamami, \
+    never suggest, never recommend";
 
 /// The same, anywhere.
 pub(super) const STANDING_INSIDE: &str = "\
     you should always, you should never, please always, please never, ab jetzt, \
-    à partir de maintenant";
+    à partir de maintenant, from now on";
 
 /// Somebody speaks of the one they speak to.
 pub(super) const OF_ASSISTANT: &str = "\
@@ -53,7 +54,8 @@ pub(super) const REQUESTS: &str = "\
     keep going, do, don t, do not, wait, put, move, rename, install, build, test, review, \
     refactor, implement, plan, suggest, recommend, think, choose, pick, count, sort, call, \
     email, schedule, turn, shorten, turn on, turn off, never mind, can you, could you, \
-    would you, will you";
+    would you, will you, i would appreciate, i d appreciate, i would love, i d love, \
+    i was hoping, we need to, keep going, undo, put, proofread, reply, draft";
 
 /// What a report says of somebody who asked for something.
 pub(super) const REPORTED_REQUESTS: &str = "\
@@ -64,7 +66,9 @@ pub(super) const REPORTED_REQUESTS: &str = "\
     the user seems, the user appears, the user is chatting, the user is testing, \
     the user mentioned, the user is talking, the user is trying, the user did not, \
     the user has asked, the user provided, the user wrote, the user sent, user asked, \
-    user asks, user requested, user said, user wants to know";
+    user asks, user requested, user said, user wants to know, the user confirmed, \
+    the user expressed, the user is in a meeting, the user wants the, the user wants a, \
+    the user wants it, the user answered, the user agreed, the user replied";
 
 /// Who wants something, of whom it matters what.
 pub(super) const WISHES: &str = "user wants, user wanted";
@@ -87,7 +91,9 @@ pub(super) const POINTING: &str =
 pub(super) const POINTING_INSIDE: &str = "\
     like this, love this, hate this, prefer this, want this, like it, love it, prefer that, \
     the second one, the first one, the other one, your answer, your last, your answers, \
-    last message, previous message, what you, that you";
+    last message, previous message, what you, that you, attached, errors, the error, the log, \
+    the bug, stack trace, timeout, if you used, if you could, if you would, your fix, the code, \
+    the page, the button, the command";
 
 /// About the talk itself, at the beginning.
 pub(super) const OF_TALK: &str = "\
@@ -100,13 +106,16 @@ pub(super) const OF_TALK: &str = "\
     i already, i have tried, i ve tried, i said, i asked, i was talking, i am getting, \
     i m getting, i m seeing, i am seeing, my question, my code, my problem, my issue, my error, \
     my point, my request, my message, my function, my script, my test, my plan, that, it, this, \
-    there";
+    there, my file, my guess, my screen, my last, my next, my previous, my output, my build, \
+    my log, my terminal, my browser, my bad, my answer, i keep getting, i think you, \
+    i mean that, i want it";
 
 /// What makes a statement one that passes.
 pub(super) const PASSING: &str = "\
     today, tonight, right now, just now, for now, at the moment, this morning, this afternoon, \
     this evening, this week, yesterday, tomorrow, last night, in a minute, in an hour, \
-    going to bed, a minute ago, an hour ago, soon";
+    going to bed, a minute ago, an hour ago, soon, in a meeting, until four, just died, \
+    ten minutes, five minutes, in a hurry, on the train, on the bus";
 
 /// How somebody is, at the beginning.
 pub(super) const MOODS: &str = "\
@@ -188,12 +197,26 @@ pub(super) const TELLING: &str = "\
     my phone number, my phone is, my laptop, my computer, my address, my email, my doctor, \
     my dentist, my time zone, my timezone, my native language, my mother tongue, my hobby, \
     my hobbies, my goal, my project, my garden, our team, our company, our house, our daughter, \
-    our son, our dog, our cat, our wedding, our family, our product, our project, our office";
+    our son, our dog, our cat, our wedding, our family, our product, our project, our office, \
+    we adopted, i adopted, i did my, my pronouns, we celebrate, taught me, i m not a, \
+    i won t eat";
 
 /// What code is made of, and sentences are not.
 pub(super) const SYMBOLS: &str = "{}[]<>=|\\_*#$^~`();:/&+";
 
-/// What logs and command lines begin with.
+/// Verbs of the past, and of the moment, that say nothing of what stays; others end in `ed`.
+pub(super) const OF_PAST: &str = "\
+    ran, got, saw, went, did, had, made, took, found, forgot, meant, said, told, thought, knew, wrote, came, \
+    gave, left, lost, put, sent, tried, bought, broke, wish, promise, bet, doubt, suppose, assume, wonder, \
+    mean, guess, hope, see, know, understand, agree, need, want, just, already, still, will, would, could, \
+    should, can, cannot, may, might, must, won, couldn, didn, wasn, think, was, were, notice, feel, keep, \
+    realise, realize, appreciate, remember, forget";
+
+/// What commands begin with.
+pub(super) const COMMANDS: &[&str] =
+    &["npm ", "cargo ", "git ", "sudo ", "#!/", "pip ", "docker ", "$ "];
+
+/// What logs have in them.
 pub(super) const LOGS: &[&str] = &[
     "error[",
     "Error:",
@@ -206,9 +229,4 @@ pub(super) const LOGS: &[&str] = &[
     "::",
     "=>",
     "->",
-    "npm ",
-    "cargo ",
-    "git ",
-    "sudo ",
-    "#!/",
 ];

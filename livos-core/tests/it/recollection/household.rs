@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,6 +52,7 @@ use livos_core::SessionId;
 use livos_core::SinkAnswer;
 use livos_core::Store;
 use livos_core::SystemClock;
+use livos_core::TakeOver;
 use livos_core::Timestamp;
 use livos_core::Tool;
 use livos_core::ToolCall;
@@ -63,6 +66,7 @@ use livos_core::WorkSignals;
 use livos_core::Worker;
 use livos_core::WorkerSettings;
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::sync::mpsc;
 
 /// Longer than anything should take.
@@ -75,6 +79,8 @@ pub(super) struct Reader {
     finds: Mutex<VecDeque<String>>,
     requests: Mutex<Vec<ChatRequest>>,
     calls: Mutex<usize>,
+    hangs: AtomicBool,
+    hung: Notify,
 }
 
 impl Reader {
@@ -84,6 +90,8 @@ impl Reader {
             finds: Mutex::default(),
             requests: Mutex::default(),
             calls: Mutex::default(),
+            hangs: AtomicBool::new(false),
+            hung: Notify::new(),
         })
     }
 
@@ -101,6 +109,16 @@ impl Reader {
     /// The next answer calls `whois` before it is one.
     pub(super) fn answers_with_a_call_first(&self) {
         *self.calls.lock().unwrap() += 1;
+    }
+
+    /// The next time that it is asked about a user's words, it does not answer.
+    pub(super) fn hangs_once(&self) {
+        self.hangs.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until it was asked so.
+    pub(super) async fn hung(&self) {
+        tokio::time::timeout(PATIENCE, self.hung.notified()).await.expect("in time");
     }
 
     pub(super) fn extraction(&self) -> ChatRequest {
@@ -150,6 +168,10 @@ impl AIProvider for Reader {
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
         self.requests.lock().unwrap().push(request.clone());
+        if is_extraction(&request) && self.hangs.swap(false, Ordering::SeqCst) {
+            self.hung.notify_one();
+            return std::future::pending().await;
+        }
         let answer = self.answer(&request);
         let response = ChatResponse::new(self.id.clone(), request.model, answer);
         let finished = ChatChunk::Finished(Box::new(response));
@@ -259,8 +281,8 @@ pub(super) struct Household {
     extraction: MemoryExtraction,
     done: HashMap<String, Done>,
     recall: RecallSettings,
-    _worker: Worker,
-    _deliveries: Option<DeliveryWorker>,
+    worker: Worker,
+    deliveries: Option<DeliveryWorker>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -306,7 +328,8 @@ impl Household {
 
     /// The same with a delivery worker, as after a crash.
     pub(super) async fn restarted(self) -> Self {
-        let Self { store, model, memory, recall, .. } = self;
+        let Self { store, model, memory, recall, worker, deliveries, .. } = self;
+        drop((worker, deliveries));
         Self::of((store, memory, model), ExtractionSettings::default(), recall, Deliveries::Usual)
     }
 
@@ -333,21 +356,13 @@ impl Household {
             let forgets = deliveries == Deliveries::Forgetful;
             sinks.push(Arc::new(Watched { inner, done: sender, forgets }));
         }
-        let worker =
-            Worker::start(agent, Arc::clone(&shared), Arc::new(Nobody), WorkerSettings::default());
+        // Nobody else has the store open.
+        let usual = WorkerSettings::default().with_take_over(TakeOver::AtStart);
+        let worker = Worker::start(agent, Arc::clone(&shared), Arc::new(Nobody), usual);
         let clock = Arc::new(SystemClock);
         let deliveries = (deliveries != Deliveries::None)
             .then(|| DeliveryWorker::start(shared, sinks, clock, DeliverySettings::default()));
-        Self {
-            store,
-            model,
-            memory,
-            extraction,
-            done,
-            recall,
-            _worker: worker,
-            _deliveries: deliveries,
-        }
+        Self { store, model, memory, extraction, done, recall, worker, deliveries }
     }
 
     pub(super) async fn admit(&self, session: SessionId, text: &str, origin: Origin) -> NewRun {

@@ -1,12 +1,15 @@
-//! What finds, after runs, what is worth remembering.
+//! What runs are given of memory, and what finds after them what is worth remembering.
 
 use std::sync::Arc;
 
+use livos_core::AgentLoopBuilder;
 use livos_core::ExtractionSettings;
 use livos_core::Memory;
 use livos_core::MemoryExtraction;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
+use livos_core::Recall;
+use livos_core::RecallSettings;
 
 use crate::app::App;
 use crate::engine::Providers;
@@ -19,9 +22,8 @@ const SMALL: &str = "fast";
 /// demo model finds nothing in words, so with it alone nothing is looked through.
 pub(super) fn extraction(
     app: &App,
-    memory: &Memory,
+    (memory, mut settings): (&Memory, ExtractionSettings),
     providers: &Providers,
-    mut settings: ExtractionSettings,
 ) -> Option<MemoryExtraction> {
     if settings.model.is_none() {
         if provider_of(&providers.default_model) == Some(DEMO) {
@@ -34,6 +36,17 @@ pub(super) fn extraction(
     }
     let extraction = MemoryExtraction::new(Arc::clone(&app.store), memory.clone(), settings);
     Some(extraction.with_clock(Arc::clone(&app.clock)))
+}
+
+/// Lets runs be given memories, if that is wanted.
+pub(super) fn given(
+    agent: AgentLoopBuilder,
+    wanted: Option<(&Memory, RecallSettings)>,
+) -> AgentLoopBuilder {
+    match wanted {
+        Some((memory, settings)) => agent.recall(Recall::new(memory.clone(), settings)),
+        None => agent,
+    }
 }
 
 /// The small model of the provider that this model is of; none where it is not known.
