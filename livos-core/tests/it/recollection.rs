@@ -56,7 +56,7 @@ fn of(user: &str, trust: Trust) -> Origin {
 
 #[tokio::test]
 async fn what_is_told_in_one_session_is_used_in_another() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     home.model.finds(&[("The user drinks coffee black.", "preference", 0)]);
     let first = SessionId::generate();
     home.say(first, "I drink my coffee black. What is the capital of Peru?", owner()).await;
@@ -81,7 +81,7 @@ async fn what_is_told_in_one_session_is_used_in_another() {
 
 #[tokio::test]
 async fn what_is_told_twice_is_stored_once() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     for text in ["The user is allergic to peanuts.", "the user is ALLERGIC to peanuts"] {
         home.model.finds(&[(text, "profile", 0)]);
         home.say(SessionId::generate(), "I am allergic to peanuts.", owner()).await;
@@ -95,7 +95,7 @@ async fn what_is_told_twice_is_stored_once() {
 
 #[tokio::test]
 async fn what_contradicts_takes_the_place_and_the_old_stays() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     home.model.finds(&[("The user lives in Porto.", "profile", 0)]);
     home.say(SessionId::generate(), "I live in Porto.", owner()).await;
     home.found().await;
@@ -112,7 +112,7 @@ async fn what_contradicts_takes_the_place_and_the_old_stays() {
 
 #[tokio::test]
 async fn a_number_that_names_no_shown_fact_of_the_user_replaces_nothing() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     let ann = NewFact::told(UserId::from("ann"), "The user lives in Rome.");
     let ann = home.memory.add(ann).await.unwrap().fact().id;
     home.memory.add(NewFact::told(UserId::owner(), "The user owns a boat.")).await.unwrap();
@@ -125,7 +125,7 @@ async fn a_number_that_names_no_shown_fact_of_the_user_replaces_nothing() {
 
 #[tokio::test]
 async fn no_model_is_asked_about_what_is_not_worth_it() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     for text in [
         "What is the weather like?",
         "Thanks!",
@@ -142,7 +142,7 @@ async fn no_model_is_asked_about_what_is_not_worth_it() {
 
 #[tokio::test]
 async fn what_a_model_makes_up_is_not_kept() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     home.model.finds(&[
         ("The user is a doctor in Paris.", "profile", 0),
         ("The user asked about tea.", "other", 0),
@@ -158,7 +158,7 @@ async fn what_a_model_makes_up_is_not_kept() {
 
 #[tokio::test]
 async fn only_the_users_own_words_are_looked_through() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     home.memory.add(NewFact::told(UserId::owner(), "The user owns a green canoe.")).await.unwrap();
     home.model.answers_with_a_call_first();
     let session = SessionId::generate();
@@ -184,7 +184,7 @@ async fn only_the_users_own_words_are_looked_through() {
 
 #[tokio::test]
 async fn a_users_memory_is_nobody_elses() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     home.model.finds(&[("The user is allergic to peanuts.", "profile", 0)]);
     home.say(SessionId::generate(), "I am allergic to peanuts.", of("bob", Trust::Paired)).await;
     home.found().await;
@@ -199,7 +199,7 @@ async fn a_users_memory_is_nobody_elses() {
 
 #[tokio::test]
 async fn groups_and_strangers_are_given_nothing_and_tell_nothing() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     home.memory.add(NewFact::told(UserId::owner(), "The user likes tea.")).await.unwrap();
     let session = SessionId::generate();
     for trust in [Trust::Group, Trust::Untrusted] {
@@ -219,7 +219,7 @@ async fn groups_and_strangers_are_given_nothing_and_tell_nothing() {
 #[tokio::test]
 async fn a_setting_gives_memories_to_groups() {
     let settings = RecallSettings::default().with_groups(GroupRecall::Allowed);
-    let home = Household::with(ExtractionSettings::default(), settings, None).await;
+    let home = Household::with(ExtractionSettings::default(), settings, None);
     home.memory.add(NewFact::told(UserId::owner(), "The user likes tea.")).await.unwrap();
     let session = SessionId::generate();
     let run = home.admit(session, "Hello, tea?", of("ann", Trust::Group)).await;
@@ -248,7 +248,7 @@ async fn a_slow_embedding_model_holds_no_run_up() {
 
 #[tokio::test]
 async fn words_are_looked_through_once_however_often_that_is_due() {
-    let home = Household::forgetful(ExtractionSettings::default()).await;
+    let home = Household::forgetful(ExtractionSettings::default());
     home.model.finds(&[("The user likes tea.", "preference", 0)]);
     home.say(SessionId::generate(), "I like tea.", owner()).await;
     // Both were brought twice: whoever did it the first time died before it was written down.
@@ -265,23 +265,23 @@ async fn words_are_looked_through_once_however_often_that_is_due() {
 
 #[tokio::test]
 async fn a_run_that_ended_before_a_crash_is_looked_through_after_it() {
-    let home = Household::without_deliveries(ExtractionSettings::default()).await;
+    let home = Household::without_deliveries(ExtractionSettings::default());
     home.model.finds(&[("The user likes tea.", "preference", 0)]);
     home.say(SessionId::generate(), "I like tea.", owner()).await;
     assert!(home.model.questions().is_empty());
-    let home = home.restarted().await;
+    let home = home.restarted();
     assert_eq!(home.found().await, "kept 1 of 1");
     assert_eq!(home.model.questions().len(), 1);
 }
 
 #[tokio::test]
 async fn a_crash_while_words_are_looked_through_loses_nothing() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     home.model.finds(&[("The user likes tea.", "preference", 0)]);
     home.model.hangs_once();
     home.say(SessionId::generate(), "I like tea.", owner()).await;
     home.model.hung().await;
-    let home = home.restarted().await;
+    let home = home.restarted();
     assert_eq!(home.found().await, "kept 1 of 1");
     assert_eq!(home.model.questions().len(), 2);
     assert_eq!(home.known("owner").await.len(), 1);
@@ -292,7 +292,7 @@ async fn a_crash_while_words_are_looked_through_loses_nothing() {
 
 #[tokio::test]
 async fn so_many_are_looked_through_a_day_and_no_more() {
-    let home = Household::new(ExtractionSettings::default().with_daily(1)).await;
+    let home = Household::new(ExtractionSettings::default().with_daily(1));
     home.say(SessionId::generate(), "I like tea.", owner()).await;
     home.found().await;
     home.looked().await;
@@ -303,7 +303,7 @@ async fn so_many_are_looked_through_a_day_and_no_more() {
 
 #[tokio::test]
 async fn its_sessions_are_hidden_below_their_own_and_go_with_them() {
-    let home = Household::new(ExtractionSettings::default()).await;
+    let home = Household::new(ExtractionSettings::default());
     let session = SessionId::generate();
     for text in ["I like tea.", "I like cakes."] {
         home.say(session, text, owner()).await;

@@ -293,11 +293,11 @@ enum Deliveries {
 }
 
 impl Household {
-    pub(super) async fn new(settings: ExtractionSettings) -> Self {
-        Self::with(settings, RecallSettings::default(), None).await
+    pub(super) fn new(settings: ExtractionSettings) -> Self {
+        Self::with(settings, RecallSettings::default(), None)
     }
 
-    pub(super) async fn with(
+    pub(super) fn with(
         settings: ExtractionSettings,
         recall: RecallSettings,
         embedder: Option<Arc<dyn Embedder>>,
@@ -312,14 +312,14 @@ impl Household {
     }
 
     /// Its delivery worker does everything twice.
-    pub(super) async fn forgetful(settings: ExtractionSettings) -> Self {
+    pub(super) fn forgetful(settings: ExtractionSettings) -> Self {
         let store = Arc::new(MemoryStore::new());
         let memory = Memory::builder(Arc::clone(&store) as _).build();
         let parts = (store, memory, Reader::new());
         Self::of(parts, settings, RecallSettings::default(), Deliveries::Forgetful)
     }
 
-    pub(super) async fn without_deliveries(settings: ExtractionSettings) -> Self {
+    pub(super) fn without_deliveries(settings: ExtractionSettings) -> Self {
         let store = Arc::new(MemoryStore::new());
         let memory = Memory::builder(Arc::clone(&store) as _).build();
         let parts = (store, memory, Reader::new());
@@ -327,7 +327,7 @@ impl Household {
     }
 
     /// The same with a delivery worker, as after a crash.
-    pub(super) async fn restarted(self) -> Self {
+    pub(super) fn restarted(self) -> Self {
         let Self { store, model, memory, recall, worker, deliveries, .. } = self;
         drop((worker, deliveries));
         Self::of((store, memory, model), ExtractionSettings::default(), recall, Deliveries::Usual)
