@@ -20,6 +20,7 @@ mod model_call;
 mod outcome;
 mod permission;
 mod queued;
+mod recall;
 mod redact;
 mod rehearsal;
 mod repetition;
@@ -72,6 +73,7 @@ use crate::context::LearnedWindows;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::memory::Recall;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
 use crate::provider::ThinkingEffort;
@@ -137,6 +139,8 @@ struct Shared {
     redactor: Option<Redactor>,
     clean_tools: CleanTools,
     disclosure: ToolDisclosure,
+    /// What looks into users' memories before runs; none where nothing does.
+    recall: Option<Box<Recall>>,
 }
 
 impl AgentLoop {

@@ -50,11 +50,17 @@ pub enum CrashPoint {
     SlotDue,
     /// The run of a slot is admitted, and the schedule's worker was not told.
     SlotFired,
+    /// A run ended whose user's words are to be looked through, and nothing was done about it.
+    ExtractionDue,
+    /// The run that looks through them is admitted, and that is not written down in the outbox.
+    ExtractionAdmitted,
+    /// What was found is remembered, and that is not written down in the outbox.
+    FactsKept,
 }
 
 impl CrashPoint {
-    /// Every one, in the order that a run passes them; then those of schedules.
-    pub const ALL: [Self; 15] = [
+    /// Every one, in the order that a run passes them; then those of schedules and of memory.
+    pub const ALL: [Self; 18] = [
         Self::Admitted,
         Self::Claimed,
         Self::TurnStarted,
@@ -70,6 +76,9 @@ impl CrashPoint {
         Self::Delivered,
         Self::SlotDue,
         Self::SlotFired,
+        Self::ExtractionDue,
+        Self::ExtractionAdmitted,
+        Self::FactsKept,
     ];
 
     /// What it is called in arguments and reports.
@@ -90,6 +99,9 @@ impl CrashPoint {
             Self::Delivered => "delivered",
             Self::SlotDue => "slot_due",
             Self::SlotFired => "slot_fired",
+            Self::ExtractionDue => "extraction_due",
+            Self::ExtractionAdmitted => "extraction_admitted",
+            Self::FactsKept => "facts_kept",
         }
     }
 

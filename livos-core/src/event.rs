@@ -2,6 +2,7 @@
 
 mod compaction;
 mod outcome;
+mod recalled;
 
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub use self::compaction::CompactionReason;
 pub use self::outcome::RunError;
 pub use self::outcome::RunStatus;
 pub use self::outcome::ToolStatus;
+pub use self::recalled::RecalledFact;
+pub use self::recalled::RecalledMemories;
 
 /// One thing that happened in a session.
 ///
@@ -118,7 +121,12 @@ pub enum EventKind {
     InputJoined {
         /// The message.
         message: Arc<Message>,
+        /// What sent it, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trigger: Option<Trigger>,
     },
+    /// What is known of the user was looked up for the run, before its first model call.
+    MemoriesRecalled(Arc<RecalledMemories>),
     /// A model call is about to be made.
     TurnStarted {
         /// The number of the turn, from 1.
@@ -311,7 +319,7 @@ impl EventKind {
     /// What people or the assistant said with it, to be searched; none if nothing was said.
     pub(crate) fn said(&self) -> Option<String> {
         let (Self::RunAdmitted { input: message, .. }
-        | Self::InputJoined { message }
+        | Self::InputJoined { message, .. }
         | Self::AssistantMessage { message, .. }) = self
         else {
             return None;
@@ -325,6 +333,7 @@ impl EventKind {
             Self::RunAdmitted { .. } => "run_admitted",
             Self::RunStarted { .. } => "run_started",
             Self::InputJoined { .. } => "input_joined",
+            Self::MemoriesRecalled(_) => "memories_recalled",
             Self::TurnStarted { .. } => "turn_started",
             Self::ThinkingDelta { .. } => "thinking_delta",
             Self::TextDelta { .. } => "text_delta",

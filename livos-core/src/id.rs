@@ -211,6 +211,11 @@ impl SessionId {
     pub(crate) fn derived(run: RunId, call: &ToolCallId) -> Self {
         Self(Uuid::new_v5(&run.0, call.as_str().as_bytes()))
     }
+
+    /// The session of those runs that look through what was said in a session.
+    pub(crate) fn of_memory(session: SessionId) -> Self {
+        Self(Uuid::new_v5(&session.0, b"memory"))
+    }
 }
 
 impl ToolCallId {

@@ -155,7 +155,7 @@ pub use self::delivery::{
 };
 pub use self::event::{
     AgentEvent, CompactedView, CompactionCall, CompactionMethod, CompactionReason, EventKind,
-    Position, RunError, RunStatus, ToolStatus,
+    Position, RecalledFact, RecalledMemories, RunError, RunStatus, ToolStatus,
 };
 pub use self::feed::{AtEnd, EventFeed, LocalFeed, Shown, Watch, follow};
 pub use self::id::{
@@ -163,17 +163,18 @@ pub use self::id::{
     RuleId, RunId, ScheduleId, SessionId, ToolCallId, ToolName, UserId, WorkerId,
 };
 pub use self::memory::{
-    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, Embeddings, FactHit,
-    FactImport, FactQuery, FactUpdate, FoundFacts, MAX_DIMENSIONS, MAX_FACT_BYTES, MAX_FACTS,
-    MAX_HITS, MAX_QUERY_BYTES, Memory, MemoryBuilder, MemoryError, MemoryFault, MemoryReport,
-    MemorySettings, NewFact, Remembered, SearchMethod,
+    AgeGroup, EmbedError, Embedder, EmbeddingFault, EmbeddingPurpose, Embeddings,
+    ExtractionSettings, FactHit, FactImport, FactQuery, FactUpdate, FoundFacts, GroupRecall,
+    MAX_DIMENSIONS, MAX_FACT_BYTES, MAX_FACTS, MAX_HITS, MAX_QUERY_BYTES, Memory, MemoryBuilder,
+    MemoryError, MemoryExtraction, MemoryFault, MemoryReport, MemorySettings, NewFact, Recall,
+    RecallSettings, Remembered, SearchMethod,
 };
 pub use self::message::{
     ContentBlock, Conversation, Document, EncodingSlot, Image, MediaSource, Message, MicroUsd,
     NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage,
 };
 pub use self::origin::{Origin, Trigger, Trust};
-pub use self::profile::{AgentProfile, Spawning};
+pub use self::profile::{AgentProfile, Duty, Spawning};
 pub use self::provider::{
     AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
     Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,

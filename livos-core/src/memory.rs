@@ -10,11 +10,13 @@ mod archive;
 mod best;
 mod embedder;
 mod error;
+mod extraction;
 mod fill_in;
 mod known_texts;
 mod lexicon;
 mod meaning;
 mod notes;
+mod recall;
 mod remember;
 mod report;
 mod search;
@@ -24,6 +26,7 @@ mod shelves;
 mod sketches;
 mod vectors;
 mod words;
+mod worth;
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,6 +55,11 @@ pub use self::embedder::MAX_DIMENSIONS;
 pub use self::error::EmbeddingFault;
 pub use self::error::MemoryError;
 pub use self::error::MemoryFault;
+pub use self::extraction::ExtractionSettings;
+pub use self::extraction::MemoryExtraction;
+pub use self::recall::GroupRecall;
+pub use self::recall::Recall;
+pub use self::recall::RecallSettings;
 pub use self::remember::FactUpdate;
 pub use self::remember::NewFact;
 pub use self::remember::Remembered;
@@ -62,6 +70,9 @@ pub use self::search::FactQuery;
 pub use self::search::FoundFacts;
 pub use self::search::MAX_HITS;
 pub use self::search::SearchMethod;
+
+pub(crate) use self::extraction::ask_for_facts;
+pub(crate) use self::recall::in_words;
 
 /// How long the text of a fact may be, in bytes.
 pub const MAX_FACT_BYTES: usize = 2000;

@@ -25,6 +25,8 @@ pub enum Trigger {
     Subagent,
     /// Somebody wants something done in the background.
     Task,
+    /// A run ended, and what its user said may be worth remembering.
+    Memory,
 }
 
 /// How far the words of an origin are trusted. Ordered: less trust is less.
@@ -64,4 +66,14 @@ impl Default for Origin {
     fn default() -> Self {
         Self::owner("embedded")
     }
+}
+
+/// Who takes part in a conversation besides the agent, as far as its journal tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Company {
+    /// The owner, or somebody they let in.
+    #[default]
+    Private,
+    /// Others too, who read what is said.
+    Others,
 }

@@ -28,6 +28,9 @@ pub struct AgentProfile {
     pub tools: Option<Arc<[ToolName]>>,
     /// Whether it may start other agents.
     pub spawning: Spawning,
+    /// What it is there for.
+    #[serde(skip_serializing_if = "Duty::is_usual")]
+    pub duty: Duty,
 }
 
 impl AgentProfile {
@@ -41,6 +44,26 @@ impl AgentProfile {
             Spawning::Allowed => tools,
             Spawning::Denied => tools.without(Right::Spawn),
         }
+    }
+}
+
+/// What a run is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Duty {
+    /// To do what it is asked, in the conversation that it belongs to.
+    #[default]
+    Assist,
+    /// To find in what a user said what is worth remembering: it sees nothing of its session but its own input,
+    /// and its answer is held to a schema.
+    ExtractMemories,
+}
+
+impl Duty {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -194,6 +194,14 @@ export class RunView {
     this.#phase = `Asking ${to}`;
   }
 
+  _memories_recalled({ facts, note }) {
+    const texts = facts.map(({ text }) => text).join(' · ');
+    const count = facts.length === 1 ? '1 memory' : `${facts.length} memories`;
+    const what = facts.length ? `${count}: ${texts}` : 'No memories';
+    this.#note('info', note ? `${what} (${note})` : what);
+    this.#notice = null;
+  }
+
   _compacted(event) {
     this.restart();
     this.#place(compactionNote(event));

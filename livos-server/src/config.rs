@@ -21,9 +21,11 @@ use std::time::Duration;
 use livos_core::ApprovalPolicies;
 use livos_core::Budget;
 use livos_core::CompactionPolicy;
+use livos_core::ExtractionSettings;
 use livos_core::MemorySettings;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
+use livos_core::RecallSettings;
 use livos_core::ScheduleSettings;
 use livos_core::Secret;
 use livos_core::TakeOver;
@@ -62,6 +64,8 @@ pub struct Config {
     pub(crate) embedding_model: Option<ModelName>,
     /// From where on memories are alike.
     pub(crate) likeness: MemorySettings,
+    /// What runs are given of it, and what is found in them.
+    pub(crate) remembering: Remembering,
     /// How long models may take, where that is set.
     pub(crate) models: ProviderTimeouts,
     pub(crate) http: HttpSettings,
@@ -84,6 +88,15 @@ impl MemoryUse {
     pub(crate) fn is_on(self) -> bool {
         self == Self::On
     }
+}
+
+/// What runs are given of their users' memory, and what is found for it in their words.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembering {
+    /// None when runs are given nothing.
+    pub(crate) recall: Option<RecallSettings>,
+    /// None when nothing is looked for.
+    pub(crate) extraction: Option<ExtractionSettings>,
 }
 
 /// Where journals and sessions are kept.

@@ -29,6 +29,7 @@ use livos_core::EventFeed;
 use livos_core::EventKind;
 use livos_core::IdempotencyKey;
 use livos_core::Journal;
+use livos_core::MemoryExtraction;
 use livos_core::Message;
 use livos_core::ModelName;
 use livos_core::NewRun;
@@ -71,6 +72,7 @@ struct Shared {
     worker: Worker,
     deliveries: DeliveryWorker,
     schedules: ScheduleWorker,
+    extraction: Option<MemoryExtraction>,
     /// No message is taken in after this.
     stopping: CancellationToken,
 }
@@ -89,6 +91,8 @@ pub(crate) struct RunsParts {
     pub(crate) worker: WorkerSettings,
     pub(crate) sinks: Vec<Arc<dyn ReplySink>>,
     pub(crate) schedules: ScheduleManager,
+    /// Finds what is worth remembering in what users say; none where nothing does.
+    pub(crate) extraction: Option<MemoryExtraction>,
 }
 
 /// A message for a session.
@@ -102,6 +106,17 @@ pub(crate) struct Submission {
     pub(crate) idempotency_key: Option<String>,
     /// Where the reply is owed besides the session itself.
     pub(crate) reply_to: Option<ReplyAddress>,
+    /// Whose words it has.
+    pub(crate) speaker: Speaker,
+}
+
+/// Whose words a message has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// Its user's own.
+    User,
+    /// A program's, which speaks for them: not to be remembered as theirs.
+    Program,
 }
 
 /// A message that is safe.
@@ -130,8 +145,9 @@ pub(crate) enum RunsError {
 impl Runs {
     /// Begins to drive what the store has queued, and to deliver what it owes.
     pub(crate) fn start(parts: RunsParts) -> Self {
-        let RunsParts { agent, store, feed, metrics, clock, redactor, worker, sinks, schedules } =
-            parts;
+        let RunsParts { agent, store, feed, metrics, clock, redactor, worker, .. } = parts;
+        let RunsParts { mut sinks, schedules, extraction, .. } = parts;
+        sinks.extend(extraction.iter().flat_map(MemoryExtraction::sinks));
         let observer = Arc::new(Observer { metrics, feed: Arc::clone(&feed) });
         let worker = Worker::start(agent.clone(), Arc::clone(&store), observer, worker);
         let deliveries = DeliveryWorker::start(
@@ -151,6 +167,7 @@ impl Runs {
             worker,
             deliveries,
             schedules,
+            extraction,
             stopping,
         }))
     }
@@ -173,6 +190,11 @@ impl Runs {
         // Keys are the caller's own, and callers name them within a session.
         let key = |key| IdempotencyKey::new(format!("api:{session}"), key);
         run.key = submission.idempotency_key.map(key);
+        if let Some(extraction) = &self.0.extraction
+            && submission.speaker == Speaker::User
+        {
+            run = extraction.follow(run);
+        }
         let run_id = run.run_id;
         match self.0.store.admit(run).await? {
             Admission::Admitted { seq } => {

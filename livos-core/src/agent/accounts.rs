@@ -11,6 +11,7 @@ use crate::id::SessionId;
 use crate::message::MicroUsd;
 use crate::message::Usage;
 use crate::origin::Origin;
+use crate::profile::Duty;
 use crate::store::CallStatus;
 use crate::store::UsagePurpose;
 use crate::store::UsageRow;
@@ -23,6 +24,8 @@ const BYTES_A_TOKEN: u64 = 4;
 pub(super) struct Accounts {
     ended: Vec<EndedCall>,
     open: Option<OpenCall>,
+    /// What the calls of turns are for.
+    turns_are_for: UsagePurpose,
 }
 
 #[derive(Debug)]
@@ -45,9 +48,18 @@ struct EndedCall {
 }
 
 impl Accounts {
+    /// Accounts of a run with this duty.
+    pub(super) fn of(duty: Duty) -> Self {
+        let turns_are_for = match duty {
+            Duty::Assist => UsagePurpose::Turn,
+            Duty::ExtractMemories => UsagePurpose::MemoryExtraction,
+        };
+        Self { turns_are_for, ..Self::default() }
+    }
+
     /// A call begins.
     pub(super) fn asked(&mut self, provider: ProviderId, model: ModelName, at: Timestamp) {
-        self.open(UsagePurpose::Turn, provider, model, at);
+        self.open(self.turns_are_for, provider, model, at);
     }
 
     /// A compaction begins, which may ask for a summary.

@@ -7,6 +7,7 @@ use super::RunRequest;
 use super::Shared;
 use super::Transcript;
 use super::queued::Queued;
+use super::recall::Recalled;
 use crate::budget::Budget;
 use crate::budget::BudgetMeter;
 use crate::clock::Timestamp;
@@ -17,6 +18,7 @@ use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::origin::Origin;
+use crate::origin::Trigger;
 use crate::profile::AgentProfile;
 use crate::store::Append;
 use crate::store::Journal;
@@ -36,6 +38,8 @@ pub(super) struct Admitted {
     pub(super) model: ModelName,
     pub(super) origin: Origin,
     pub(super) profile: Option<Arc<AgentProfile>>,
+    pub(super) trigger: Trigger,
+    pub(super) recalled: Option<Recalled>,
     pub(super) budget: BudgetMeter,
     pub(super) transcript: Transcript,
     pub(super) run: AgentRun,
@@ -76,6 +80,8 @@ pub(super) async fn admit(shared: &Shared, request: RunRequest) -> Result<Admitt
         model: request.model.unwrap_or_else(|| shared.model.clone()),
         origin: request.origin,
         profile: request.profile,
+        trigger: request.trigger,
+        recalled: None,
         budget: meter(limit, request.parent.map(|(_, meter)| meter), admitted_at),
         transcript,
         run,
@@ -154,19 +160,28 @@ struct Memory {
     run: AgentRun,
     admission: Option<Admission>,
     model: Option<ModelName>,
+    recalled: Option<Recalled>,
 }
 
 struct Admission {
     seq: u64,
     at: Timestamp,
     origin: Origin,
+    trigger: Trigger,
     budget: Option<Budget>,
     profile: Option<Arc<AgentProfile>>,
 }
 
 impl Memory {
     fn of(run_id: RunId, transcript: Transcript) -> Self {
-        Self { run_id, transcript, run: AgentRun::new(), admission: None, model: None }
+        Self {
+            run_id,
+            transcript,
+            run: AgentRun::new(),
+            admission: None,
+            model: None,
+            recalled: None,
+        }
     }
 
     /// Takes in all entries after a number, and gives the number of the last.
@@ -194,18 +209,20 @@ impl Memory {
         }
         self.run.apply(&entry.kind);
         match &entry.kind {
-            EventKind::RunAdmitted { origin, model, budget, profile, .. } => {
+            EventKind::RunAdmitted { trigger, origin, model, budget, profile, .. } => {
                 self.model.clone_from(model);
                 let seq = entry.seq().unwrap_or_default();
                 self.admission = Some(Admission {
                     seq,
                     at: entry.at,
                     origin: origin.clone(),
+                    trigger: *trigger,
                     budget: *budget,
                     profile: profile.clone(),
                 });
             }
             EventKind::RunStarted { model, .. } => self.model = Some(model.clone()),
+            EventKind::MemoriesRecalled(memories) => self.recalled = Some(Recalled::of(memories)),
             _ => {}
         }
     }
@@ -216,7 +233,7 @@ impl Memory {
         session_id: SessionId,
         last_seq: u64,
     ) -> Result<Admitted, StoreError> {
-        let Self { run_id, transcript, run, admission, model } = self;
+        let Self { run_id, transcript, run, admission, model, recalled } = self;
         let admission = admission.filter(|_| !run.is_finished()).ok_or_else(|| {
             StoreError::NotFound { what: "unfinished run", id: run_id.to_string() }
         })?;
@@ -235,6 +252,8 @@ impl Memory {
             model: model.unwrap_or_else(|| shared.model.clone()),
             origin: admission.origin,
             profile: admission.profile,
+            trigger: admission.trigger,
+            recalled,
             budget,
             transcript,
             run,

@@ -18,6 +18,7 @@ use crate::compaction::CompactionPolicy;
 use crate::context::FixedParts;
 use crate::context::LearnedWindows;
 use crate::id::ModelName;
+use crate::memory::Recall;
 use crate::message::MicroUsd;
 use crate::provider::AIProvider;
 use crate::provider::Delivery;
@@ -74,6 +75,7 @@ impl AgentLoopBuilder {
             redactor: None,
             clean_tools: CleanTools::default(),
             disclosure: ToolDisclosure::within(DEFAULT_TOOL_BUDGET),
+            recall: None,
         };
         Self { shared, tool_mode: ToolMode::default() }
     }
@@ -186,6 +188,14 @@ impl AgentLoopBuilder {
     /// What was written down before a secret was known stays as it is.
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.shared.redactor = Some(redactor);
+        self
+    }
+
+    /// Looks into the memory of a run's user before its first model call, and lets the model read what fits
+    /// after the conversation. Runs of the owner and of people they let in that a message, a schedule or a task
+    /// admitted are given memories; sub-agents, programs, and conversations in which others take part are not.
+    pub fn recall(mut self, recall: Recall) -> Self {
+        self.shared.recall = Some(Box::new(recall));
         self
     }
 

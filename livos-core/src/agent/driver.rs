@@ -22,6 +22,7 @@ use super::admitted::admit;
 use super::event_queue::EventQueue;
 use super::make_room::Gauge;
 use super::queued::Queued;
+use super::recall::Recalled;
 use crate::budget::BudgetLimit;
 use crate::clock::Timestamp;
 use crate::crash_point::CrashPoint;
@@ -34,6 +35,8 @@ use crate::id::ProviderId;
 use crate::id::RunId;
 use crate::id::SessionId;
 use crate::id::ToolCallId;
+use crate::message::Message;
+use crate::origin::Trigger;
 use crate::store::Append;
 use crate::store::NewEntry;
 use crate::store::PendingInput;
@@ -65,12 +68,16 @@ pub(super) struct Driver {
     /// A wait was broken off because the time allowed is over.
     pub(super) time_is_up: bool,
     pub(super) accounts: Accounts,
+    /// What the run is given of its user's memory.
+    pub(super) recalled: Option<Recalled>,
     /// Calls that do nothing but wait for other runs.
     pub(super) waiting_calls: HashSet<ToolCallId>,
     /// The text of the answer under way, as far as it was shown.
     pub(super) shown_text: String,
     /// What a run has that came out of a queue.
     pub(super) queued: Option<Queued>,
+    /// What admitted it.
+    pub(super) trigger: Trigger,
     admitted_at: Timestamp,
     last_seq: u64,
     /// Whether the session's entries up to `last_seq` are all in the transcript.
@@ -110,6 +117,7 @@ impl Driver {
         for event in admitted.unseen {
             events.push(event);
         }
+        let duty = admitted.profile.as_ref().map(|profile| profile.duty).unwrap_or_default();
         let tools = match &admitted.profile {
             Some(profile) => profile.narrow(&shared.tools),
             None => shared.tools.clone(),
@@ -134,10 +142,12 @@ impl Driver {
             transcript: admitted.transcript,
             gauge: None,
             time_is_up: false,
-            accounts: Accounts::default(),
+            accounts: Accounts::of(duty),
+            recalled: admitted.recalled,
             waiting_calls: HashSet::new(),
             shown_text: String::new(),
             queued: admitted.queued,
+            trigger: admitted.trigger,
             admitted_at: admitted.admitted_at,
             last_seq: admitted.last_seq,
             transcript_is_whole: true,
@@ -160,9 +170,12 @@ impl Driver {
         let provider = self.first_provider();
         let attempt = self.run.attempts() + 1;
         self.record(EventKind::RunStarted { model: self.model.clone(), provider, attempt }).await?;
+        if self.may_recall() {
+            Box::pin(self.recall_memories()).await?;
+        }
         loop {
             for message in self.control.take_steering() {
-                self.record(EventKind::InputJoined { message: Arc::new(message) }).await?;
+                self.record(said_to_handle(message)).await?;
             }
             if self.control.cancel_signal().is_cancelled() {
                 self.abandon_calls().await?;
@@ -192,7 +205,7 @@ impl Driver {
                         return Ok(ending);
                     }
                     for message in late {
-                        self.record(EventKind::InputJoined { message: Arc::new(message) }).await?;
+                        self.record(said_to_handle(message)).await?;
                     }
                 }
             }
@@ -355,7 +368,10 @@ impl Driver {
         let inputs = queued.inputs().await;
         if !inputs.is_empty() {
             let joins = inputs.iter().map(|input| input.id).collect();
-            let joined = |input: PendingInput| EventKind::InputJoined { message: input.message };
+            let joined = |input: PendingInput| EventKind::InputJoined {
+                message: input.message,
+                trigger: Some(input.trigger),
+            };
             let joined: Vec<_> = inputs.into_iter().map(joined).collect();
             let count = joined.len();
             self.record_joining(joined, joins).await?;
@@ -401,6 +417,11 @@ async fn begin(
             }
         }
     }
+}
+
+/// What somebody said who holds the run; nobody knows on whose behalf.
+fn said_to_handle(message: Message) -> EventKind {
+    EventKind::InputJoined { message: Arc::new(message), trigger: None }
 }
 
 /// Dies after a fact was written down, if a test asked for that.

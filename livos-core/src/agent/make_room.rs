@@ -11,6 +11,7 @@ use super::driver::Driver;
 use super::driver::JournalFailed;
 use super::interrupt::Interruption;
 use super::interrupt::interruptible;
+use super::recall::Recalled;
 use crate::compaction::Compactor;
 use crate::compaction::Room;
 use crate::compaction::Urgency;
@@ -76,6 +77,7 @@ impl Shared {
             counted_by: counter.name().to_owned(),
             system_tokens,
             tool_tokens,
+            memory_tokens: self.recall.as_ref().map_or(0, |recall| recall.tokens(window)),
             output_reserve,
             window,
         }
@@ -183,7 +185,9 @@ impl Driver {
         let counted = self.transcript.tokens(&*gauge.counter);
         let fixed = gauge.report.fixed_tokens();
         let scale = self.transcript.scale(gauge.provider.as_ref(), fixed);
-        (self.shared.room(&gauge.report, scale), counted)
+        let mut room = self.shared.room(&gauge.report, scale);
+        room.fixed += self.recalled.as_ref().map_or(0, Recalled::tokens);
+        (room, counted)
     }
 
     async fn shorten(

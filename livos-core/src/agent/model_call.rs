@@ -15,12 +15,15 @@ use super::driver::millis;
 use super::interrupt::Interruption;
 use super::interrupt::interruptible;
 use super::make_room::MadeRoom;
+use super::recall::Recalled;
 use super::redact::AnswerGate;
 use crate::clock::Timestamp;
 use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
+use crate::memory::ask_for_facts;
 use crate::message::Message;
 use crate::message::Usage;
+use crate::profile::Duty;
 use crate::provider::ChatChunk;
 use crate::provider::ChatRequest;
 use crate::provider::ChatResponse;
@@ -203,9 +206,14 @@ impl Driver {
         request.max_output_tokens = self.shared.max_output_tokens;
         request.temperature = self.shared.temperature;
         request.delivery = self.shared.delivery;
+        request.volatile = self.recalled.as_ref().and_then(Recalled::words);
+        if self.duty() == Duty::ExtractMemories {
+            ask_for_facts(&mut request);
+        }
         if let ToolAccess::Withheld(_) = access {
             request.tool_choice = ToolChoice::None;
-            request.volatile = Some(Arc::from(SUM_UP.trim()));
+            let before = request.volatile.map(|memories| format!("{memories}\n\n"));
+            request.volatile = Some(Arc::from(before.unwrap_or_default() + SUM_UP.trim()));
         }
         request
     }

@@ -17,6 +17,7 @@ use crate::context::FixedParts;
 use crate::context::LearnedWindows;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
+use crate::event::RecalledMemories;
 use crate::event::RunError;
 use crate::id::ApprovalId;
 use crate::id::ModelName;
@@ -41,6 +42,9 @@ pub(crate) trait Rehearsal: fmt::Debug + Send + Sync {
     /// How room was made for the conversation here. It hangs on what other runs taught about windows,
     /// and on whose tokenizer counted, so it is not decided again.
     fn room(&self) -> RecordedRoom;
+
+    /// What was recalled of the user's memory for the run, if that comes next. It hangs on what was known then.
+    fn recalled(&self) -> Option<Arc<RecalledMemories>>;
 
     /// What was decided about a call before it began. It hangs on policies, rules and people, so it is not
     /// decided again.
@@ -114,6 +118,8 @@ impl AgentLoop {
                 clean_tools: CleanTools::default(),
                 rehearsal: Some(other.rehearsal),
                 disclosure: ToolDisclosure::within(shared.disclosure.budget()),
+                // What was recalled is in the recording.
+                recall: None,
             }),
         }
     }

@@ -20,6 +20,9 @@ use crate::message::Message;
 use crate::message::Role;
 use crate::message::ToolCall;
 use crate::message::ToolResult;
+use crate::origin::Company;
+use crate::origin::Trust;
+use crate::profile::Duty;
 use crate::tool::TOOL_SEARCH;
 use crate::tool::names_found;
 
@@ -33,7 +36,7 @@ use crate::tool::names_found;
 pub struct Transcript {
     conversation: Conversation,
     /// What was asked of runs that have not begun: it follows the answers of those before.
-    waiting: Vec<(RunId, Arc<Message>)>,
+    waiting: Vec<Waiting>,
     /// The run whose calls are open.
     answering: Option<RunId>,
     open_calls: Vec<OpenCall>,
@@ -48,6 +51,15 @@ pub struct Transcript {
     last_run: Option<(RunId, RunPhase)>,
     /// Tools that searches found, in that order.
     found_tools: Vec<ToolName>,
+    company: Company,
+}
+
+/// What was asked of a run that has not begun.
+#[derive(Debug, Clone)]
+struct Waiting {
+    run_id: RunId,
+    input: Arc<Message>,
+    duty: Duty,
 }
 
 /// Whether a run goes on.
@@ -77,15 +89,24 @@ impl Transcript {
     /// Takes in what happened in a run of the session.
     pub fn apply(&mut self, run_id: RunId, event: &EventKind) {
         match event {
-            EventKind::RunAdmitted { input, .. } => self.waiting.push((run_id, Arc::clone(input))),
+            EventKind::RunAdmitted { input, origin, profile, .. } => {
+                if origin.trust <= Trust::Group {
+                    self.company = Company::Others;
+                }
+                let duty = profile.as_ref().map(|profile| profile.duty).unwrap_or_default();
+                self.waiting.push(Waiting { run_id, input: Arc::clone(input), duty });
+            }
             EventKind::RunStarted { .. } => {
                 self.last_run = Some((run_id, RunPhase::Going));
-                if let Some(input) = self.take_waiting(run_id) {
+                if let Some(Waiting { input, duty, .. }) = self.take_waiting(run_id) {
                     self.tasks.clear();
+                    if duty == Duty::ExtractMemories {
+                        self.begin_anew();
+                    }
                     self.said(input);
                 }
             }
-            EventKind::InputJoined { message } => self.said(Arc::clone(message)),
+            EventKind::InputJoined { message, .. } => self.said(Arc::clone(message)),
             EventKind::AssistantMessage { message, usage, provider, .. } => {
                 self.close_calls();
                 self.answering = Some(run_id);
@@ -129,6 +150,18 @@ impl Transcript {
             EventKind::Compacted { view, .. } => self.compact(view),
             _ => {}
         }
+    }
+
+    /// Who takes part besides the agent.
+    pub(crate) fn company(&self) -> Company {
+        self.company
+    }
+
+    /// What the present run was asked, by those who asked it.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &Message> {
+        self.tasks
+            .iter()
+            .filter_map(|place| self.conversation.get(*place).map(|message| &**message))
     }
 
     /// The run that began last, and whether it goes on.
@@ -203,9 +236,17 @@ impl Transcript {
         self.tally = TokenTally::default();
     }
 
-    fn take_waiting(&mut self, run_id: RunId) -> Option<Arc<Message>> {
-        let place = self.waiting.iter().position(|(waiting, _)| *waiting == run_id)?;
-        Some(self.waiting.remove(place).1)
+    fn take_waiting(&mut self, run_id: RunId) -> Option<Waiting> {
+        let place = self.waiting.iter().position(|waiting| waiting.run_id == run_id)?;
+        Some(self.waiting.remove(place))
+    }
+
+    /// The run that begins sees nothing of those before it.
+    fn begin_anew(&mut self) {
+        self.close_calls();
+        self.conversation = Conversation::default();
+        self.compacted = None;
+        self.tally = TokenTally::default();
     }
 
     fn said(&mut self, message: Arc<Message>) {

@@ -32,6 +32,8 @@ pub struct ContextReport {
     pub system_tokens: u64,
     /// The definitions of the tools.
     pub tool_tokens: u64,
+    /// What a user's memories may take, in requests that are given some; 0 when none are.
+    pub memory_tokens: u64,
     /// What is kept free for the answer.
     pub output_reserve: u64,
     /// The window, as far as the provider, the catalogue or a refusal told.

@@ -28,6 +28,9 @@ const PATIENCE_FOR_MANY: Duration = Duration::from_secs(300);
 /// After a time-out nobody waits again for so long.
 const REST: Duration = Duration::from_secs(30);
 
+/// For whom a model is asked, and where that is written down.
+pub(super) type By<'a> = (&'a UserId, &'a Notes);
+
 /// An embedding model, as memory uses it.
 #[derive(Debug)]
 pub(super) struct Meaning {
@@ -46,18 +49,34 @@ impl Meaning {
         self.embedder.model()
     }
 
-    /// The embedding of one text.
-    pub(super) async fn of(
+    /// The embedding of a text that is to be found, known or asked for.
+    pub(super) async fn of(&self, by: By<'_>, text: &str) -> Result<Embedding, EmbedError> {
+        self.one(by, text, EmbeddingPurpose::Document, PATIENCE).await
+    }
+
+    /// The embedding of a question, known or asked for, for which nobody waits longer than this.
+    pub(super) async fn of_question(
         &self,
-        (user, notes): (&UserId, &Notes),
+        by: By<'_>,
+        text: &str,
+        patience: Option<Duration>,
+    ) -> Result<Embedding, EmbedError> {
+        let patience = patience.map_or(PATIENCE, |patience| patience.min(PATIENCE));
+        self.one(by, text, EmbeddingPurpose::Query, patience).await
+    }
+
+    async fn one(
+        &self,
+        by: By<'_>,
         text: &str,
         purpose: EmbeddingPurpose,
+        patience: Duration,
     ) -> Result<Embedding, EmbedError> {
         if let Some(known) = self.known.get(text, purpose) {
             return Ok(known);
         }
         let texts = [text.to_owned()];
-        let mut all = self.ask((user, notes), &texts, purpose, PATIENCE).await?;
+        let mut all = self.ask(by, &texts, purpose, patience).await?;
         let embedding = all.pop().ok_or_else(|| self.faulty(count(0, 1)))?;
         self.known.put(text, purpose, &embedding);
         Ok(embedding)
@@ -66,7 +85,7 @@ impl Meaning {
     /// The embeddings of many texts that are to be found.
     pub(super) async fn of_all(
         &self,
-        by: (&UserId, &Notes),
+        by: By<'_>,
         texts: &[String],
     ) -> Result<Vec<Embedding>, EmbedError> {
         self.ask(by, texts, EmbeddingPurpose::Document, PATIENCE_FOR_MANY).await
@@ -74,7 +93,7 @@ impl Meaning {
 
     async fn ask(
         &self,
-        (user, notes): (&UserId, &Notes),
+        (user, notes): By<'_>,
         texts: &[String],
         purpose: EmbeddingPurpose,
         patience: Duration,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::Inner;
 use super::MAX_FACT_BYTES;
 use super::MAX_FACTS;
-use super::embedder::EmbeddingPurpose;
 use super::error::MemoryError;
 use super::error::MemoryFault;
 use super::search::look;
@@ -361,7 +360,7 @@ impl Inner {
     /// The embedding of a text, if it can be had now; it is made up for later otherwise.
     async fn embedded(&self, user: &UserId, text: &str) -> Option<Embedding> {
         let meaning = self.meaning.as_ref()?;
-        match meaning.of((user, &self.notes), text, EmbeddingPurpose::Document).await {
+        match meaning.of((user, &self.notes), text).await {
             Ok(embedding) => Some(embedding),
             Err(error) => {
                 tracing::warn!(%error, "a fact is kept without an embedding for now");

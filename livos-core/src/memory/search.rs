@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::Inner;
 use super::MAX_QUERY_BYTES;
-use super::embedder::EmbeddingPurpose;
 use super::error::MemoryError;
 use super::error::MemoryFault;
 use super::shelf::Candidate;
@@ -58,12 +57,15 @@ pub struct FactQuery {
     pub kind: Option<FactKind>,
     /// How many at most; 1 to [`MAX_HITS`].
     pub limit: usize,
+    /// How long the embedding model may take for the text; after that, words must match. As long as it likes,
+    /// where absent.
+    pub patience: Option<Duration>,
 }
 
 impl FactQuery {
     /// The five facts of a user that fit best.
     pub fn new(user: UserId, text: impl Into<String>) -> Self {
-        Self { user, text: text.into(), kind: None, limit: 5 }
+        Self { user, text: text.into(), kind: None, limit: 5, patience: None }
     }
 }
 
@@ -92,7 +94,17 @@ pub struct FactHit {
 }
 
 /// How facts were looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchMethod {
     /// By their words and by what they mean.
@@ -112,7 +124,7 @@ impl Inner {
             let method = SearchMethod::Lexical;
             return Ok(FoundFacts { hits: Vec::new(), method, note: None });
         }
-        let (embedding, mut note) = self.embedded_query(&query.user, &query.text).await;
+        let (embedding, mut note) = self.embedded_query(query).await;
         let method = match embedding {
             Some(_) => SearchMethod::Hybrid,
             None => SearchMethod::Lexical,
@@ -123,7 +135,8 @@ impl Inner {
         let mut hits = self.hits(&shelf, query, embedding.as_ref()).await?;
         if embedding.is_some() && shelf.read(Shelf::bare_count) > 0 {
             // Of what cannot be compared yet, nobody can say that it does not fit.
-            if hits.is_empty() && self.fill_in_within(&query.user, PATIENCE).await {
+            let patience = query.patience.unwrap_or(PATIENCE);
+            if hits.is_empty() && self.fill_in_within(&query.user, patience).await {
                 let shelf = self.shelves.fresh(self.store.as_ref(), &query.user).await?;
                 hits = self.hits(&shelf, query, embedding.as_ref()).await?;
             }
@@ -166,15 +179,12 @@ impl Inner {
     }
 
     /// The query's embedding, or why there is none.
-    async fn embedded_query(
-        &self,
-        user: &UserId,
-        text: &str,
-    ) -> (Option<Embedding>, Option<String>) {
+    async fn embedded_query(&self, query: &FactQuery) -> (Option<Embedding>, Option<String>) {
         let Some(meaning) = &self.meaning else {
             return (None, Some("no embedding model is set, so words must match".to_owned()));
         };
-        match meaning.of((user, &self.notes), text, EmbeddingPurpose::Query).await {
+        let asked = meaning.of_question((&query.user, &self.notes), &query.text, query.patience);
+        match asked.await {
             Ok(embedding) => (Some(embedding), None),
             Err(error) => {
                 tracing::warn!(%error, "memories are looked for by their words only");

@@ -6,8 +6,8 @@ use super::script::call_in_words;
 use super::script::calls_in_words;
 use crate::event::EventKind;
 
-/// Fields that tell of time: taken as recorded, never compared.
-const TIMES: [&str; 2] = ["duration_ms", "time_to_first_token_ms"];
+/// Fields that tell of time, and of what sent a message that joined: taken as recorded, never compared.
+const FROM_OUTSIDE: [&str; 3] = ["duration_ms", "time_to_first_token_ms", "trigger"];
 /// How much of a text is shown.
 const SHOWN_CHARS: usize = 160;
 
@@ -16,7 +16,7 @@ pub(super) fn difference(expected: &EventKind, found: &EventKind) -> Option<(Str
     if expected.name() != found.name() {
         return Some((in_words(expected), in_words(found)));
     }
-    let (expected_json, found_json) = (without_times(expected), without_times(found));
+    let (expected_json, found_json) = (without_outside(expected), without_outside(found));
     let (path, expected, found) = first_difference(&expected_json, &found_json, String::new())?;
     let name = in_brief(found_json.get("name").and_then(Value::as_str), &found_json);
     Some((format!("{name} with `{path}` {}", or_none(expected)), or_none(found)))
@@ -30,10 +30,10 @@ fn in_brief(tool: Option<&str>, entry: &Value) -> String {
     }
 }
 
-fn without_times(kind: &EventKind) -> Value {
+fn without_outside(kind: &EventKind) -> Value {
     let mut entry = serde_json::to_value(kind).unwrap_or_default();
     if let Some(fields) = entry.as_object_mut() {
-        for field in TIMES {
+        for field in FROM_OUTSIDE {
             fields.remove(field);
         }
     }
@@ -81,7 +81,7 @@ pub(super) fn in_words(kind: &EventKind) -> String {
         EventKind::RunStarted { model, attempt, .. } => {
             format!("attempt {attempt} of the run with {model}")
         }
-        EventKind::InputJoined { message } => format!("the message {:?} joins", message.text()),
+        EventKind::InputJoined { message, .. } => format!("the message {:?} joins", message.text()),
         EventKind::TurnStarted { turn } => format!("the model is asked, turn {turn}"),
         EventKind::AssistantMessage { message, .. } => {
             match calls_in_words(message.tool_calls()).as_str() {

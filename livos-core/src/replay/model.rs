@@ -16,6 +16,7 @@ use crate::provider::Capabilities;
 use crate::provider::ChatChunk;
 use crate::provider::ChatRequest;
 use crate::provider::ChatStream;
+use crate::provider::OutputFormat;
 use crate::provider::ProviderError;
 use crate::provider::ProviderFailure;
 use crate::tool::Disclosure;
@@ -50,6 +51,10 @@ impl RecordedModel {
         }
         if let Some(difference) = tools_differ(&then.tools, &request.tools) {
             return Some(difference);
+        }
+        // A run with a duty of its own brings its own limits.
+        if request.output != OutputFormat::Text {
+            return None;
         }
         let settings = [
             ("thinking", format!("{:?}", then.thinking), format!("{:?}", request.thinking)),

@@ -95,7 +95,7 @@ impl Script {
     pub(super) fn joins_at(&self, place: usize) -> Vec<Arc<Message>> {
         let rest = self.entries.get(place..).unwrap_or_default().iter();
         rest.map_while(|entry| match &entry.kind {
-            EventKind::InputJoined { message } => Some(Arc::clone(message)),
+            EventKind::InputJoined { message, .. } => Some(Arc::clone(message)),
             _ => None,
         })
         .collect()

@@ -27,6 +27,7 @@ use crate::agent::RunOutcome;
 use crate::clock::Timestamp;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
+use crate::event::RecalledMemories;
 use crate::event::RunStatus;
 use crate::id::ApprovalId;
 use crate::id::ToolCallId;
@@ -370,6 +371,13 @@ impl Stage {
 impl Rehearsal for Stage {
     fn room(&self) -> RecordedRoom {
         self.made_room()
+    }
+
+    fn recalled(&self) -> Option<Arc<RecalledMemories>> {
+        match self.script.kind(self.progress().place) {
+            Some(EventKind::MemoriesRecalled(memories)) => Some(Arc::clone(memories)),
+            _ => None,
+        }
     }
 
     fn permission(&self, call_id: &ToolCallId) -> RecordedPermission {

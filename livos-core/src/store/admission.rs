@@ -137,6 +137,9 @@ pub struct NewRun {
     /// Where the reply is owed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<ReplyAddress>,
+    /// Where its end is told as well: what follows from a run whoever waits for its reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also_tell: Option<ReplyAddress>,
 }
 
 impl NewRun {
@@ -158,7 +161,13 @@ impl NewRun {
             lane: None,
             key: None,
             reply_to: None,
+            also_tell: None,
         }
+    }
+
+    /// The places that are told of its end.
+    pub(super) fn told(&self) -> impl Iterator<Item = &ReplyAddress> {
+        self.reply_to.iter().chain(&self.also_tell)
     }
 
     /// Whether the message may join a run of this origin.

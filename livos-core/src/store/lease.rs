@@ -176,6 +176,8 @@ pub struct PendingInput {
     pub id: RunId,
     /// When it came.
     pub at: Timestamp,
+    /// What sent it.
+    pub trigger: Trigger,
     /// Who sent it.
     pub origin: Origin,
     /// The message.
@@ -187,6 +189,7 @@ impl From<&NewRun> for PendingInput {
         Self {
             id: input.run_id,
             at: input.at,
+            trigger: input.trigger,
             origin: input.origin.clone(),
             message: Arc::clone(&input.input),
         }

@@ -56,6 +56,8 @@ pub enum UsagePurpose {
     Embedding,
     /// To turn speech into text, or text into speech.
     Speech,
+    /// To find in what a user said what is worth remembering.
+    MemoryExtraction,
 }
 
 impl UsagePurpose {
@@ -66,6 +68,7 @@ impl UsagePurpose {
             Self::Compaction => "compaction",
             Self::Embedding => "embedding",
             Self::Speech => "speech",
+            Self::MemoryExtraction => "memory_extraction",
         }
     }
 }

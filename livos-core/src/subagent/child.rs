@@ -67,7 +67,11 @@ impl SubagentManager {
         parent: SessionId,
     ) -> Result<Vec<SessionRecord>, StoreError> {
         let query = SessionQuery { parent: Some(parent), ..SessionQuery::default() };
-        Ok(self.store.sessions(query, self.limits.children).await?.items)
+        let mut sessions = self.store.sessions(query, self.limits.children + 1).await?.items;
+        let of_memory = SessionId::of_memory(parent);
+        sessions.retain(|session| session.id != of_memory);
+        sessions.truncate(self.limits.children);
+        Ok(sessions)
     }
 
     async fn newest_run(&self, session: SessionId) -> Result<Option<RunRecord>, StoreError> {

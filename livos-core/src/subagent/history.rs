@@ -57,7 +57,7 @@ impl SubagentManager {
 fn what_was_said(entry: &AgentEvent) -> Option<Said> {
     let (role, message): (_, &Message) = match &entry.kind {
         EventKind::RunAdmitted { input, .. } => (Role::User, input),
-        EventKind::InputJoined { message } => (Role::User, message),
+        EventKind::InputJoined { message, .. } => (Role::User, message),
         EventKind::AssistantMessage { message, .. } => (Role::Assistant, message),
         _ => return None,
     };

@@ -13,6 +13,7 @@ use crate::id::AgentName;
 use crate::id::ModelName;
 use crate::id::ToolName;
 use crate::profile::AgentProfile;
+use crate::profile::Duty;
 use crate::profile::Spawning;
 use crate::store::ExpectedVersion;
 use crate::store::Setting;
@@ -100,6 +101,7 @@ impl AgentDefinition {
             instructions: Some(Arc::from(self.instructions.as_str())),
             tools: self.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
             spawning: Spawning::Allowed,
+            duty: Duty::Assist,
         }
     }
 

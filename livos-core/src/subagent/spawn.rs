@@ -18,6 +18,7 @@ use crate::id::ToolName;
 use crate::message::Message;
 use crate::origin::Trigger;
 use crate::profile::AgentProfile;
+use crate::profile::Duty;
 use crate::profile::Spawning;
 use crate::store::Admission;
 use crate::store::IdempotencyKey;
@@ -271,6 +272,7 @@ impl SubagentManager {
                 instructions,
                 tools,
                 spawning: Spawning::Denied,
+                duty: Duty::Assist,
             },
             model: task.model.clone().or_else(|| named.and_then(|named| named.model)),
             budget: self.share(caller, asked)?,

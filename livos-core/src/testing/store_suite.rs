@@ -113,7 +113,7 @@ fn turn(run_id: RunId, turn: u32) -> NewEntry {
 
 fn joined(run_id: RunId, text: &str) -> NewEntry {
     let message = Arc::new(Message::user(text));
-    NewEntry { run_id, at: at(2), kind: EventKind::InputJoined { message } }
+    NewEntry { run_id, at: at(2), kind: EventKind::InputJoined { message, trigger: None } }
 }
 
 fn finished(run_id: RunId, text: &str) -> NewEntry {
@@ -149,6 +149,12 @@ impl NewRun {
     fn replying_to(mut self, chat: u32) -> Self {
         let address = serde_json::json!({ "chat": chat });
         self.reply_to = Some(ReplyAddress { kind: "suite".into(), address });
+        self
+    }
+
+    fn also_telling(mut self, chat: u32) -> Self {
+        let address = serde_json::json!({ "chat": chat });
+        self.also_tell = Some(ReplyAddress { kind: "suite".into(), address });
         self
     }
 }

@@ -14,6 +14,7 @@ mod delivery;
 mod disclosure;
 mod events;
 mod feeds;
+mod recollection;
 mod redaction;
 mod redis_store;
 mod registry;

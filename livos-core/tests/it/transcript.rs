@@ -61,7 +61,9 @@ fn events(happenings: &[Happening]) -> Vec<EventKind> {
             profile: None,
         },
         Happening::Started => started(),
-        Happening::Joined => EventKind::InputJoined { message: Arc::new(Message::user("and")) },
+        Happening::Joined => {
+            EventKind::InputJoined { message: Arc::new(Message::user("and")), trigger: None }
+        }
         Happening::Answered { calls } => {
             answers += 1;
             let calls = (0..*calls).map(|call| {

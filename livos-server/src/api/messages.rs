@@ -38,6 +38,7 @@ use crate::http::ProblemKind;
 use crate::http::Reply;
 use crate::openapi::Operation;
 use crate::openapi::any_object;
+use crate::runs::Speaker;
 use crate::runs::Submission;
 
 /// The longest idempotency key, in bytes.
@@ -242,6 +243,7 @@ fn read(
         origin,
         idempotency_key: new.idempotency_key,
         reply_to,
+        speaker: Speaker::User,
     })
 }
 
@@ -325,7 +327,9 @@ fn item(event: AgentEvent) -> Option<HistoryItem> {
     let seq = event.seq()?;
     let message = match event.kind {
         EventKind::RunAdmitted { input, .. } => input,
-        EventKind::InputJoined { message } | EventKind::AssistantMessage { message, .. } => message,
+        EventKind::InputJoined { message, .. } | EventKind::AssistantMessage { message, .. } => {
+            message
+        }
         EventKind::ToolFinished { call_id, name, status, content, .. } => {
             let result = ToolResult {
                 call_id,

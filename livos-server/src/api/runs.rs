@@ -51,7 +51,7 @@ pub(super) struct Run {
     /// What it waits for before it goes on, besides its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waits_for: Option<String>,
-    /// What admitted it: `message`, `api`, `schedule`, `webhook`, `subagent` or `task`.
+    /// What admitted it: `message`, `api`, `schedule`, `webhook`, `subagent`, `task` or `memory`.
     #[schemars(with = "String")]
     trigger: Value,
     /// Who asked, from where, and how far they are trusted.

@@ -29,6 +29,8 @@ struct Context {
     tool_tokens: u64,
     /// Both together.
     fixed_tokens: u64,
+    /// What memories may take besides, in requests that are given some; 0 when none are.
+    memory_tokens: u64,
     /// What is kept free for the answer.
     output_reserve: u64,
     /// The model's window, as far as it is known.
@@ -47,6 +49,7 @@ impl From<ContextReport> for Context {
             system_tokens: report.system_tokens,
             tool_tokens: report.tool_tokens,
             fixed_tokens: report.fixed_tokens(),
+            memory_tokens: report.memory_tokens,
             output_reserve: report.output_reserve,
             window: report.window,
             problem: report.check().err().map(|error| error.to_string()),

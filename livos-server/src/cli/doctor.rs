@@ -353,8 +353,12 @@ fn context(status: &serde_json::Value) -> Check {
         Some(window) => format!("of {model}'s {} tokens", rounded(window)),
         None => format!("tokens; the window of {model} is not known"),
     };
+    let memories = match count("memory_tokens") {
+        Some(tokens) if tokens > 0 => format!("; memories up to {} more", rounded(tokens)),
+        _ => String::new(),
+    };
     let message = format!(
-        "instructions ({}) and tools ({}) take {} {window}",
+        "instructions ({}) and tools ({}) take {} {window}{memories}",
         rounded(system),
         rounded(tools),
         rounded(fixed)

@@ -12,6 +12,7 @@ use livos_core::ApprovalResolution;
 use livos_core::ContentBlock;
 use livos_core::EventKind;
 use livos_core::Message;
+use livos_core::RecalledMemories;
 use livos_core::RunStatus;
 use livos_core::ToolInput;
 use livos_core::ToolStatus;
@@ -244,6 +245,7 @@ impl View {
                 };
                 self.aside(Style::Quiet, told)
             }
+            EventKind::MemoriesRecalled(memories) => self.aside(Style::Quiet, recalled(memories)),
             EventKind::RunFinished { status, error, .. } => {
                 self.terminal.end_line()?;
                 match (status, error) {
@@ -322,6 +324,17 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(line)),
         None if line.len() < text.trim().len() => format!("{line} …"),
         None => line.to_owned(),
+    }
+}
+
+/// What a run was given of its user's memory, on one line.
+fn recalled(memories: &RecalledMemories) -> String {
+    let note = memories.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+    let texts: Vec<String> = memories.facts.iter().map(|fact| shortened(&fact.text)).collect();
+    match texts.len() {
+        0 => format!("no memories{note}"),
+        1 => format!("1 memory{note}: {}", texts.join("")),
+        count => format!("{count} memories{note}: {}", texts.join(" · ")),
     }
 }
 

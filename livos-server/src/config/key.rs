@@ -107,6 +107,18 @@ pub(crate) const MEMORY_SAME: Key =
     Key { name: "memory.same_percent", variable: "LIVOS_MEMORY_SAME_PERCENT" };
 pub(crate) const MEMORY_LEAST: Key =
     Key { name: "memory.least_percent", variable: "LIVOS_MEMORY_LEAST_PERCENT" };
+pub(crate) const MEMORY_RECALL: Key =
+    Key { name: "memory.recall", variable: "LIVOS_MEMORY_RECALL" };
+pub(crate) const MEMORY_RECALL_TOKENS: Key =
+    Key { name: "memory.recall_tokens", variable: "LIVOS_MEMORY_RECALL_TOKENS" };
+pub(crate) const MEMORY_RECALL_IN_GROUPS: Key =
+    Key { name: "memory.recall_in_groups", variable: "LIVOS_MEMORY_RECALL_IN_GROUPS" };
+pub(crate) const MEMORY_EXTRACT: Key =
+    Key { name: "memory.extract", variable: "LIVOS_MEMORY_EXTRACT" };
+pub(crate) const MEMORY_EXTRACT_MODEL: Key =
+    Key { name: "memory.extract_model", variable: "LIVOS_MEMORY_EXTRACT_MODEL" };
+pub(crate) const MEMORY_EXTRACT_DAILY: Key =
+    Key { name: "memory.extract_daily", variable: "LIVOS_MEMORY_EXTRACT_DAILY" };
 
 pub(crate) const MAX_CONNECTIONS: Key =
     Key { name: "http.max_connections", variable: "LIVOS_HTTP_MAX_CONNECTIONS" };
@@ -186,6 +198,12 @@ pub(crate) const ALL: &[Key] = &[
     MEMORY_EMBEDDING_MODEL,
     MEMORY_SAME,
     MEMORY_LEAST,
+    MEMORY_RECALL,
+    MEMORY_RECALL_TOKENS,
+    MEMORY_RECALL_IN_GROUPS,
+    MEMORY_EXTRACT,
+    MEMORY_EXTRACT_MODEL,
+    MEMORY_EXTRACT_DAILY,
     MODELS_CONNECT,
     MODELS_FIRST_BYTE,
     MODELS_SILENCE,

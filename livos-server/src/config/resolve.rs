@@ -13,10 +13,13 @@ use livos_core::ApprovalPolicies;
 use livos_core::Budget;
 use livos_core::CompactionPolicy;
 use livos_core::DEFAULT_LEASE;
+use livos_core::ExtractionSettings;
+use livos_core::GroupRecall;
 use livos_core::MAX_LEASE;
 use livos_core::MemorySettings;
 use livos_core::MicroUsd;
 use livos_core::ModelName;
+use livos_core::RecallSettings;
 use livos_core::ScheduleSettings;
 use livos_providers::ProviderTimeouts;
 use livos_tools::sandbox::Limits;
@@ -33,6 +36,7 @@ use super::LogFormat;
 use super::LogSettings;
 use super::McpExposure;
 use super::MemoryUse;
+use super::Remembering;
 use super::ShellAccess;
 use super::StoreLocation;
 use super::Unconfined;
@@ -102,6 +106,7 @@ pub(super) fn config(
         models: models(&mut typed),
         embedding_model: typed.get(&key::MEMORY_EMBEDDING_MODEL, value::text).map(ModelName::from),
         likeness: likeness(&mut typed),
+        remembering: remembering(&mut typed),
         http: http(&mut typed),
         approvals: approvals(&mut typed),
         web: web::settings(&mut typed),
@@ -123,6 +128,23 @@ fn log(typed: &mut Typed<'_>) -> LogSettings {
     LogSettings {
         filter: typed.get(&key::LOG, value::log_filter).unwrap_or_else(|| DEFAULT_LOG.to_owned()),
         format: typed.get(&key::LOG_FORMAT, value::log_format).unwrap_or(LogFormat::Text),
+    }
+}
+
+fn remembering(typed: &mut Typed<'_>) -> Remembering {
+    let usual = RecallSettings::default();
+    let tokens = typed.number(&key::MEMORY_RECALL_TOKENS, 100..=16_000, usual.tokens);
+    let groups = typed.get(&key::MEMORY_RECALL_IN_GROUPS, value::is_on).unwrap_or(false);
+    let groups = if groups { GroupRecall::Allowed } else { GroupRecall::Never };
+    let recall = usual.with_tokens(tokens).with_groups(groups);
+    let usual = ExtractionSettings::default();
+    let daily = typed.number(&key::MEMORY_EXTRACT_DAILY, 1..=100_000, usual.daily);
+    let mut extraction = usual.with_daily(daily);
+    extraction.model = typed.get(&key::MEMORY_EXTRACT_MODEL, value::text).map(ModelName::from);
+    let mut is_on = |key| typed.get(key, value::is_on).unwrap_or(true);
+    Remembering {
+        recall: is_on(&key::MEMORY_RECALL).then_some(recall),
+        extraction: is_on(&key::MEMORY_EXTRACT).then_some(extraction),
     }
 }
 

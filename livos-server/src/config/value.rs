@@ -268,7 +268,7 @@ pub(super) fn network(value: &Value) -> Result<Network, String> {
     Ok(if is_on(value)? { Network::Granted } else { Network::Denied })
 }
 
-fn is_on(value: &Value) -> Result<bool, String> {
+pub(super) fn is_on(value: &Value) -> Result<bool, String> {
     match value {
         Value::Boolean(is_on) => Ok(*is_on),
         Value::String(text) if text == "off" => Ok(false),

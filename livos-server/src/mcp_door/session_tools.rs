@@ -29,6 +29,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::runs::Runs;
+use crate::runs::Speaker;
 use crate::runs::Submission;
 
 /// How long an answer is waited for at most: as long as a run may take by default.
@@ -129,6 +130,7 @@ impl Tool for Send {
             origin: Origin::owner("mcp"),
             idempotency_key: None,
             reply_to: None,
+            speaker: Speaker::Program,
         };
         let accepted = runs.submit(session.id, submission).await.map_err(|error| failed(&error))?;
         if session.title.is_none() {
@@ -292,7 +294,7 @@ impl Tool for History {
         let said = entries.map_err(|error| failed(&error))?.into_iter().filter_map(|entry| {
             let (who, message) = match entry.kind {
                 EventKind::RunAdmitted { input, .. } => ("user", input),
-                EventKind::InputJoined { message } => ("user", message),
+                EventKind::InputJoined { message, .. } => ("user", message),
                 EventKind::AssistantMessage { message, .. } => ("assistant", message),
                 _ => return None,
             };

@@ -1,5 +1,6 @@
 //! Providers, tools and the agent, after the port is open.
 
+mod remembering;
 mod surroundings;
 
 use std::path::Path;
@@ -38,6 +39,7 @@ use super::models::Choice;
 use crate::app::App;
 use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
+use crate::config::ApprovalSettings;
 use crate::config::Config;
 use crate::config::MemoryUse;
 use crate::config::ShellAccess;
@@ -70,14 +72,11 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let mcp = mcp_servers(&app, &tools, &config.home).await;
     let memory = memory(&app, (config.memory, config.likeness, embedder), redactor.clone());
     add_memory_tools(&tools, memory.as_ref());
+    let wanted = memory.as_ref().zip(config.remembering.extraction);
+    let extraction = wanted.and_then(|wanted| remembering::extraction(&app, wanted, &providers));
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
-    let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
-        .policies(config.approvals.policies)
-        .expiry(config.approvals.expiry)
-        .clock(Arc::clone(&app.clock))
-        .redactor(redactor.clone())
-        .build();
+    let approvals = approvals(&app, config.approvals, redactor.clone());
     let mut agent = AgentLoop::builder(providers.manager.clone())
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)
@@ -90,6 +89,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .redactor(redactor.clone())
         .clock(Arc::clone(&app.clock))
         .approvals(approvals.clone());
+    agent = remembering::given(agent, memory.as_ref().zip(config.remembering.recall));
     if let Some(limit) = config.agent.daily_limit {
         agent = agent.daily_limit(Arc::clone(&app.store) as Arc<dyn UsageLog>, limit);
     }
@@ -109,6 +109,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_take_over(config.store.take_over()),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
+        extraction,
     });
     let desk = SessionDesk {
         runs: runs.clone(),
@@ -134,6 +135,16 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
     }
+}
+
+/// Who asks people, and what decides whether they are asked.
+fn approvals(app: &App, settings: ApprovalSettings, redactor: Redactor) -> ApprovalManager {
+    ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
+        .policies(settings.policies)
+        .expiry(settings.expiry)
+        .clock(Arc::clone(&app.clock))
+        .redactor(redactor)
+        .build()
 }
 
 /// Schedules whose heartbeats look at the disks of the home and the workspace, at memory and at load.

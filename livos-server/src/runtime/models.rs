@@ -17,7 +17,7 @@ use super::Models;
 use crate::config::Environment;
 
 /// The model that needs no key and no network.
-const DEMO: &str = "demo";
+pub(super) const DEMO: &str = "demo";
 
 /// Where the models come from.
 #[derive(Debug)]

@@ -1,11 +1,14 @@
 //! Memories over the API: kept once, found, changed, forgotten, and taken to another server.
 
+use std::time::Duration;
+
 use livos_core::testing::Script;
 use reqwest::Method;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::test_server::KEY;
+use crate::test_server::PATIENCE;
 use crate::test_server::TestServer;
 use crate::test_server::scripted;
 
@@ -122,4 +125,77 @@ async fn memory_that_is_off_has_no_tools_and_keeps_nothing() {
     let refused = server.post("/api/memories", &json!({ "text": "a" })).await;
     assert_eq!((refused.status, refused.text.contains("memory.enabled")), (409, true));
     assert!(!server.get("/api/tools").await.text.contains("memory_"));
+}
+
+/// The memories there are, as soon as there are so many.
+async fn kept(server: &TestServer, count: usize) -> Vec<Value> {
+    let kept = async {
+        loop {
+            let listed = server.get("/api/memories").await.json();
+            let items = listed["items"].as_array().unwrap().clone();
+            if items.len() >= count {
+                return items;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, kept).await.expect("memories in time")
+}
+
+#[tokio::test]
+async fn what_is_said_is_found_after_the_run_and_given_to_the_next() {
+    let found = json!({ "facts": [
+        { "text": "The user drinks coffee black.", "kind": "preference", "replaces": 0 },
+        { "text": "The user owns a yacht.", "kind": "other", "replaces": 0 },
+    ] });
+    let scripts =
+        [Script::text("Noted."), Script::text(&found.to_string()), Script::text("Black.")];
+    let server = TestServer::with(scripted(scripts), &[]).await;
+    let first = server.session().await;
+    let run = server.say(&first, "I drink my coffee black. Thanks!").await;
+    server.finished(&first, &run).await;
+    let kept = kept(&server, 1).await;
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!((&kept[0]["source"], &kept[0]["run_id"]), (&json!("extracted"), &json!(run)));
+
+    let second = server.session().await;
+    let run = server.say(&second, "How do I take my coffee?").await;
+    let mut events = server.events(&second, "").await;
+    let recalled = loop {
+        let event = events.next().await.expect("memories");
+        if event["type"] == "memories_recalled" {
+            break event;
+        }
+        assert_ne!(event["type"], "turn_started");
+    };
+    assert_eq!(recalled["facts"][0]["text"], "The user drinks coffee black.");
+    assert_eq!(recalled["facts"][0]["id"], kept[0]["id"]);
+    server.finished(&second, &run).await;
+
+    // The run that looked is a run like any other, in a session that is not in the way.
+    let runs = server.get("/api/runs").await.json();
+    let of_memory = |run: &&Value| run["trigger"] == "memory";
+    assert_eq!(runs["items"].as_array().unwrap().iter().filter(of_memory).count(), 1, "{runs}");
+    let sessions = server.get("/api/sessions").await.json();
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 2, "{sessions}");
+    let usage = server.get("/api/usage?group_by=purpose").await.text;
+    assert!(usage.contains("memory_extraction"), "{usage}");
+    let status = server.get("/api/status").await.json();
+    assert!(status["context"]["memory_tokens"].as_u64() > Some(0), "{status}");
+}
+
+#[tokio::test]
+async fn what_is_off_is_neither_looked_for_nor_given() {
+    let off = [("LIVOS_MEMORY_EXTRACT", "off"), ("LIVOS_MEMORY_RECALL", "off")];
+    let server = TestServer::with(scripted([Script::text("Noted.")]), &off).await;
+    add(&server, "Drinks coffee black.").await;
+    let session = server.session().await;
+    let run = server.say(&session, "I drink my coffee with milk.").await;
+    server.finished(&session, &run).await;
+    let events = server.events(&session, "?wait=0").await.rest().await;
+    assert!(!events.join(" ").contains("memories_recalled"), "{events:?}");
+    let deliveries = server.get("/api/deliveries").await.json();
+    assert_eq!(deliveries["items"], json!([]));
+    let status = server.get("/api/status").await.json();
+    assert_eq!(status["context"]["memory_tokens"], 0);
 }

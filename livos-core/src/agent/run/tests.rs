@@ -162,7 +162,7 @@ fn a_call_cut_at_the_output_limit_is_marked() {
 fn steering_after_the_last_answer_keeps_the_run_going() {
     let mut run = admitted();
     run.apply(&answer(vec![ContentBlock::text("done")], StopReason::EndTurn));
-    run.apply(&EventKind::InputJoined { message: Arc::new(Message::user("wait")) });
+    run.apply(&EventKind::InputJoined { message: Arc::new(Message::user("wait")), trigger: None });
     assert!(matches!(run.next_step(None), Step::CallModel(..)));
 }
 

@@ -192,7 +192,7 @@ impl Queue {
             lane: run.lane,
             parent: run.parent_run_id,
             origin: run.origin,
-            replies: run.reply_to.into_iter().collect(),
+            replies: run.reply_to.into_iter().chain(run.also_tell).collect(),
             inputs,
             attempts: 0,
             holder: None,
@@ -342,7 +342,8 @@ impl Queue {
             .partition(|input| joins.contains(&input.run_id));
         run.inputs = left;
         let joined: Vec<NewRun> = joined;
-        for address in joined.into_iter().filter_map(|input| input.reply_to) {
+        let told = |input: NewRun| input.reply_to.into_iter().chain(input.also_tell);
+        for address in joined.into_iter().flat_map(told) {
             if !run.replies.contains(&address) {
                 run.replies.push(address);
             }

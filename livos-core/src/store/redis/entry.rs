@@ -269,6 +269,8 @@ pub(super) struct Parcel {
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    also_tell: Option<String>,
     forget_before: String,
     max_waiting: usize,
 }
@@ -294,6 +296,7 @@ impl Parcel {
             parent: run.parent_run_id,
             key,
             reply_to: run.reply_to.as_ref().map(address).transpose()?,
+            also_tell: run.also_tell.as_ref().map(address).transpose()?,
             forget_before: micros(forget_before),
             max_waiting,
         })

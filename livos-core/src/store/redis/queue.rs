@@ -152,9 +152,9 @@ fn pending(input: &str) -> Result<PendingInput, StoreError> {
     let Waiting { run, at, kind } = serde_json::from_str(input).map_err(|error| broken(&error))?;
     let micros = at.parse().map_err(|_| broken(&"its time is something else"))?;
     let kind = serde_json::from_str(&kind).map_err(|error| broken(&error))?;
-    let EventKind::RunAdmitted { origin, input, .. } = kind else {
+    let EventKind::RunAdmitted { trigger, origin, input, .. } = kind else {
         return Err(broken(&"it admits nothing"));
     };
     let at = Timestamp::from_unix_micros(micros);
-    Ok(PendingInput { id: run, at, origin, message: Arc::clone(&input) })
+    Ok(PendingInput { id: run, at, trigger, origin, message: Arc::clone(&input) })
 }

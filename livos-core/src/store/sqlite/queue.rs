@@ -200,7 +200,7 @@ pub(super) fn add(db: &Connection, run: &NewRun) -> Result<(), StoreError> {
             parent,
         ],
     )?;
-    if let Some(address) = &run.reply_to {
+    for address in run.told() {
         owe_reply(db, run.run_id, address)?;
     }
     set_ready(db, run.session_id)
@@ -315,7 +315,7 @@ pub(super) fn join(db: &Connection, run: RunId, joins: &[RunId]) -> Result<(), S
         )?;
         let input = input.ok_or_else(|| StoreError::not_found("pending input", id))?;
         let input: NewRun = from_text("input", &input)?;
-        if let Some(address) = &input.reply_to {
+        for address in input.told() {
             owe_reply(db, run, address)?;
         }
     }

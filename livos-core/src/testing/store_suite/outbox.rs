@@ -7,10 +7,14 @@ use super::at;
 use super::claimed;
 use super::failed;
 use super::finish;
+use super::joined;
 use super::message;
+use super::steering_message;
 use crate::event::RunStatus;
 use crate::id::DeliveryId;
 use crate::id::SessionId;
+use crate::origin::Trigger;
+use crate::store::Append;
 use crate::store::ClaimedDelivery;
 use crate::store::DeliveryClaim;
 use crate::store::DeliveryFilter;
@@ -27,7 +31,37 @@ pub(super) async fn check(empty: &impl AsyncFn() -> Shared) -> Verdict {
     a_dead_workers_delivery_may_have_been_sent(&empty().await).await?;
     what_was_never_tried_is_due_whatever_the_clock_says(&empty().await).await?;
     what_is_ambiguous_waits_for_somebody(&empty().await).await?;
-    one_worker_has_it(&empty().await).await
+    one_worker_has_it(&empty().await).await?;
+    who_else_wants_to_know_is_told(&empty().await).await
+}
+
+/// Of the run, and of an input that joined it; of equal addresses once.
+async fn who_else_wants_to_know_is_told(store: &Shared) -> Verdict {
+    let session = SessionId::generate();
+    let run = message(session, "hello").replying_to(1).also_telling(2);
+    store.admit(run).await.map_err(failed)?;
+    let claim = claimed(store, 0).await?;
+    let run_id = claim.lease.run_id;
+    let same = steering_message(session, "same").also_telling(2);
+    let other = steering_message(session, "other").also_telling(3);
+    let joins = vec![same.run_id, other.run_id];
+    for input in [same, other] {
+        store.admit(input).await.map_err(failed)?;
+    }
+    let waiting = store.pending_inputs(run_id).await.map_err(failed)?;
+    let trigger = waiting.first().map(|input| input.trigger);
+    ensure!(trigger == Some(Trigger::Message), "an input that waits was sent by {trigger:?}");
+    let entries = vec![joined(run_id, "same"), joined(run_id, "other")];
+    let append = Append::new(session, entries).under(claim.lease).joining(joins);
+    store.append(append).await.map_err(failed)?;
+    finish(store, &claim).await?;
+    let due = due(store, 10, 10).await?;
+    let mut told: Vec<_> =
+        due.claimed.iter().map(|claimed| claimed.delivery.to.address.to_string()).collect();
+    told.sort();
+    let expected = [1, 2, 3].map(|chat| format!("{{\"chat\":{chat}}}"));
+    ensure!(told == expected, "those that are told are {told:?}");
+    Ok(())
 }
 
 /// Ends a run that owes a reply.

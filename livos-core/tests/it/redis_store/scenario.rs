@@ -172,7 +172,7 @@ async fn driving(store: &RedisStore, claim: &Claim, before: &impl Fn()) {
     assert_eq!(store.renew(renewal).await.unwrap().pending_inputs, 1);
     let input = store.pending_inputs(run).await.unwrap().remove(0);
     before();
-    let kind = EventKind::InputJoined { message: Arc::clone(&input.message) };
+    let kind = EventKind::InputJoined { message: Arc::clone(&input.message), trigger: None };
     let joined = NewEntry { run_id: run, at: at(1), kind };
     let append = Append::new(session, vec![turn(run, 1), joined]).under(claim.lease);
     let append = append.joining(vec![input.id]).using(vec![call(at(1))]);

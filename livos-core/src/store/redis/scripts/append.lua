@@ -15,10 +15,12 @@ local function join(run, ids)
   for _, to in ipairs(call('LRANGE', at('replies', run), 0, -1)) do replies[to] = true end
   for _, input in ipairs(found) do
     call('LREM', at('inputs', run), 1, input.raw)
-    local to = input.parcel.reply_to
-    if to and not replies[to] then
-      replies[to] = true
-      call('RPUSH', at('replies', run), to)
+    for _, field in ipairs({ 'reply_to', 'also_tell' }) do
+      local to = input.parcel[field]
+      if to and not replies[to] then
+        replies[to] = true
+        call('RPUSH', at('replies', run), to)
+      end
     end
   end
 end

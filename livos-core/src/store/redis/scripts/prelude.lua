@@ -231,6 +231,7 @@ local function enqueue(parcel, inputs)
     if queued(parcel.parent, 'cancel') then call('HSET', at('queued', run), 'cancel', 1) end
   end
   if parcel.reply_to then call('RPUSH', at('replies', run), parcel.reply_to) end
+  if parcel.also_tell then call('RPUSH', at('replies', run), parcel.also_tell) end
   for _, input in ipairs(inputs) do call('RPUSH', at('inputs', run), input) end
   if parcel.mode == 'interrupt' and first and queued(first, 'attempts') ~= '0' then
     call('LINSERT', waiting, 'AFTER', first, run)
