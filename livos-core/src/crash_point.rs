@@ -50,11 +50,17 @@ pub enum CrashPoint {
     SlotDue,
     /// The run of a slot is admitted, and the schedule's worker was not told.
     SlotFired,
+    /// An agent is admitted, and the journal of whoever asked for it does not say so.
+    SubagentAdmitted,
+    /// An agent is done that a call waits for, and the journal of that run does not say so.
+    SubagentEnded,
+    /// The result of an agent is in the journal of whoever is owed it, and still counts as owed.
+    ResultArrived,
 }
 
 impl CrashPoint {
-    /// Every one, in the order that a run passes them; then those of schedules.
-    pub const ALL: [Self; 15] = [
+    /// Every one, in the order that a run passes them; then those of schedules and agents.
+    pub const ALL: [Self; 18] = [
         Self::Admitted,
         Self::Claimed,
         Self::TurnStarted,
@@ -70,6 +76,9 @@ impl CrashPoint {
         Self::Delivered,
         Self::SlotDue,
         Self::SlotFired,
+        Self::SubagentAdmitted,
+        Self::SubagentEnded,
+        Self::ResultArrived,
     ];
 
     /// What it is called in arguments and reports.
@@ -90,6 +99,9 @@ impl CrashPoint {
             Self::Delivered => "delivered",
             Self::SlotDue => "slot_due",
             Self::SlotFired => "slot_fired",
+            Self::SubagentAdmitted => "subagent_admitted",
+            Self::SubagentEnded => "subagent_ended",
+            Self::ResultArrived => "result_arrived",
         }
     }
 

@@ -100,6 +100,7 @@ impl AgentDefinition {
             instructions: Some(Arc::from(self.instructions.as_str())),
             tools: self.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
             spawning: Spawning::Allowed,
+            draws_on: None,
         }
     }
 

@@ -9,6 +9,8 @@ use super::named::within_budget;
 use super::result_sink::result_address;
 use super::wait::record;
 use crate::budget::Budget;
+use crate::crash_point::CrashPoint;
+use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::id::AgentName;
 use crate::id::ModelName;
@@ -18,6 +20,7 @@ use crate::id::ToolName;
 use crate::message::Message;
 use crate::origin::Trigger;
 use crate::profile::AgentProfile;
+use crate::profile::SharedBudget;
 use crate::profile::Spawning;
 use crate::store::Admission;
 use crate::store::IdempotencyKey;
@@ -155,12 +158,15 @@ impl SubagentManager {
         if !caller.may_spawn() {
             return Err(SubagentError::MayNotSpawn);
         }
+        let session_id = SessionId::derived(caller.run_id(), caller.call_id());
+        // A call that is made again has its child already, whatever is left by now.
+        if let Some(spawned) = self.started_before(caller, session_id).await? {
+            return Ok(spawned);
+        }
         within("task", &task.task, MAX_TASK)?;
         let terms = self.terms(caller, &task).await?;
         let parent = caller.session_id();
-        let session_id = SessionId::derived(caller.run_id(), caller.call_id());
         let children = self.child_sessions(parent).await?;
-        // A call that is made again has its child already.
         let is_known = children.iter().any(|child| child.id == session_id);
         if !is_known && children.len() >= self.limits.children {
             return Err(SubagentError::TooMany { limit: self.limits.children });
@@ -192,7 +198,8 @@ impl SubagentManager {
         if matches!(newest, RunState::Cancelled | RunState::Exhausted) {
             return Err(SubagentError::Finished(child));
         }
-        let profile = self.first_profile(child).await?;
+        let profile =
+            AgentProfile { draws_on: draws_on(caller), ..self.first_profile(child).await? };
         let budget = self.share(caller, None)?;
         let terms = Terms { profile, model: None, budget };
         self.admit(caller, child, terms, Message::user(message), Reporting::ToSession).await
@@ -223,20 +230,34 @@ impl SubagentManager {
             Reporting::ToSession => Some(result_address(caller.session_id())),
         };
         let task = run.input.text();
-        let run_id = match self.store.admit(run).await? {
-            Admission::Admitted { .. } => {
-                let started = EventKind::SubagentStarted {
-                    call_id: caller.call_id().clone(),
-                    child_session_id: session_id,
-                    child_run_id: admitted,
-                    task,
-                };
-                record(caller, started).await?;
-                admitted
+        let (run_id, began) = match self.store.admit(run).await? {
+            Admission::Admitted { .. } => (admitted, true),
+            Admission::Known { run_id, seq } => {
+                let entries = self.store.read(session_id, seq.saturating_sub(1), 1).await?;
+                let is_its = |input: &Message| input.text() == task;
+                let began = admission(&entries)
+                    .is_some_and(|(id, input, ..)| id == run_id && is_its(input));
+                (run_id, began)
             }
-            Admission::Known { run_id, .. } | Admission::Joined { run_id, .. } => run_id,
+            Admission::Joined { run_id, .. } => (run_id, false),
         };
+        CrashPoint::SubagentAdmitted.pass();
+        if began {
+            record(caller, started(caller, session_id, run_id, task)).await?;
+        }
         Ok(Spawned { session_id, run_id, budget: terms.budget })
+    }
+
+    /// What a call started that was made before: the process died since.
+    async fn started_before(
+        &self,
+        caller: &ToolContext,
+        session_id: SessionId,
+    ) -> Result<Option<Spawned>, SubagentError> {
+        let entries = self.store.read(session_id, 0, 1).await?;
+        let Some((run_id, input, budget)) = admission(&entries) else { return Ok(None) };
+        record(caller, started(caller, session_id, run_id, input.text())).await?;
+        Ok(Some(Spawned { session_id, run_id, budget: budget.unwrap_or(self.limits.budget) }))
     }
 
     /// What the child may use: never more than its parent has.
@@ -271,6 +292,7 @@ impl SubagentManager {
                 instructions,
                 tools,
                 spawning: Spawning::Denied,
+                draws_on: draws_on(caller),
             },
             model: task.model.clone().or_else(|| named.and_then(|named| named.model)),
             budget: self.share(caller, asked)?,
@@ -300,6 +322,32 @@ impl SubagentManager {
         }
         Ok(share)
     }
+}
+
+/// The budget that agents spend together with who asks for them.
+fn draws_on(caller: &ToolContext) -> Option<SharedBudget> {
+    let Budget { tokens, cost, .. } = caller.budget().limit();
+    Some(SharedBudget { run_id: caller.run_id(), tokens, cost })
+}
+
+/// The run that an entry admits, what it was told, and what it may spend.
+fn admission(entries: &[AgentEvent]) -> Option<(RunId, &Message, Option<Budget>)> {
+    let entry = entries.first()?;
+    match &entry.kind {
+        EventKind::RunAdmitted { input, budget, .. } => Some((entry.run_id, input, *budget)),
+        _ => None,
+    }
+}
+
+/// The entry that tells of an agent.
+fn started(
+    caller: &ToolContext,
+    child_session_id: SessionId,
+    child_run_id: RunId,
+    task: String,
+) -> EventKind {
+    let call_id = caller.call_id().clone();
+    EventKind::SubagentStarted { call_id, child_session_id, child_run_id, task }
 }
 
 /// The tools that a child gets, all of which its parent has.

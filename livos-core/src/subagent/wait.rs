@@ -6,6 +6,7 @@ use super::Spawned;
 use super::SubagentError;
 use super::SubagentManager;
 use super::SubagentOutcome;
+use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
 use crate::id::RunId;
 use crate::store::CancelRequest;
@@ -34,6 +35,7 @@ impl SubagentManager {
         let outcome = self.outcome(child.run_id).await;
         tell(caller, Word::GoesOn(call_id.clone())).await;
         let outcome = outcome?;
+        CrashPoint::SubagentEnded.pass();
         record(caller, outcome.event(call_id)).await?;
         Ok(outcome)
     }

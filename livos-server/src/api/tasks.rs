@@ -11,7 +11,6 @@ use livos_core::ModelName;
 use livos_core::NewTask;
 use livos_core::Priority;
 use livos_core::RunId;
-use livos_core::RunRecord;
 use livos_core::SubagentManager;
 use livos_core::TaskError;
 use livos_core::TaskFilter;
@@ -188,7 +187,9 @@ pub(super) async fn list(call: Call) -> Answer {
     let page = manager.tasks(filter, limit).await?;
     let last = page.items.last().map(|run| run.id.to_string());
     let next_cursor = last.filter(|_| page.has_more);
-    Reply::ok(&List { items: page.items.into_iter().map(Run::from).collect(), next_cursor })
+    let runs = &call.app.engine().await.runs;
+    let items = page.items.into_iter().map(|run| Run::here(run, runs)).collect();
+    Reply::ok(&List { items, next_cursor })
 }
 
 pub(super) fn describe_list(operation: Operation) -> Operation {
@@ -200,15 +201,12 @@ pub(super) fn describe_list(operation: Operation) -> Operation {
 }
 
 pub(super) async fn show(call: Call) -> Answer {
-    let (id, manager): (RunId, _) = (call.id("task")?, manager(&call).await);
-    let run = manager.task(id).await?;
-    Reply::ok(&task(&manager, run).await?)
-}
-
-async fn task(manager: &TaskManager, run: RunRecord) -> Result<Task, Problem> {
-    let progress = manager.progress(run.id).await?;
+    let id: RunId = call.id("task")?;
+    let engine = call.app.engine().await;
+    let run = engine.tasks.task(id).await?;
+    let progress = engine.tasks.progress(id).await?;
     let calling = progress.calling.iter().map(ToString::to_string).collect();
-    Ok(Task { run: Run::from(run), calling, said: progress.said })
+    Reply::ok(&Task { run: Run::here(run, &engine.runs), calling, said: progress.said })
 }
 
 pub(super) fn describe_show(operation: Operation) -> Operation {

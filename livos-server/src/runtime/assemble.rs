@@ -47,6 +47,7 @@ use crate::engine::Recorder;
 use crate::http::Causes;
 use crate::mcp_door::McpDoor;
 use crate::mcp_door::SessionDesk;
+use crate::resources::Resources;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
 use crate::vitals::Vitals;
@@ -56,7 +57,9 @@ const MCP_FILE: &str = "mcp.json";
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, redactor, pdf, launcher, embedder, .. } = own;
+    let Own { choice, tools, redactor, pdf, launcher, embedder, gate, .. } = own;
+    let gate =
+        gate.unwrap_or_else(|| Arc::new(Resources::new(config.resources, Arc::clone(&app.clock))));
     let schedules = schedules(&app, &config);
     let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
@@ -105,7 +108,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
             .with_lease(config.agent.lease)
-            .with_take_over(config.store.take_over()),
+            .with_take_over(config.store.take_over())
+            .with_gate(gate),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
     });

@@ -120,20 +120,20 @@ impl Campaign {
         let server = self.start(None, "after the last kill".to_owned()).await;
         let mut journals = checks::Journals::new();
         let mut traces = checks::Traces::default();
-        let mut slots = 0;
+        let (mut slots, mut agents) = (0, checks::Agents::default());
         if let Some(server) = server {
             schedules::pause(&self).await;
             self.drain(&mut clients).await;
             slots = schedules::check(&self).await;
             traces = checks::Traces::read(&self.launcher.traces());
-            journals = checks::all(&self, &traces).await;
+            (journals, agents) = checks::all(&self, &traces).await;
             server.kill().await;
         }
         over.cancel();
         clients.abort_all();
         let took = began.elapsed();
         let report = Report::of(&self, &self.kills, self.options, &journals, &traces, took);
-        let report = report.with_slots(slots);
+        let report = report.with_slots(slots).with_agents(agents);
         if report.has_violations() {
             let kept = self.folder.keep();
             eprintln!("the files of this test are kept in {}", kept.display());
@@ -239,8 +239,9 @@ impl Campaign {
             while !self.ledger.unanswered().is_empty() || !checks::owed(self).is_empty() {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            // One that arrived before its worker died is sent again when the lease is over.
-            while checks::are_under_way(self).await {
+            // A reply that arrived before its worker died is sent again when the lease is over; and one that
+            // is the result of an agent may begin a run.
+            while checks::is_something_left(self).await {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
