@@ -4,6 +4,7 @@ use livos_core::Effect;
 use livos_core::NewSchedule;
 use livos_core::Overlap;
 use livos_core::Recurrence;
+use livos_core::Right;
 use livos_core::ScheduleFilter;
 use livos_core::ScheduleManager;
 use livos_core::SchedulePlan;
@@ -13,6 +14,7 @@ use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
+use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -59,6 +61,8 @@ pub struct ScheduleCreateArgs {
     max_firings: Option<u64>,
     /// When due while its last run goes on: skip this time (default), queue, or replace that run.
     overlap: Option<OverlapArg>,
+    /// The named agent that does it, as `agent_list` shows them. Default: you.
+    agent: Option<String>,
     /// Where it is answered: here (default), in this conversation, or in one of its own.
     session: Option<SessionArg>,
 }
@@ -95,6 +99,11 @@ impl Tool for ScheduleCreate {
         Effect::Mutating
     }
 
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        // A run of a schedule has all rights of its agent: who may not start agents makes none.
+        spec.requiring(Right::Spawn)
+    }
+
     async fn call(
         &self,
         args: ScheduleCreateArgs,
@@ -127,6 +136,7 @@ fn plan(args: ScheduleCreateArgs) -> Result<SchedulePlan, ToolError> {
     let mut plan = SchedulePlan::new(args.title, args.task, recurrence);
     plan.ends_at = args.ends_at.as_deref().map(|text| time("ends_at", text)).transpose()?;
     plan.max_firings = args.max_firings;
+    plan.agent = args.agent.map(Into::into);
     plan.overlap = match args.overlap {
         None | Some(OverlapArg::Skip) => Overlap::Skip,
         Some(OverlapArg::Queue) => Overlap::Queue,
