@@ -168,6 +168,10 @@ impl fmt::Display for Kills {
         for (point, count) in &self.at_points {
             write!(f, " {} {count}", point.name())?;
         }
+        let missed: usize = self.missed.values().sum();
+        if missed > 0 {
+            write!(f, "; {missed} traps that nothing stepped into")?;
+        }
         f.write_str(")")?;
         match self.of_redis {
             0 => Ok(()),

@@ -160,7 +160,6 @@ struct Look;
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct LookArgs {
-    #[expect(dead_code, reason = "different arguments, so that the run does not go in circles")]
     at: u64,
 }
 
