@@ -7,7 +7,9 @@ use super::SubagentManager;
 use super::named::within;
 use super::named::within_budget;
 use super::result_sink::result_address;
+use super::wait::may_pass;
 use super::wait::record;
+use super::wait::stand_by;
 use crate::budget::Budget;
 use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
@@ -19,6 +21,7 @@ use crate::id::SessionId;
 use crate::id::ToolName;
 use crate::message::Message;
 use crate::origin::Trigger;
+use crate::pause::Pauses;
 use crate::profile::AgentProfile;
 use crate::profile::SharedBudget;
 use crate::profile::Spawning;
@@ -145,12 +148,29 @@ struct Terms {
 
 impl SubagentManager {
     /// Starts a sub-agent for a tool call. When this returns the child is in the store; the same
-    /// call again, after a crash, gets the same child.
+    /// call again, after a crash, gets the same child. While the store does not answer it tries again:
+    /// the child may be there already.
     ///
     /// # Errors
     /// [`SubagentError::MayNotSpawn`] when the caller is a sub-agent itself, and errors that name the
     /// field; nothing was started then.
     pub async fn spawn(
+        &self,
+        caller: &ToolContext,
+        task: SubagentTask,
+    ) -> Result<Spawned, SubagentError> {
+        let mut pauses = Pauses::short();
+        loop {
+            match self.try_spawn(caller, task.clone()).await {
+                Err(SubagentError::Store(error)) if may_pass(&error) => {
+                    stand_by(&error, &mut pauses).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_spawn(
         &self,
         caller: &ToolContext,
         task: SubagentTask,
@@ -180,11 +200,28 @@ impl SubagentManager {
     }
 
     /// Sends a child of the caller's session another message: it joins what runs there, or begins a
-    /// run. The result goes to the caller's session.
+    /// run. The result goes to the caller's session. While the store does not answer it tries again.
     ///
     /// # Errors
     /// [`SubagentError::ForeignSession`] and [`SubagentError::Finished`], or when it could not be written.
     pub async fn send(
+        &self,
+        caller: &ToolContext,
+        child: SessionId,
+        message: String,
+    ) -> Result<Spawned, SubagentError> {
+        let mut pauses = Pauses::short();
+        loop {
+            match self.try_send(caller, child, message.clone()).await {
+                Err(SubagentError::Store(error)) if may_pass(&error) => {
+                    stand_by(&error, &mut pauses).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_send(
         &self,
         caller: &ToolContext,
         child: SessionId,

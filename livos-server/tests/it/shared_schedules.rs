@@ -1,6 +1,7 @@
 //! Two servers, as processes, on one Redis, and a thousand schedules that are due in one minute.
 
 use std::collections::HashMap;
+use std::process::Stdio;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -24,8 +25,8 @@ const REQUESTS: usize = 16;
 /// How many runs a server drives at a time.
 const PLACES: usize = 16;
 /// How many there are where a server is killed, and after how many runs it is.
-const FEWER: usize = 400;
-const MIDDLE: usize = 150;
+const FEWER: usize = 1_000;
+const MIDDLE: usize = 300;
 /// Until the schedules are due, so that most are made before the first fires.
 const UNTIL_DUE: Duration = Duration::from_secs(8);
 /// Until a schedule is due that is made later.
@@ -49,7 +50,9 @@ impl Server {
             .env("LIVOS_AGENT_MAX_CONCURRENT_RUNS", PLACES.to_string())
             .env("OPENAI_API_KEY", "sk-test")
             .env("OPENAI_BASE_URL", format!("{}/v1", model.url()))
-            .env("LIVOS_MODEL", "openai/m");
+            .env("LIVOS_MODEL", "openai/m")
+            // Nobody reads what it says, and it would stand still once the pipe is full.
+            .stderr(Stdio::null());
         let process = process::started(command).await;
         let caller = Caller::new(&process, home.path());
         caller.is_ready().await;
