@@ -435,9 +435,9 @@ fn run_for(record: &ScheduleRecord, slot: Timestamp, facts: &Facts<'_>) -> NewRu
     run.origin = record.origin.clone();
     let agent = facts.agent.as_ref();
     run.profile = agent.map(|agent| Arc::new(agent.profile()));
-    run.model = record.plan.model.clone();
-    run.model = run.model.or_else(|| agent.and_then(|agent| agent.model.clone()));
-    run.model = run.model.or_else(|| facts.session_model.clone());
+    let model = record.plan.model.as_ref();
+    let model = model.or_else(|| agent.and_then(|agent| agent.model.as_ref()));
+    run.model = model.or(facts.session_model.as_ref()).cloned();
     // A cap on money holds for a run as well; its other limits are then the usual ones.
     let own_budget = record.plan.budget.or_else(|| agent.and_then(|agent| agent.budget));
     run.budget = match (own_budget, left_today(record, facts)) {

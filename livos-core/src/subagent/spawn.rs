@@ -235,8 +235,10 @@ impl SubagentManager {
         if matches!(newest, RunState::Cancelled | RunState::Exhausted) {
             return Err(SubagentError::Finished(child));
         }
-        let profile =
-            AgentProfile { draws_on: draws_on(caller), ..self.first_profile(child).await? };
+        let profile = AgentProfile {
+            draws_on: Some(shared_budget(caller)),
+            ..self.first_profile(child).await?
+        };
         let budget = self.share(caller, None)?;
         let terms = Terms { profile, model: None, budget };
         self.admit(caller, child, terms, Message::user(message), Reporting::ToSession).await
@@ -329,7 +331,7 @@ impl SubagentManager {
                 instructions,
                 tools,
                 spawning: Spawning::Denied,
-                draws_on: draws_on(caller),
+                draws_on: Some(shared_budget(caller)),
             },
             model: task.model.clone().or_else(|| named.and_then(|named| named.model)),
             budget: self.share(caller, asked)?,
@@ -362,9 +364,9 @@ impl SubagentManager {
 }
 
 /// The budget that agents spend together with who asks for them.
-fn draws_on(caller: &ToolContext) -> Option<SharedBudget> {
+fn shared_budget(caller: &ToolContext) -> SharedBudget {
     let Budget { tokens, cost, .. } = caller.budget().limit();
-    Some(SharedBudget { run_id: caller.run_id(), tokens, cost })
+    SharedBudget { run_id: caller.run_id(), tokens, cost }
 }
 
 /// The run that an entry admits, what it was told, and what it may spend.

@@ -15,6 +15,7 @@ use livos_core::Memory;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::Redactor;
+use livos_core::ResourceGate;
 use livos_core::ResultSink;
 use livos_core::ScheduleManager;
 use livos_core::Settings;
@@ -47,6 +48,7 @@ use crate::engine::Recorder;
 use crate::http::Causes;
 use crate::mcp_door::McpDoor;
 use crate::mcp_door::SessionDesk;
+use crate::resources::ResourceLimits;
 use crate::resources::Resources;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
@@ -58,8 +60,6 @@ const MCP_FILE: &str = "mcp.json";
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let Own { choice, tools, redactor, pdf, launcher, embedder, gate, .. } = own;
-    let gate =
-        gate.unwrap_or_else(|| Arc::new(Resources::new(config.resources, Arc::clone(&app.clock))));
     let schedules = schedules(&app, &config);
     let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
@@ -109,7 +109,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
             .with_lease(config.agent.lease)
             .with_take_over(config.store.take_over())
-            .with_gate(gate),
+            .with_gate(gate.unwrap_or_else(|| resources(&app, config.resources))),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
     });
@@ -137,6 +137,11 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
     }
+}
+
+/// Lets work in the background begin while this machine has room.
+fn resources(app: &App, limits: ResourceLimits) -> Arc<dyn ResourceGate> {
+    Arc::new(Resources::new(limits, Arc::clone(&app.clock)))
 }
 
 /// Schedules whose heartbeats look at the disks of the home and the workspace, at memory and at load.

@@ -355,12 +355,12 @@ pub(super) fn claim(db: &Connection, claim: &ClaimRequest) -> Result<Claimed, St
 
 /// The run to claim: one whose worker is gone, or else the oldest that is ready.
 fn free(db: &Connection, claim: &ClaimRequest) -> Result<Option<i64>, StoreError> {
-    let now = claim.now;
     const EXPIRED: &str = "SELECT place FROM queue WHERE state = 'held' AND expires_at <= ?1 \
                            ORDER BY expires_at LIMIT 1";
     // Claimed by a clock that was set back since.
     const FROM_THE_FUTURE: &str = "SELECT place FROM queue WHERE state = 'held' \
                                    AND expires_at > ?1 ORDER BY expires_at DESC LIMIT 1";
+    let now = claim.now;
     if let Some(place) = row(db, EXPIRED, [now.as_unix_micros()], |row| row.get(0))? {
         return Ok(Some(place));
     }
