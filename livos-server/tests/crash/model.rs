@@ -86,9 +86,9 @@ fn next_turn(messages: &[Value]) -> (Plan, usize) {
         let is_said = message["role"] == "user";
         is_said.then(|| Plan::read(&text_of(&message["content"]))).flatten()
     };
-    let plans = messages.iter().enumerate().rev();
+    let mut plans = messages.iter().enumerate().rev();
     let (asked, plan) =
-        plans.filter_map(|(place, message)| Some((place, plan_in(message)?))).next().unwrap();
+        plans.find_map(|(place, message)| Some((place, plan_in(message)?))).unwrap();
     let answers = messages[asked..].iter().filter(|message| message["role"] == "assistant");
     (plan, answers.count())
 }

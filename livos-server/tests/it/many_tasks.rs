@@ -85,7 +85,7 @@ async fn two_hundred_tasks_are_done_and_never_more_than_eight_ask_at_once() {
 async fn a_task_that_is_stopped_spends_nothing_a_second_later() {
     let model = CountingModel::start(Duration::ZERO).await;
     let server = Server::start(&model, |_| {}).await;
-    let texts: Vec<String> = (0..AT_ONCE + 1).map(|_| format!("Go on {ENDLESS}.")).collect();
+    let texts: Vec<String> = (0..=AT_ONCE).map(|_| format!("Go on {ENDLESS}.")).collect();
     let tasks = server.tasks(&texts).await;
     model.was_asked(AT_ONCE, LONG).await;
     let waiting = server.caller.get("/api/tasks?status=queued").await;

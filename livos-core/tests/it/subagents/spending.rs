@@ -79,8 +79,8 @@ impl Spender {
     }
 }
 
-fn call(id: String, tool: &str, input: serde_json::Value) -> ContentBlock {
-    ContentBlock::ToolUse(ToolCall::new(id.as_str(), tool, ToolInput::from(input)))
+fn call(id: &str, tool: &str, input: serde_json::Value) -> ContentBlock {
+    ContentBlock::ToolUse(ToolCall::new(id, tool, ToolInput::from(input)))
 }
 
 #[async_trait]
@@ -104,14 +104,14 @@ impl AIProvider for Spender {
             "Have it done." if is_first => (0..AGENTS)
                 .map(|agent| {
                     call(
-                        format!("start-{agent}"),
+                        &format!("start-{agent}"),
                         "start",
                         json!({"task": format!("Part {agent}.")}),
                     )
                 })
                 .collect(),
             "Have it done." => vec![ContentBlock::text("They work.")],
-            _ => vec![call(format!("look-{number}"), "look", json!({"at": number}))],
+            _ => vec![call(&format!("look-{number}"), "look", json!({"at": number}))],
         };
         let message = Message::new(Role::Assistant, content);
         let mut answer = ChatResponse::new(self.id.clone(), request.model, message);
