@@ -26,6 +26,7 @@ mod rehearsal;
 mod repetition;
 mod request;
 mod run;
+mod shared_budget;
 mod transcript;
 mod transcript_cache;
 
@@ -52,6 +53,7 @@ pub use self::run::ToolAccess;
 pub use self::transcript::Transcript;
 
 pub(crate) use self::queued::Places;
+pub(crate) use self::queued::Workplace;
 pub(crate) use self::rehearsal::RecordedPermission;
 pub(crate) use self::rehearsal::RecordedRoom;
 pub(crate) use self::rehearsal::Rehearsal;
@@ -80,7 +82,6 @@ use crate::provider::ThinkingEffort;
 use crate::redaction::Redactor;
 use crate::store::Claim;
 use crate::store::Journal;
-use crate::store::RunLeases;
 use crate::store::StoreError;
 use crate::tool::ToolRegistry;
 
@@ -194,15 +195,14 @@ impl AgentLoop {
     pub(crate) async fn drive(
         &self,
         claim: &Claim,
-        leases: Arc<dyn RunLeases>,
-        places: Arc<dyn Places>,
+        workplace: Workplace,
     ) -> Result<RunHandle, StoreError> {
         let (session_id, run_id) = (claim.session_id, claim.lease.run_id);
         let mut admitted = match claim.attempt {
             1 => admitted::take_up(&self.shared, session_id, run_id).await?,
             _ => admitted::resume(&self.shared, session_id, run_id).await?,
         };
-        admitted.queued = Some(Queued::new(claim.lease, leases, places));
+        admitted.queued = Some(Queued::new(claim.lease, workplace));
         Ok(Driver::launch(Arc::clone(&self.shared), Start::Admitted(Box::new(admitted))))
     }
 

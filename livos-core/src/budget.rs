@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::message::MicroUsd;
 use crate::message::Usage;
+use crate::tool::Spent;
 
 /// The limits of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +107,15 @@ struct Node {
     turns: AtomicU64,
     tokens: AtomicU64,
     micro_usd: AtomicU64,
+    drawn: Drawn,
     pauses: Pauses,
+}
+
+/// What others spent of it, wherever they run.
+#[derive(Debug, Default)]
+struct Drawn {
+    tokens: AtomicU64,
+    micro_usd: AtomicU64,
 }
 
 /// When the clock stands still, in microseconds.
@@ -159,6 +168,7 @@ impl BudgetMeter {
             turns: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
             micro_usd: AtomicU64::new(0),
+            drawn: Drawn::default(),
             pauses: Pauses::default(),
         }))
     }
@@ -187,6 +197,19 @@ impl BudgetMeter {
         }
     }
 
+    /// Sets what runs elsewhere have spent of this budget so far, instead of what was known of them before.
+    /// It counts for the meters below as well.
+    pub fn set_drawn(&self, spent: Spent) {
+        let Drawn { tokens, micro_usd } = &self.0.drawn;
+        tokens.store(spent.usage.total_tokens(), Ordering::Relaxed);
+        micro_usd.store(spent.cost_micro_usd.unwrap_or_default().0, Ordering::Relaxed);
+    }
+
+    /// The meter that this one's spending counts in too.
+    pub(crate) fn parent(&self) -> Option<&Self> {
+        self.0.parent.as_ref()
+    }
+
     /// The limit that is reached, here or further up.
     pub fn reached(&self, now: Timestamp) -> Option<BudgetLimit> {
         self.lineage().find_map(|meter| meter.reached(now))
@@ -201,10 +224,9 @@ impl BudgetMeter {
     pub fn left(&self, now: Timestamp) -> Budget {
         let own = &self.0;
         let spent = u32::try_from(own.turns.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-        let tokens =
-            |node: &Node| node.limit.tokens.saturating_sub(node.tokens.load(Ordering::Relaxed));
+        let tokens = |node: &Node| node.limit.tokens.saturating_sub(node.tokens_spent());
         let cost = |node: &Node| {
-            let spent = node.micro_usd.load(Ordering::Relaxed);
+            let spent = node.micro_usd_spent();
             node.limit.cost.map(|cap| MicroUsd(cap.0.saturating_sub(spent)))
         };
         Budget {
@@ -238,11 +260,10 @@ impl Pauses {
 
 impl Node {
     fn reached(&self, now: Timestamp) -> Option<BudgetLimit> {
-        let cost_reached =
-            self.limit.cost.is_some_and(|cap| self.micro_usd.load(Ordering::Relaxed) >= cap.0);
+        let cost_reached = self.limit.cost.is_some_and(|cap| self.micro_usd_spent() >= cap.0);
         if self.turns.load(Ordering::Relaxed) >= u64::from(self.limit.turns) {
             Some(BudgetLimit::Turns)
-        } else if self.tokens.load(Ordering::Relaxed) >= self.limit.tokens {
+        } else if self.tokens_spent() >= self.limit.tokens {
             Some(BudgetLimit::Tokens)
         } else if cost_reached {
             Some(BudgetLimit::Cost)
@@ -251,6 +272,16 @@ impl Node {
         } else {
             None
         }
+    }
+
+    fn tokens_spent(&self) -> u64 {
+        let drawn = self.drawn.tokens.load(Ordering::Relaxed);
+        self.tokens.load(Ordering::Relaxed).saturating_add(drawn)
+    }
+
+    fn micro_usd_spent(&self) -> u64 {
+        let drawn = self.drawn.micro_usd.load(Ordering::Relaxed);
+        self.micro_usd.load(Ordering::Relaxed).saturating_add(drawn)
     }
 
     fn time_left(&self, now: Timestamp) -> Duration {

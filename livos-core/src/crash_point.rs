@@ -50,6 +50,12 @@ pub enum CrashPoint {
     SlotDue,
     /// The run of a slot is admitted, and the schedule's worker was not told.
     SlotFired,
+    /// An agent is admitted, and the journal of whoever asked for it does not say so.
+    SubagentAdmitted,
+    /// An agent is done that a call waits for, and the journal of that run does not say so.
+    SubagentEnded,
+    /// The result of an agent is in the journal of whoever is owed it, and still counts as owed.
+    ResultArrived,
     /// A run ended whose user's words are to be looked through, and nothing was done about it.
     ExtractionDue,
     /// The run that looks through them is admitted, and that is not written down in the outbox.
@@ -59,8 +65,8 @@ pub enum CrashPoint {
 }
 
 impl CrashPoint {
-    /// Every one, in the order that a run passes them; then those of schedules and of memory.
-    pub const ALL: [Self; 18] = [
+    /// Every one, in the order that a run passes them; then those of schedules, agents and memory.
+    pub const ALL: [Self; 21] = [
         Self::Admitted,
         Self::Claimed,
         Self::TurnStarted,
@@ -76,6 +82,9 @@ impl CrashPoint {
         Self::Delivered,
         Self::SlotDue,
         Self::SlotFired,
+        Self::SubagentAdmitted,
+        Self::SubagentEnded,
+        Self::ResultArrived,
         Self::ExtractionDue,
         Self::ExtractionAdmitted,
         Self::FactsKept,
@@ -99,6 +108,9 @@ impl CrashPoint {
             Self::Delivered => "delivered",
             Self::SlotDue => "slot_due",
             Self::SlotFired => "slot_fired",
+            Self::SubagentAdmitted => "subagent_admitted",
+            Self::SubagentEnded => "subagent_ended",
+            Self::ResultArrived => "result_arrived",
             Self::ExtractionDue => "extraction_due",
             Self::ExtractionAdmitted => "extraction_admitted",
             Self::FactsKept => "facts_kept",

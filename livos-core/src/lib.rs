@@ -174,7 +174,7 @@ pub use self::message::{
     NativeBlock, Role, Signature, Text, Thinking, ToolCall, ToolInput, ToolResult, Usage,
 };
 pub use self::origin::{Origin, Trigger, Trust};
-pub use self::profile::{AgentProfile, Duty, Spawning};
+pub use self::profile::{AgentProfile, Duty, SharedBudget, Spawning};
 pub use self::provider::{
     AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
     Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,
@@ -193,7 +193,7 @@ pub use self::secret::{
 pub use self::store::{
     Admission, Alarm, Append, ApprovalFilter, ApprovalRecord, ApprovalState, ApprovalStore,
     AuditAction, AuditEntry, CallStatus, CancelRequest, Cancellation, ChangedFact, Claim,
-    ClaimRequest, Claimed, ClaimedDelivery, DaySpending, DeliveryClaim, DeliveryFilter,
+    ClaimRequest, ClaimScope, Claimed, ClaimedDelivery, DaySpending, DeliveryClaim, DeliveryFilter,
     DeliveryOutcome, DeliveryRecord, DeliveryState, DueDeliveries, DueSchedules, Embedding,
     ExpectedVersion, FIRINGS_KEPT, FactChange, FactFilter, FactKind, FactRecord, FactSource,
     FactStore, FactVersions, FactsWritten, FiringReason, FiringRecord, FiringStatus, Fork,

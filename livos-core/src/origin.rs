@@ -29,6 +29,16 @@ pub enum Trigger {
     Memory,
 }
 
+impl Trigger {
+    /// What admits runs that nobody waits for: they begin when the machine has room for them.
+    pub const BACKGROUND: [Self; 3] = [Self::Schedule, Self::Task, Self::Memory];
+
+    /// Whether nobody waits for what it admits.
+    pub fn is_background(self) -> bool {
+        Self::BACKGROUND.contains(&self)
+    }
+}
+
 /// How far the words of an origin are trusted. Ordered: less trust is less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

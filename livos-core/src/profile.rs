@@ -1,12 +1,16 @@
 //! What a run is instead of the agent everybody gets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::id::AgentName;
+use crate::id::RunId;
 use crate::id::ToolName;
+use crate::message::MicroUsd;
 use crate::tool::Right;
 use crate::tool::ToolRegistry;
 
@@ -31,6 +35,31 @@ pub struct AgentProfile {
     /// What it is there for.
     #[serde(skip_serializing_if = "Duty::is_usual")]
     pub duty: Duty,
+    /// Whose budget it spends, besides its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draws_on: Option<SharedBudget>,
+}
+
+/// The budget of a run that asked for others: they all spend it, and none of them more than is left.
+///
+/// How much is left is read from the records of the runs, so that it holds over restarts and on
+/// whichever server each of them is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedBudget {
+    /// The run whose budget it is.
+    pub run_id: RunId,
+    /// Its tokens.
+    pub tokens: u64,
+    /// Its money, where that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<MicroUsd>,
+}
+
+impl SharedBudget {
+    /// The part of it that a meter counts: a run's turns and time are its own.
+    pub(crate) fn limit(self) -> Budget {
+        Budget { turns: u32::MAX, tokens: self.tokens, wall_clock: Duration::MAX, cost: self.cost }
+    }
 }
 
 impl AgentProfile {

@@ -23,6 +23,7 @@ use self::validate::Probe;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::clock::Timestamp;
+use crate::id::AgentName;
 use crate::id::ModelName;
 use crate::id::RunId;
 use crate::id::ScheduleId;
@@ -44,6 +45,7 @@ use crate::store::ScheduleStatus;
 use crate::store::SessionRecord;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::subagent;
 
 pub use self::fault::ScheduleError;
 pub use self::fault::ScheduleFault;
@@ -64,6 +66,8 @@ pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
 pub const NEXT_TIMES: usize = 5;
 /// How often a change is thought out again because somebody else was faster.
 const ATTEMPTS: u32 = 8;
+/// How many schedules are read at a time when all are looked through.
+const PAGE: usize = 256;
 /// How long the probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -238,6 +242,7 @@ impl ScheduleManager {
         }
         let now = self.now();
         let plan = self.checked(plan, now)?;
+        self.agent_of(&plan).await?;
         let id = ScheduleId::generate();
         let own = session_id.is_none().then(|| {
             let mut session = SessionRecord::new(SessionId::generate(), now);
@@ -320,6 +325,9 @@ impl ScheduleManager {
         update: ScheduleUpdate,
     ) -> Result<ScheduleRecord, ScheduleError> {
         let now = self.now();
+        if let Some(plan) = &update.plan {
+            self.agent_of(plan).await?;
+        }
         self.change(id, |mut record| {
             if let Some(plan) = update.plan.clone() {
                 let plan = self.checked_change(plan, &record.plan, now)?;
@@ -349,14 +357,10 @@ impl ScheduleManager {
     /// [`StoreError::NotFound`] when there is none, or when it could not be written.
     pub async fn delete(&self, id: ScheduleId) -> Result<(), ScheduleError> {
         let schedule = self.get(id).await?;
-        if !self.0.store.delete_schedule(id).await? {
-            return Err(StoreError::not_found("schedule", &id).into());
+        match delete(&*self.0.store, &schedule).await? {
+            true => Ok(()),
+            false => Err(StoreError::not_found("schedule", &id).into()),
         }
-        let session = schedule.session_id;
-        if schedule.session == ScheduleSession::Own && self.0.store.last_seq(session).await? == 0 {
-            self.0.store.delete_session(session).await?;
-        }
-        Ok(())
     }
 
     /// Fires a schedule now, whatever its timetable, policies and pause say, and gives the run.
@@ -370,6 +374,7 @@ impl ScheduleManager {
         for _ in 0..ATTEMPTS {
             let record = self.get(id).await?;
             let (record, noted, facts) = self.folded(record, problems.as_deref()).await?;
+            advance::check_agent(&record, &facts)?;
             let change = advance::fire_by_hand(record, noted, &facts);
             run_id = change.run.as_ref().map(|run| run.run_id).or(run_id);
             match (self.0.store.change_schedule(change).await, run_id) {
@@ -405,6 +410,15 @@ impl ScheduleManager {
             validate::check_times(&plan, now, self.0.settings.min_interval)?;
         }
         Ok(plan)
+    }
+
+    /// Fails unless the agent is there that a plan names.
+    async fn agent_of(&self, plan: &SchedulePlan) -> Result<(), ScheduleError> {
+        let Some(name) = &plan.agent else { return Ok(()) };
+        match subagent::definition(&*self.0.store, name).await? {
+            Some(_) => Ok(()),
+            None => Err(ScheduleFault::UnknownAgent { name: name.clone() }.into()),
+        }
     }
 
     fn probe(&self) -> Probe {
@@ -457,7 +471,12 @@ impl ScheduleManager {
             .fold(MicroUsd::default(), |sum, cost| sum + cost);
         let usual_budget = self.0.settings.budget;
         let session_model = self.session_model(&record).await?;
-        Ok((record, noted, Facts { now, open_cost, usual_budget, session_model, problems }))
+        let agent = match &record.plan.agent {
+            Some(name) => subagent::definition(&*self.0.store, name).await?,
+            None => None,
+        };
+        let facts = Facts { now, open_cost, usual_budget, session_model, agent, problems };
+        Ok((record, noted, facts))
     }
 
     /// The model of a session that was there before.
@@ -490,6 +509,37 @@ impl fmt::Debug for ScheduleManager {
         f.debug_struct("ScheduleManager")
             .field("settings", &self.0.settings)
             .finish_non_exhaustive()
+    }
+}
+
+/// Deletes a schedule, and its own session if nothing happened in it. False when there was none.
+async fn delete(store: &dyn Store, schedule: &ScheduleRecord) -> Result<bool, StoreError> {
+    if !store.delete_schedule(schedule.id).await? {
+        return Ok(false);
+    }
+    let session = schedule.session_id;
+    if schedule.session == ScheduleSession::Own && store.last_seq(session).await? == 0 {
+        store.delete_session(session).await?;
+    }
+    Ok(true)
+}
+
+/// Deletes the schedules of an agent that is about to be forgotten, and tells how many there were.
+pub(crate) async fn delete_of_agent(
+    store: &dyn Store,
+    agent: &AgentName,
+) -> Result<usize, StoreError> {
+    let (mut filter, mut deleted) = (ScheduleFilter::default(), 0);
+    loop {
+        let page = store.schedules(filter.clone(), PAGE).await?;
+        filter.before = page.items.last().map(|schedule| schedule.id);
+        let of_agent = |schedule: &&ScheduleRecord| schedule.plan.agent.as_ref() == Some(agent);
+        for schedule in page.items.iter().filter(of_agent) {
+            deleted += usize::from(delete(store, schedule).await?);
+        }
+        if !page.has_more {
+            return Ok(deleted);
+        }
     }
 }
 

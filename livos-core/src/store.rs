@@ -75,6 +75,7 @@ pub use self::lane::Lane;
 pub use self::lane::Priority;
 pub use self::lease::Claim;
 pub use self::lease::ClaimRequest;
+pub use self::lease::ClaimScope;
 pub use self::lease::Claimed;
 pub use self::lease::Lease;
 pub use self::lease::LeaseToken;

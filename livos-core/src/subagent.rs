@@ -24,6 +24,7 @@ pub use self::history::Said;
 pub use self::limits::SubagentLimits;
 pub use self::named::AgentDefinition;
 pub use self::named::AgentVersion;
+pub(crate) use self::named::definition;
 pub use self::outcome::SubagentOutcome;
 pub use self::result_sink::ResultSink;
 pub use self::spawn::Reporting;

@@ -9,6 +9,10 @@ mod progress;
 
 use std::sync::Arc;
 
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream;
+
 pub use self::error::TaskError;
 pub use self::new_task::NewTask;
 pub use self::progress::TaskProgress;
@@ -36,6 +40,9 @@ use crate::store::StoreError;
 
 /// How many tasks of one user go at a time unless somebody says otherwise.
 const DEFAULT_PER_USER: u32 = 4;
+
+/// How many of several tasks are written down at a time.
+const TOGETHER: usize = 32;
 
 /// Starts tasks, and tells how they are. Clones are the same manager.
 ///
@@ -138,7 +145,7 @@ impl TaskManager {
     ///
     /// # Errors
     /// [`TaskError::Invalid`] for a task that is none, and for a budget that does not give each task
-    /// something; then none was taken in. When one could not be written those before it are in the store.
+    /// something; then none was taken in. When one could not be written others may be in the store.
     pub async fn start_all(
         &self,
         tasks: Vec<NewTask>,
@@ -147,12 +154,12 @@ impl TaskManager {
         tasks.iter().try_for_each(NewTask::check)?;
         let count = u64::try_from(tasks.len()).unwrap_or(u64::MAX).max(1);
         let part = shared.into().map(|shared| part_of(shared, count)).transpose()?;
-        let mut started = Vec::with_capacity(tasks.len());
-        for mut task in tasks {
+        let starts = stream::iter(tasks).map(|mut task| {
             task.budget = part.or(task.budget);
-            started.push(self.start(task).await?);
-        }
-        Ok(started)
+            self.start(task)
+        });
+        // In their order, and many in one transaction of a store that joins those that come together.
+        starts.buffered(TOGETHER).try_collect().await
     }
 
     /// The tasks that fit the filter, newest first.

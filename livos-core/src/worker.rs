@@ -68,7 +68,7 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// What becomes of leases that were given before it started.
     pub take_over: TakeOver,
-    /// Whether the machine can take one more.
+    /// Whether the machine can take one more in the background.
     pub gate: Option<Arc<dyn ResourceGate>>,
 }
 
@@ -109,7 +109,7 @@ impl WorkerSettings {
         self
     }
 
-    /// Lets runs begin only while the machine can take them.
+    /// Lets runs in the background begin only while the machine can take them.
     #[must_use]
     pub fn with_gate(mut self, gate: Arc<dyn ResourceGate>) -> Self {
         self.gate = Some(gate);
@@ -178,6 +178,11 @@ impl Worker {
     /// How many runs it drives now.
     pub fn driving(&self) -> usize {
         self.shared.driving.load(Ordering::Relaxed)
+    }
+
+    /// Why no run in the background begins here just now, if none does.
+    pub fn overloaded(&self) -> Option<Overloaded> {
+        self.shared.settings.gate.as_ref()?.admits().err()
     }
 
     /// Claims no more, lets runs finish for as long as given, leaves the others where they are for

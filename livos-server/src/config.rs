@@ -43,6 +43,8 @@ pub(crate) use self::value::MIN_API_KEY_BYTES;
 pub(crate) use self::value::WebAddress;
 pub(crate) use self::value::host_of;
 
+use crate::resources::ResourceLimits;
+
 /// The name of the configuration file in the home directory.
 pub(crate) const FILE_NAME: &str = "livos.toml";
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub(crate) log: LogSettings,
     pub(crate) public_url: Option<WebAddress>,
     pub(crate) agent: AgentSettings,
+    /// From which figures on work in the background waits.
+    pub(crate) resources: ResourceLimits,
     pub(crate) schedules: ScheduleSettings,
     pub(crate) memory: MemoryUse,
     /// What tells the meaning of memories; without it words must match.

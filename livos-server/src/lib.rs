@@ -46,6 +46,7 @@ mod mcp_door;
 mod metrics;
 mod openapi;
 mod pdf_program;
+mod resources;
 mod runs;
 mod runtime;
 mod secrets;

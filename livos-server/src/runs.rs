@@ -34,6 +34,7 @@ use livos_core::Message;
 use livos_core::ModelName;
 use livos_core::NewRun;
 use livos_core::Origin;
+use livos_core::Overloaded;
 use livos_core::QueueMode;
 use livos_core::Redactor;
 use livos_core::ReplyAddress;
@@ -324,6 +325,11 @@ impl Runs {
     /// How many runs are driven here.
     pub(crate) fn driving(&self) -> usize {
         self.0.worker.driving()
+    }
+
+    /// Why work in the background does not begin here just now, if it does not.
+    pub(crate) fn overloaded(&self) -> Option<Overloaded> {
+        self.0.worker.overloaded()
     }
 
     /// Tells those who watch a session of an entry that no worker wrote.

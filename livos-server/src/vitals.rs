@@ -1,4 +1,5 @@
-//! Whether the machine is well: what a heartbeat looks at before it asks a model.
+//! How the machine is: what a heartbeat looks at before it asks a model, and what work in the background
+//! waits for.
 //!
 //! Read directly, without a process: disks by `statvfs`, memory and load from `/proc`.
 
@@ -40,14 +41,32 @@ impl HealthProbe for Vitals {
     }
 }
 
+/// How much of the memory is used, in percent, where the machine tells.
+pub(crate) fn used_memory() -> Option<u64> {
+    memory_figures(&read("meminfo")?).map(|(used, _)| used)
+}
+
+/// How many processes want each processor, in the mean of the last minute, where the machine tells.
+pub(crate) fn load_for_each() -> Option<f64> {
+    let mean: f64 = read("loadavg")?.split_whitespace().next()?.parse().ok()?;
+    Some(mean / f64::from(processors()))
+}
+
+fn read(name: &str) -> Option<String> {
+    std::fs::read_to_string(Path::new("/proc").join(name)).ok()
+}
+
+fn processors() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(processors).unwrap_or(u32::MAX)
+}
+
 fn look(directories: &[PathBuf]) -> Vec<HealthProblem> {
     let mut problems: Vec<HealthProblem> =
         directories.iter().filter_map(|path| disk(path)).collect();
     problems.dedup();
-    let read = |name: &str| std::fs::read_to_string(Path::new("/proc").join(name)).ok();
     problems.extend(read("meminfo").and_then(|text| memory(&text)));
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    problems.extend(read("loadavg").and_then(|text| load(&text, processors)));
+    problems.extend(read("loadavg").and_then(|text| load(&text, processors())));
     problems
 }
 
@@ -70,21 +89,25 @@ fn disk(directory: &Path) -> Option<HealthProblem> {
 }
 
 fn memory(meminfo: &str) -> Option<HealthProblem> {
+    let (used, available) = memory_figures(meminfo)?;
+    (used >= MEMORY_FULL).then(|| {
+        problem("memory", format!("{used} % of the memory are used, {available} MiB are left"))
+    })
+}
+
+/// How much is used, in percent, and how many MiB are left.
+fn memory_figures(meminfo: &str) -> Option<(u64, u64)> {
     let field = |name: &str| -> Option<u64> {
         let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
         line.split_whitespace().next()?.parse().ok()
     };
     let (total, available) = (field("MemTotal")?, field("MemAvailable")?);
     let used = percent(total.saturating_sub(available), total)?;
-    let available = available / 1024;
-    (used >= MEMORY_FULL).then(|| {
-        problem("memory", format!("{used} % of the memory are used, {available} MiB are left"))
-    })
+    Some((used, available / 1024))
 }
 
-fn load(loadavg: &str, processors: usize) -> Option<HealthProblem> {
+fn load(loadavg: &str, processors: u32) -> Option<HealthProblem> {
     let mean: f64 = loadavg.split_whitespace().nth(1)?.parse().ok()?;
-    let processors = u32::try_from(processors).unwrap_or(u32::MAX);
     (mean >= LOAD_PER_PROCESSOR * f64::from(processors)).then(|| {
         problem(
             "load",

@@ -238,8 +238,11 @@ impl Memory {
             StoreError::NotFound { what: "unfinished run", id: run_id.to_string() }
         })?;
         let limit = admission.budget.unwrap_or(shared.budget);
+        let now = shared.clock.now();
+        let shares = admission.profile.as_ref().and_then(|profile| profile.draws_on);
+        let parent = shares.map(|shared| BudgetMeter::new(shared.limit(), now));
         // Turns and tokens spent before the process died count; its time does not.
-        let budget = BudgetMeter::new(limit, shared.clock.now());
+        let budget = meter(limit, parent, now);
         (0..run.turns()).for_each(|_| budget.charge_turn());
         budget.charge_tokens(run.usage(), run.cost());
         budget.charge_tokens(run.delegated().usage, run.delegated().cost_micro_usd);

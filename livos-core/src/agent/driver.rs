@@ -184,6 +184,9 @@ impl Driver {
                 return Ok(Ending::cancelled());
             }
             self.join_inputs().await?;
+            if self.shares_its_budget() && self.run.pending_calls().is_empty() {
+                Box::pin(self.learn_what_others_spent()).await;
+            }
             let reached = match self.time_is_up {
                 true => Some(BudgetLimit::WallClock),
                 false => self.context.budget.reached(self.shared.clock.now()),

@@ -251,7 +251,9 @@ impl Driver {
                 }
             }
             Word::Fact { kind, written } => {
-                self.record(*kind).await?;
+                if !self.run.agents().know(&kind) {
+                    self.record(*kind).await?;
+                }
                 // A call that was stopped meanwhile does not wait for it.
                 written.send(()).ok();
             }

@@ -1,10 +1,13 @@
 //! The decisions of a run, without any IO.
 
+mod agents;
+
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
 
+use self::agents::StartedAgents;
 use super::repetition::Repetition;
 use crate::approval::ApprovalDecision;
 use crate::approval::ApprovalRequest;
@@ -124,6 +127,9 @@ pub struct AgentRun {
     cost: Option<MicroUsd>,
     /// What others spent for its calls.
     delegated: Spent,
+    /// The agents that its calls started.
+    #[serde(default)]
+    agents: StartedAgents,
     text: String,
     answered_by: Option<(ProviderId, ModelName)>,
 }
@@ -238,15 +244,15 @@ impl AgentRun {
             }
             EventKind::ToolFinished { call_id, status, content, spent, .. } => {
                 if let Some(spent) = spent {
-                    self.delegated.usage += spent.usage;
-                    self.delegated.cost_micro_usd =
-                        match (self.delegated.cost_micro_usd, spent.cost_micro_usd) {
-                            (Some(sum), Some(cost)) => Some(sum + cost),
-                            (sum, cost) => sum.or(cost),
-                        };
+                    self.delegated += *spent;
+                    self.agents.accounted(call_id);
                 }
                 self.tool_finished(call_id, *status, content);
             }
+            EventKind::SubagentStarted { call_id, child_run_id, .. } => {
+                self.agents.started(call_id, *child_run_id);
+            }
+            EventKind::SubagentFinished { call_id, .. } => self.agents.ended(call_id),
             EventKind::ApprovalRequested(request) => self.asked(request),
             EventKind::ApprovalResolved(resolution) => self.decided(resolution),
             EventKind::RunFinished { .. } => self.phase = Phase::Finished,
@@ -288,6 +294,11 @@ impl AgentRun {
     /// What others spent for its calls: no part of its own usage, but of its budget.
     pub fn delegated(&self) -> Spent {
         self.delegated
+    }
+
+    /// The agents that its calls started.
+    pub(super) fn agents(&self) -> &StartedAgents {
+        &self.agents
     }
 
     /// The last text of the assistant.

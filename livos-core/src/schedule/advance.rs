@@ -1,6 +1,7 @@
 //! What a due schedule does next, decided without IO: the same record at the same time always
 //! comes to the same step.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Misfire;
@@ -29,6 +30,7 @@ use crate::store::RunRecord;
 use crate::store::ScheduleChange;
 use crate::store::ScheduleRecord;
 use crate::store::ScheduleStatus;
+use crate::subagent::AgentDefinition;
 
 /// How late a firing may be and still count as in time.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
@@ -198,6 +200,8 @@ pub(super) struct Facts<'a> {
     pub(super) usual_budget: Budget,
     /// The model of its session.
     pub(super) session_model: Option<ModelName>,
+    /// The named agent that does it, if one is named and there.
+    pub(super) agent: Option<AgentDefinition>,
     /// What is wrong with the system; none when nobody asked.
     pub(super) problems: Option<&'a [HealthProblem]>,
 }
@@ -218,6 +222,7 @@ pub(super) fn advance(
         return Ok(None);
     }
     let timetable = record.timetable()?;
+    check_agent(&record, facts)?;
     if record.is_spent() {
         record.plan_after(&timetable, slot);
         return Ok(Some(step(record, noted)));
@@ -254,6 +259,16 @@ pub(super) fn advance(
     let mut step = Step { replaces, ..step(record, firings) };
     step.change.run = Some(run);
     Ok(Some(step))
+}
+
+/// Fails if the agent is gone that a plan names.
+pub(super) fn check_agent(record: &ScheduleRecord, facts: &Facts<'_>) -> Result<(), ScheduleFault> {
+    match &record.plan.agent {
+        Some(name) if facts.agent.is_none() => {
+            Err(ScheduleFault::UnknownAgent { name: name.clone() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Leaves the next slot out because the session takes no more.
@@ -418,9 +433,14 @@ fn run_for(record: &ScheduleRecord, slot: Timestamp, facts: &Facts<'_>) -> NewRu
     let mut run = NewRun::new(record.session_id, Message::user(task), facts.now);
     run.trigger = Trigger::Schedule;
     run.origin = record.origin.clone();
-    run.model = record.plan.model.clone().or_else(|| facts.session_model.clone());
+    let agent = facts.agent.as_ref();
+    run.profile = agent.map(|agent| Arc::new(agent.profile()));
+    let model = record.plan.model.as_ref();
+    let model = model.or_else(|| agent.and_then(|agent| agent.model.as_ref()));
+    run.model = model.or(facts.session_model.as_ref()).cloned();
     // A cap on money holds for a run as well; its other limits are then the usual ones.
-    run.budget = match (record.plan.budget, left_today(record, facts)) {
+    let own_budget = record.plan.budget.or_else(|| agent.and_then(|agent| agent.budget));
+    run.budget = match (own_budget, left_today(record, facts)) {
         (budget, None) => budget,
         (budget, Some(left)) => {
             let budget = budget.unwrap_or(facts.usual_budget);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::id::AgentName;
 use crate::id::ScheduleId;
 use crate::store::StoreError;
 
@@ -83,6 +84,12 @@ pub enum ScheduleFault {
         "'all' needs the overlap policy 'queue'; with any other, all but one would be left out"
     )]
     MissedWithoutQueue,
+    /// Nobody has defined such an agent, or it was forgotten.
+    #[error("there is no agent '{name}'; keep it first, or leave the agent out")]
+    UnknownAgent {
+        /// What was given.
+        name: AgentName,
+    },
     /// The condition needs a probe that this program does not have.
     #[error("nothing here looks after the system's health; use 'always'")]
     NoProbe,
@@ -99,6 +106,7 @@ impl ScheduleFault {
             Self::EndsBeforeStart { .. } => "ends_at",
             Self::OutOfBounds { field, .. } => field,
             Self::MissedWithoutQueue => "misfire",
+            Self::UnknownAgent { .. } => "agent",
             Self::NoProbe => "condition",
         }
     }

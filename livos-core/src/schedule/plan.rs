@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::budget::Budget;
 use crate::clock::Timestamp;
+use crate::id::AgentName;
 use crate::id::ModelName;
 use crate::message::MicroUsd;
 use crate::schedule::Recurrence;
@@ -47,6 +48,9 @@ pub struct SchedulePlan {
     /// When it is looked at before the model is asked.
     #[serde(default)]
     pub condition: Condition,
+    /// The named agent that does it, with its instructions, tools, model and budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
     /// What each run may spend instead of the agent's budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
@@ -82,6 +86,7 @@ impl SchedulePlan {
             misfire: Misfire::default(),
             jitter: Duration::ZERO,
             condition: Condition::default(),
+            agent: None,
             budget: None,
             daily_limit: None,
             model: None,

@@ -118,6 +118,19 @@ pub struct ClaimRequest {
     pub now: Timestamp,
     /// How long the lease lasts unless it is renewed; at most [`MAX_LEASE`].
     pub lease_for: Duration,
+    /// What it has a place for.
+    pub scope: ClaimScope,
+}
+
+/// What a worker has a place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClaimScope {
+    /// Any run.
+    #[default]
+    All,
+    /// Runs that somebody waits for, and those that began already: others in the
+    /// [background](Trigger::is_background) are passed over, and stay as they are.
+    Foreground,
 }
 
 /// What a worker got.
@@ -129,6 +142,8 @@ pub enum Claimed {
     Nothing {
         /// When the next lease of a worker expires: look again then, or at the next signal.
         look_again_at: Option<Timestamp>,
+        /// Whether a run was passed over because of the [scope](ClaimScope).
+        passed_over: bool,
     },
 }
 

@@ -15,9 +15,11 @@ use crate::id::ToolName;
 use crate::profile::AgentProfile;
 use crate::profile::Duty;
 use crate::profile::Spawning;
+use crate::schedule::delete_of_agent;
 use crate::store::ExpectedVersion;
 use crate::store::Setting;
 use crate::store::SettingChange;
+use crate::store::Store;
 use crate::store::StoreError;
 
 /// Under which keys of the settings definitions are kept.
@@ -102,6 +104,7 @@ impl AgentDefinition {
             tools: self.tools.as_ref().map(|tools| tools.iter().cloned().collect()),
             spawning: Spawning::Allowed,
             duty: Duty::Assist,
+            draws_on: None,
         }
     }
 
@@ -217,12 +220,15 @@ impl SubagentManager {
         Ok(agents?.into_iter().flatten().collect())
     }
 
-    /// Forgets an agent; its runs and sessions stay. False when there was none.
+    /// Forgets an agent, with the schedules that it does; its runs and sessions stay. False when there
+    /// was none.
     ///
     /// # Errors
     /// When it could not be written.
     pub async fn remove_agent(&self, id: &AgentName) -> Result<bool, SubagentError> {
         let Some((_, version)) = self.agent(id).await? else { return Ok(false) };
+        // Before it: what dies in between leaves an agent to be forgotten again, and no orphans.
+        delete_of_agent(&*self.store, id).await?;
         self.store
             .change_setting(SettingChange {
                 key: key(id),
@@ -230,12 +236,23 @@ impl SubagentManager {
                 expected: ExpectedVersion::Exactly(version.0),
             })
             .await?;
+        // Those that were made meanwhile.
+        delete_of_agent(&*self.store, id).await?;
         Ok(true)
     }
 
     async fn setting(&self, id: &AgentName) -> Result<Option<Setting>, StoreError> {
         self.store.setting(&key(id)).await
     }
+}
+
+/// The agent of a name, if there is one.
+pub(crate) async fn definition(
+    store: &dyn Store,
+    id: &AgentName,
+) -> Result<Option<AgentDefinition>, StoreError> {
+    let found = store.setting(&key(id)).await?;
+    Ok(found.map(read).transpose()?.flatten().map(|(agent, _)| agent))
 }
 
 fn key(id: &AgentName) -> String {

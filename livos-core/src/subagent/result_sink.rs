@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
+use crate::crash_point::CrashPoint;
 use crate::delivery::DeliveryAttempt;
 use crate::delivery::Repetition;
 use crate::delivery::ReplySink;
@@ -86,6 +87,7 @@ impl ResultSink {
             }
             Err(error) => return Err(error),
         };
+        CrashPoint::ResultArrived.pass();
         Ok(SinkAnswer::Receipt(by.to_string()))
     }
 }

@@ -7,8 +7,12 @@ use super::SubagentManager;
 use super::named::within;
 use super::named::within_budget;
 use super::result_sink::result_address;
+use super::wait::may_pass;
 use super::wait::record;
+use super::wait::stand_by;
 use crate::budget::Budget;
+use crate::crash_point::CrashPoint;
+use crate::event::AgentEvent;
 use crate::event::EventKind;
 use crate::id::AgentName;
 use crate::id::ModelName;
@@ -17,8 +21,10 @@ use crate::id::SessionId;
 use crate::id::ToolName;
 use crate::message::Message;
 use crate::origin::Trigger;
+use crate::pause::Pauses;
 use crate::profile::AgentProfile;
 use crate::profile::Duty;
+use crate::profile::SharedBudget;
 use crate::profile::Spawning;
 use crate::store::Admission;
 use crate::store::IdempotencyKey;
@@ -143,7 +149,8 @@ struct Terms {
 
 impl SubagentManager {
     /// Starts a sub-agent for a tool call. When this returns the child is in the store; the same
-    /// call again, after a crash, gets the same child.
+    /// call again, after a crash, gets the same child. While the store does not answer it tries again:
+    /// the child may be there already.
     ///
     /// # Errors
     /// [`SubagentError::MayNotSpawn`] when the caller is a sub-agent itself, and errors that name the
@@ -153,15 +160,34 @@ impl SubagentManager {
         caller: &ToolContext,
         task: SubagentTask,
     ) -> Result<Spawned, SubagentError> {
+        let mut pauses = Pauses::short();
+        loop {
+            match self.try_spawn(caller, task.clone()).await {
+                Err(SubagentError::Store(error)) if may_pass(&error) => {
+                    stand_by(&error, &mut pauses).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_spawn(
+        &self,
+        caller: &ToolContext,
+        task: SubagentTask,
+    ) -> Result<Spawned, SubagentError> {
         if !caller.may_spawn() {
             return Err(SubagentError::MayNotSpawn);
+        }
+        let session_id = SessionId::derived(caller.run_id(), caller.call_id());
+        // A call that is made again has its child already, whatever is left by now.
+        if let Some(spawned) = self.started_before(caller, session_id).await? {
+            return Ok(spawned);
         }
         within("task", &task.task, MAX_TASK)?;
         let terms = self.terms(caller, &task).await?;
         let parent = caller.session_id();
-        let session_id = SessionId::derived(caller.run_id(), caller.call_id());
         let children = self.child_sessions(parent).await?;
-        // A call that is made again has its child already.
         let is_known = children.iter().any(|child| child.id == session_id);
         if !is_known && children.len() >= self.limits.children {
             return Err(SubagentError::TooMany { limit: self.limits.children });
@@ -175,11 +201,28 @@ impl SubagentManager {
     }
 
     /// Sends a child of the caller's session another message: it joins what runs there, or begins a
-    /// run. The result goes to the caller's session.
+    /// run. The result goes to the caller's session. While the store does not answer it tries again.
     ///
     /// # Errors
     /// [`SubagentError::ForeignSession`] and [`SubagentError::Finished`], or when it could not be written.
     pub async fn send(
+        &self,
+        caller: &ToolContext,
+        child: SessionId,
+        message: String,
+    ) -> Result<Spawned, SubagentError> {
+        let mut pauses = Pauses::short();
+        loop {
+            match self.try_send(caller, child, message.clone()).await {
+                Err(SubagentError::Store(error)) if may_pass(&error) => {
+                    stand_by(&error, &mut pauses).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_send(
         &self,
         caller: &ToolContext,
         child: SessionId,
@@ -193,7 +236,10 @@ impl SubagentManager {
         if matches!(newest, RunState::Cancelled | RunState::Exhausted) {
             return Err(SubagentError::Finished(child));
         }
-        let profile = self.first_profile(child).await?;
+        let profile = AgentProfile {
+            draws_on: Some(shared_budget(caller)),
+            ..self.first_profile(child).await?
+        };
         let budget = self.share(caller, None)?;
         let terms = Terms { profile, model: None, budget };
         self.admit(caller, child, terms, Message::user(message), Reporting::ToSession).await
@@ -224,20 +270,34 @@ impl SubagentManager {
             Reporting::ToSession => Some(result_address(caller.session_id())),
         };
         let task = run.input.text();
-        let run_id = match self.store.admit(run).await? {
-            Admission::Admitted { .. } => {
-                let started = EventKind::SubagentStarted {
-                    call_id: caller.call_id().clone(),
-                    child_session_id: session_id,
-                    child_run_id: admitted,
-                    task,
-                };
-                record(caller, started).await?;
-                admitted
+        let (run_id, began) = match self.store.admit(run).await? {
+            Admission::Admitted { .. } => (admitted, true),
+            Admission::Known { run_id, seq } => {
+                let entries = self.store.read(session_id, seq.saturating_sub(1), 1).await?;
+                let is_its = |input: &Message| input.text() == task;
+                let began = admission(&entries)
+                    .is_some_and(|(id, input, ..)| id == run_id && is_its(input));
+                (run_id, began)
             }
-            Admission::Known { run_id, .. } | Admission::Joined { run_id, .. } => run_id,
+            Admission::Joined { run_id, .. } => (run_id, false),
         };
+        CrashPoint::SubagentAdmitted.pass();
+        if began {
+            record(caller, started(caller, session_id, run_id, task)).await?;
+        }
         Ok(Spawned { session_id, run_id, budget: terms.budget })
+    }
+
+    /// What a call started that was made before: the process died since.
+    async fn started_before(
+        &self,
+        caller: &ToolContext,
+        session_id: SessionId,
+    ) -> Result<Option<Spawned>, SubagentError> {
+        let entries = self.store.read(session_id, 0, 1).await?;
+        let Some((run_id, input, budget)) = admission(&entries) else { return Ok(None) };
+        record(caller, started(caller, session_id, run_id, input.text())).await?;
+        Ok(Some(Spawned { session_id, run_id, budget: budget.unwrap_or(self.limits.budget) }))
     }
 
     /// What the child may use: never more than its parent has.
@@ -273,6 +333,7 @@ impl SubagentManager {
                 tools,
                 spawning: Spawning::Denied,
                 duty: Duty::Assist,
+                draws_on: Some(shared_budget(caller)),
             },
             model: task.model.clone().or_else(|| named.and_then(|named| named.model)),
             budget: self.share(caller, asked)?,
@@ -302,6 +363,32 @@ impl SubagentManager {
         }
         Ok(share)
     }
+}
+
+/// The budget that agents spend together with who asks for them.
+fn shared_budget(caller: &ToolContext) -> SharedBudget {
+    let Budget { tokens, cost, .. } = caller.budget().limit();
+    SharedBudget { run_id: caller.run_id(), tokens, cost }
+}
+
+/// The run that an entry admits, what it was told, and what it may spend.
+fn admission(entries: &[AgentEvent]) -> Option<(RunId, &Message, Option<Budget>)> {
+    let entry = entries.first()?;
+    match &entry.kind {
+        EventKind::RunAdmitted { input, budget, .. } => Some((entry.run_id, input, *budget)),
+        _ => None,
+    }
+}
+
+/// The entry that tells of an agent.
+fn started(
+    caller: &ToolContext,
+    child_session_id: SessionId,
+    child_run_id: RunId,
+    task: String,
+) -> EventKind {
+    let call_id = caller.call_id().clone();
+    EventKind::SubagentStarted { call_id, child_session_id, child_run_id, task }
 }
 
 /// The tools that a child gets, all of which its parent has.

@@ -6,8 +6,10 @@ use super::Spawned;
 use super::SubagentError;
 use super::SubagentManager;
 use super::SubagentOutcome;
+use crate::crash_point::CrashPoint;
 use crate::event::EventKind;
 use crate::id::RunId;
+use crate::pause::Pauses;
 use crate::store::CancelRequest;
 use crate::store::RunRecord;
 use crate::store::StoreError;
@@ -34,11 +36,12 @@ impl SubagentManager {
         let outcome = self.outcome(child.run_id).await;
         tell(caller, Word::GoesOn(call_id.clone())).await;
         let outcome = outcome?;
+        CrashPoint::SubagentEnded.pass();
         record(caller, outcome.event(call_id)).await?;
         Ok(outcome)
     }
 
-    /// Waits until a run ended, in whichever process.
+    /// Waits until a run ended, in whichever process. While the store does not answer it tries again.
     ///
     /// Cancel safe: the run goes on, and can be waited for again.
     ///
@@ -47,8 +50,15 @@ impl SubagentManager {
     pub async fn outcome(&self, run_id: RunId) -> Result<SubagentOutcome, SubagentError> {
         // Before the first look, so that no end is missed.
         let mut signals = self.store.signals();
+        let mut pauses = Pauses::short();
         loop {
-            let run = self.run(run_id).await?;
+            let run = match self.run(run_id).await {
+                Err(error) if may_pass(&error) => {
+                    stand_by(&error, &mut pauses).await;
+                    continue;
+                }
+                run => run?,
+            };
             if run.state.is_final() {
                 return Ok(run.into());
             }
@@ -77,6 +87,17 @@ impl SubagentManager {
         let run = self.store.run(run_id).await?;
         run.ok_or_else(|| StoreError::not_found("run", &run_id))
     }
+}
+
+/// Whether a store that does not answer now may later. One that has too much waiting does answer.
+pub(super) fn may_pass(error: &StoreError) -> bool {
+    error.may_pass() && !matches!(error, StoreError::Busy { .. })
+}
+
+/// Waits a while because the store does not answer.
+pub(super) async fn stand_by(error: &StoreError, pauses: &mut Pauses) {
+    tracing::warn!(%error, "the store does not answer an agent's caller; trying again");
+    tokio::time::sleep(pauses.next()).await;
 }
 
 /// Tells the loop something that it may not want to know any more: then the run ends anyway.

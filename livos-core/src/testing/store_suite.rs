@@ -36,6 +36,7 @@ use crate::origin::Trigger;
 use crate::store::Append;
 use crate::store::Claim;
 use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::Lease;
 use crate::store::NewEntry;
@@ -161,7 +162,8 @@ impl NewRun {
 
 async fn claim_at(store: &Shared, seconds: i64) -> Result<Claimed, String> {
     let worker = "suite".into();
-    let request = ClaimRequest { worker, now: at(seconds), lease_for: LEASE };
+    let request =
+        ClaimRequest { worker, now: at(seconds), lease_for: LEASE, scope: ClaimScope::All };
     store.claim(request).await.map_err(failed)
 }
 
@@ -176,7 +178,7 @@ async fn claimed(store: &Shared, seconds: i64) -> Result<Claim, String> {
 async fn nothing_to_claim(store: &Shared, seconds: i64) -> Result<Option<Timestamp>, String> {
     match claim_at(store, seconds).await? {
         Claimed::Run(claim) => Err(format!("{claim:?} was claimed, but nothing may be")),
-        Claimed::Nothing { look_again_at } => Ok(look_again_at),
+        Claimed::Nothing { look_again_at, .. } => Ok(look_again_at),
     }
 }
 

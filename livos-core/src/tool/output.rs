@@ -1,6 +1,7 @@
 //! What a tool gives back.
 
 use std::borrow::Cow;
+use std::ops::AddAssign;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -31,6 +32,16 @@ pub struct Spent {
     /// What they cost, where prices are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_micro_usd: Option<MicroUsd>,
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        self.usage += other.usage;
+        self.cost_micro_usd = match (self.cost_micro_usd, other.cost_micro_usd) {
+            (Some(sum), Some(cost)) => Some(sum + cost),
+            (sum, cost) => sum.or(cost),
+        };
+    }
 }
 
 impl ToolOutput {

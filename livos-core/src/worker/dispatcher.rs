@@ -21,6 +21,7 @@ use crate::id::RunId;
 use crate::pause::Pauses;
 use crate::store::Claim;
 use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::LeaseToken;
 use crate::store::WorkSignal;
@@ -32,6 +33,18 @@ enum Look {
     At(Instant),
     /// When a signal says so.
     WhenTold,
+}
+
+impl Look {
+    /// The same, and no later than after this.
+    fn within(self, pause: Duration) -> Self {
+        let latest = Instant::now() + pause;
+        match self {
+            Self::Now => Self::Now,
+            Self::At(at) => Self::At(at.min(latest)),
+            Self::WhenTold => Self::At(latest),
+        }
+    }
 }
 
 pub(super) struct Dispatcher {
@@ -154,17 +167,19 @@ impl Dispatcher {
     async fn claim_what_there_is(&mut self) {
         while self.look == Look::Now && self.has_place() {
             self.reap();
-            if self.is_overloaded() {
-                return;
-            }
+            let ask_again_after = self.overloaded();
+            let scope = ask_again_after.map_or(ClaimScope::All, |_| ClaimScope::Foreground);
             // A lease is counted from before it was asked for, so that it never seems to last too long.
             let asked_at = Instant::now();
-            match self.shared.store.claim(self.request()).await {
+            match self.shared.store.claim(self.request(scope)).await {
                 Ok(Claimed::Run(claim)) => self.begin(claim, asked_at),
-                Ok(Claimed::Nothing { look_again_at }) => {
+                Ok(Claimed::Nothing { look_again_at, passed_over }) => {
                     self.takes_over = false;
                     self.pauses = Pauses::short();
-                    self.look = look_again_at.map_or(Look::WhenTold, |at| self.at(at));
+                    let look = look_again_at.map_or(Look::WhenTold, |at| self.at(at));
+                    // Unless something waits for the machine, nobody asks how it is.
+                    let pause = ask_again_after.filter(|_| passed_over);
+                    self.look = pause.map_or(look, |pause| look.within(pause));
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "no run could be claimed; trying again");
@@ -174,23 +189,22 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the machine can take no more; then it is looked again later.
-    fn is_overloaded(&mut self) -> bool {
+    /// When to ask again whether the machine can take more, if it cannot now.
+    fn overloaded(&mut self) -> Option<Duration> {
         let answer = self.shared.settings.gate.as_ref().map_or(Ok(()), |gate| gate.admits());
         let was_overloaded = std::mem::replace(&mut self.overloaded, answer.is_err());
         match answer {
-            Ok(()) => {
-                if was_overloaded {
-                    tracing::info!("runs begin again");
-                }
-                false
+            Ok(()) if was_overloaded => {
+                tracing::info!("runs in the background begin again");
+                None
             }
+            Ok(()) => None,
             Err(overloaded) => {
                 if !was_overloaded {
-                    tracing::warn!(reason = overloaded.reason, "no more runs begin for now");
+                    let reason = overloaded.reason;
+                    tracing::warn!(reason, "no more runs in the background begin for now");
                 }
-                self.look = Look::At(Instant::now() + overloaded.ask_again_after);
-                true
+                Some(overloaded.ask_again_after)
             }
         }
     }
@@ -202,7 +216,7 @@ impl Dispatcher {
         }
     }
 
-    fn request(&self) -> ClaimRequest {
+    fn request(&self, scope: ClaimScope) -> ClaimRequest {
         let settings = &self.shared.settings;
         let now = self.shared.agent.clock().now();
         let now = match self.takes_over {
@@ -210,7 +224,7 @@ impl Dispatcher {
             true => later(now, settings.lease),
             false => now,
         };
-        ClaimRequest { worker: settings.id.clone(), now, lease_for: settings.lease }
+        ClaimRequest { worker: settings.id.clone(), now, lease_for: settings.lease, scope }
     }
 
     fn begin(&mut self, claim: Claim, claimed_at: Instant) {

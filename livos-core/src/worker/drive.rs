@@ -16,6 +16,7 @@ use super::orders::Orders;
 use crate::agent::EndRecord;
 use crate::agent::Places;
 use crate::agent::RunHandle;
+use crate::agent::Workplace;
 use crate::crash_point::CrashPoint;
 use crate::event::AgentEvent;
 use crate::event::EventKind;
@@ -27,6 +28,7 @@ use crate::store::Append;
 use crate::store::Claim;
 use crate::store::NewEntry;
 use crate::store::RunLeases;
+use crate::store::RunStore;
 use crate::store::StoreError;
 
 /// Why an attempt to drive a run came to no end.
@@ -98,9 +100,12 @@ async fn work(shared: &Arc<Shared>, claim: &Claim, orders: &Orders) {
 }
 
 async fn attempt(shared: &Arc<Shared>, claim: &Claim, orders: &Orders) -> Result<(), BrokenOff> {
-    let leases = Arc::clone(&shared.store) as Arc<dyn RunLeases>;
-    let places = Arc::clone(shared) as Arc<dyn Places>;
-    let mut run = shared.agent.drive(claim, leases, places).await.map_err(BrokenOff::Store)?;
+    let workplace = Workplace {
+        leases: Arc::clone(&shared.store) as Arc<dyn RunLeases>,
+        runs: Arc::clone(&shared.store) as Arc<dyn RunStore>,
+        places: Arc::clone(shared) as Arc<dyn Places>,
+    };
+    let mut run = shared.agent.drive(claim, workplace).await.map_err(BrokenOff::Store)?;
     let control = run.control();
     let show = show_all(shared, &mut run);
     let obey = async {

@@ -1,4 +1,6 @@
-//! What a session may start, and what a call finds that is made again.
+//! What a session may start, what a call finds that is made again, and what all of a tree may spend.
+
+mod spending;
 
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@ use livos_core::Budget;
 use livos_core::CancelRequest;
 use livos_core::Cancellation;
 use livos_core::ClaimRequest;
+use livos_core::ClaimScope;
 use livos_core::Claimed;
 use livos_core::Clock;
 use livos_core::DeliveryFilter;
@@ -360,7 +361,12 @@ async fn a_run_that_another_worker_got_is_dropped_at_its_next_entry() {
     bench.begun.notified().await;
     let hour = Timestamp::from_unix_micros(SystemClock.now().as_unix_micros() + 3_600_000_000);
     let lease_for = Duration::from_secs(60);
-    let thief = ClaimRequest { worker: WorkerId::from("thief"), now: hour, lease_for };
+    let thief = ClaimRequest {
+        worker: WorkerId::from("thief"),
+        now: hour,
+        lease_for,
+        scope: ClaimScope::All,
+    };
     let Claimed::Run(stolen) = bench.store.claim(thief).await.unwrap() else {
         panic!("the lease expired")
     };

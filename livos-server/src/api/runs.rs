@@ -24,6 +24,7 @@ use crate::http::ProblemKind;
 use crate::http::Reply;
 use crate::openapi::Operation;
 use crate::openapi::any_object;
+use crate::runs::Runs;
 
 /// How long a cancel waits for the run to have stopped before it answers.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(900);
@@ -48,7 +49,8 @@ pub(super) struct Run {
     session_id: String,
     /// Where it stands: `queued`, `running`, `waiting` (for a person), `completed`, `failed`, `cancelled` or `exhausted`.
     status: &'static str,
-    /// What it waits for before it goes on, besides its turn.
+    /// What it waits for before it begins or goes on, besides its turn: a person's answer, a free place,
+    /// `memory: …` or `processors: …`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waits_for: Option<String>,
     /// What admitted it: `message`, `api`, `schedule`, `webhook`, `subagent`, `task` or `memory`.
@@ -120,6 +122,15 @@ impl From<RunRecord> for Run {
     }
 }
 
+impl Run {
+    /// A run as it is, and what it waits for on this machine.
+    pub(super) fn here(run: RunRecord, runs: &Runs) -> Self {
+        let may_wait = run.state == RunState::Queued && run.trigger.is_background();
+        let overloaded = may_wait.then(|| runs.overloaded()).flatten();
+        Self { waits_for: overloaded.map(|overloaded| overloaded.reason), ..Self::from(run) }
+    }
+}
+
 pub(super) async fn list(call: Call) -> Answer {
     let mut query = call.query();
     let filter = RunFilter {
@@ -134,7 +145,9 @@ pub(super) async fn list(call: Call) -> Answer {
     let page = call.app.store.runs(filter, limit).await?;
     let last = page.items.last().map(|run| run.id.to_string());
     let next_cursor = last.filter(|_| page.has_more);
-    Reply::ok(&List { items: page.items.into_iter().map(Run::from).collect(), next_cursor })
+    let runs = &call.app.engine().await.runs;
+    let items = page.items.into_iter().map(|run| Run::here(run, runs)).collect();
+    Reply::ok(&List { items, next_cursor })
 }
 
 pub(super) fn state(query: &mut crate::http::Query<'_>) -> Option<RunState> {
@@ -157,7 +170,8 @@ pub(super) fn describe_list(operation: Operation) -> Operation {
 }
 
 pub(super) async fn show(call: Call) -> Answer {
-    Reply::ok(&Run::from(find(&call.app, call.id("run")?).await?))
+    let run = find(&call.app, call.id("run")?).await?;
+    Reply::ok(&Run::here(run, &call.app.engine().await.runs))
 }
 
 pub(super) fn describe_show(operation: Operation) -> Operation {

@@ -10,6 +10,7 @@ use livos_core::AgentName;
 use livos_core::AgentVersion;
 use livos_core::Budget;
 use livos_core::MicroUsd;
+use livos_core::ModelName;
 use livos_core::SubagentError;
 use livos_core::SubagentManager;
 use schemars::JsonSchema;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::page::List;
+use super::sessions::Checked;
 use crate::app::App;
 use crate::http::Answer;
 use crate::http::Call;
@@ -141,6 +143,13 @@ async fn check_tools(app: &App, agent: &AgentDefinition) -> Result<(), Problem> 
     }
 }
 
+fn checked_model(model: Option<String>) -> Result<Option<ModelName>, Problem> {
+    let mut checked = Checked::default();
+    let model = checked.model("model", model);
+    checked.finish()?;
+    Ok(model)
+}
+
 fn name(call: &Call) -> AgentName {
     call.segment("id").into()
 }
@@ -157,7 +166,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let body: NewAgent = call.json().await?;
     let mut agent = AgentDefinition::new(body.id, body.description, body.instructions);
     agent.tools = body.tools.map(|tools| tools.into_iter().map(Into::into).collect());
-    agent.model = body.model.map(Into::into);
+    agent.model = checked_model(body.model)?;
     agent.budget = body.budget.map(AgentBudget::read);
     let agent = app.redactor.cleaned(agent);
     check_tools(&app, &agent).await?;
@@ -203,7 +212,7 @@ pub(super) async fn change(call: Call) -> Answer {
         agent.tools = tools.map(|tools| tools.into_iter().map(Into::into).collect());
     }
     if let Some(model) = change.model {
-        agent.model = model.map(Into::into);
+        agent.model = checked_model(model)?;
     }
     if let Some(budget) = change.budget {
         agent.budget = budget.map(AgentBudget::read);
@@ -233,7 +242,10 @@ pub(super) async fn remove(call: Call) -> Answer {
 
 pub(super) fn describe_remove(operation: Operation) -> Operation {
     operation
-        .named("delete_agent", "Forget an agent; what it did stays.")
+        .named(
+            "delete_agent",
+            "Forget an agent, with the schedules that it does; what it did stays.",
+        )
         .answers_as(204, "It is gone.", "")
         .problem(ProblemKind::StorageFailed)
 }

@@ -179,7 +179,7 @@ pub(super) fn describe_start(operation: Operation) -> Operation {
 }
 
 pub(super) async fn list(call: Call) -> Answer {
-    let manager = manager(&call).await;
+    let engine = call.app.engine().await;
     let mut query = call.query();
     let filter = TaskFilter {
         state: runs::state(&mut query),
@@ -188,10 +188,10 @@ pub(super) async fn list(call: Call) -> Answer {
     };
     let limit = page::limit(&mut query);
     query.finish()?;
-    let page = manager.tasks(filter, limit).await?;
+    let page = engine.tasks.tasks(filter, limit).await?;
     let last = page.items.last().map(|run| run.id.to_string());
     let next_cursor = last.filter(|_| page.has_more);
-    let mut listing = Listing::new(&call.app, &manager);
+    let mut listing = Listing::new(&call.app, engine);
     let mut items = Vec::with_capacity(page.items.len());
     for run in page.items {
         items.push(listing.task(run).await?);
@@ -208,11 +208,11 @@ pub(super) fn describe_list(operation: Operation) -> Operation {
 }
 
 pub(super) async fn show(call: Call) -> Answer {
-    let (id, manager): (RunId, _) = (call.id("task")?, manager(&call).await);
-    let run = manager.task(id).await?;
-    let progress = manager.progress(run.id).await?;
+    let (id, engine): (RunId, _) = (call.id("task")?, call.app.engine().await);
+    let run = engine.tasks.task(id).await?;
+    let progress = engine.tasks.progress(run.id).await?;
     let calling = progress.calling.iter().map(ToString::to_string).collect();
-    let task = Listing::new(&call.app, &manager).task(run).await?;
+    let task = Listing::new(&call.app, engine).task(run).await?;
     Reply::ok(&Task { task, calling, said: progress.said })
 }
 

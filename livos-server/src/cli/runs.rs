@@ -101,7 +101,11 @@ pub(super) fn print(terminal: &mut Terminal, run: &Value, json: bool) -> Result<
         _ => Style::Plain,
     };
     let admitted = list::moment(text(run, "admitted_at"));
-    terminal.line(style, format!("{id}  {admitted}  {status:<9}  {}", text(run, "model")))
+    terminal.line(style, format!("{id}  {admitted}  {status:<9}  {}", text(run, "model")))?;
+    match text(run, "waits_for") {
+        "" => Ok(()),
+        shortage => terminal.line(Style::Quiet, format!("  waiting for {shortage}")),
+    }
 }
 
 pub(super) fn details(terminal: &mut Terminal, run: &Value) -> Result<(), ClientError> {

@@ -96,6 +96,9 @@ struct AddArgs {
     /// How often it fires at most
     #[arg(long, value_name = "NUMBER")]
     times: Option<u64>,
+    /// The named agent that does it; with the agent the schedule is deleted
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
     /// The model to ask, as provider/model or a tier
     #[arg(long)]
     model: Option<String>,
@@ -249,6 +252,7 @@ fn body(args: AddArgs) -> Map<String, Value> {
         ("overlap", json!(overlap)),
         ("ends_at", json!(args.until)),
         ("max_firings", json!(args.times)),
+        ("agent", json!(args.agent)),
         ("model", json!(args.model)),
         ("daily_limit_micro_usd", json!(args.daily_limit)),
         ("condition", json!(args.if_unwell.then_some("system_unwell"))),

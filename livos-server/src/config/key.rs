@@ -43,6 +43,10 @@ pub(crate) const LEASE_SECONDS: Key =
 pub(crate) const TASKS_PER_USER: Key =
     Key { name: "agent.tasks_per_user", variable: "LIVOS_AGENT_TASKS_PER_USER" };
 
+pub(crate) const TASKS_MEMORY: Key =
+    Key { name: "tasks.max_memory_percent", variable: "LIVOS_TASKS_MAX_MEMORY_PERCENT" };
+pub(crate) const TASKS_LOAD: Key = Key { name: "tasks.max_load", variable: "LIVOS_TASKS_MAX_LOAD" };
+
 pub(crate) const SANDBOX_NETWORK: Key =
     Key { name: "sandbox.network", variable: "LIVOS_SANDBOX_NETWORK" };
 pub(crate) const SANDBOX_READABLE: Key =
@@ -192,6 +196,8 @@ pub(crate) const ALL: &[Key] = &[
     APPROVALS_USERS,
     APPROVALS_CHANNELS,
     APPROVALS_EXPIRY,
+    TASKS_MEMORY,
+    TASKS_LOAD,
     SCHEDULE_INTERVAL,
     SCHEDULE_ZONE,
     MEMORY_ENABLED,

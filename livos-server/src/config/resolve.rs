@@ -46,6 +46,7 @@ use super::key;
 use super::key::Key;
 use super::key::Layer;
 use super::value;
+use crate::resources::ResourceLimits;
 
 /// All it does is ask a person.
 const ASKING_TOOL: &str = livos_tools::ask_user::NAME;
@@ -101,6 +102,7 @@ pub(super) fn config(
         log: log(&mut typed),
         public_url: typed.get(&key::PUBLIC_URL, |typed| value::web_address(&value::text(typed)?)),
         agent: agent(&mut typed, &home),
+        resources: resources(&mut typed),
         schedules: schedules(&mut typed),
         memory: typed.get(&key::MEMORY_ENABLED, value::memory).unwrap_or(MemoryUse::On),
         models: models(&mut typed),
@@ -190,6 +192,15 @@ fn agent(typed: &mut Typed<'_>, home: &Path) -> AgentSettings {
             1..=MAX_LEASE.as_secs(),
             DEFAULT_LEASE.as_secs(),
         )),
+    }
+}
+
+/// From which figures on work in the background waits.
+fn resources(typed: &mut Typed<'_>) -> ResourceLimits {
+    let usual = ResourceLimits::default();
+    ResourceLimits {
+        memory_percent: typed.number(&key::TASKS_MEMORY, 1..=100, usual.memory_percent),
+        load: typed.get(&key::TASKS_LOAD, |typed| value::number(typed, 1..=1_000)),
     }
 }
 

@@ -109,6 +109,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("approvals.users", "ann=never"),
     ("approvals.channels", "telegram=always, mail=never"),
     ("approvals.expiry_seconds", "60"),
+    ("tasks.max_memory_percent", "80"),
+    ("tasks.max_load", "8"),
     ("schedules.min_interval_seconds", "120"),
     ("schedules.time_zone", "Europe/Berlin"),
     ("memory.enabled", "off"),

@@ -17,6 +17,7 @@ use livos_core::MemorySettings;
 use livos_core::ModelName;
 use livos_core::ProviderManager;
 use livos_core::Redactor;
+use livos_core::ResourceGate;
 use livos_core::ResultSink;
 use livos_core::ScheduleManager;
 use livos_core::Settings;
@@ -50,6 +51,8 @@ use crate::engine::Recorder;
 use crate::http::Causes;
 use crate::mcp_door::McpDoor;
 use crate::mcp_door::SessionDesk;
+use crate::resources::ResourceLimits;
+use crate::resources::Resources;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
 use crate::vitals::Vitals;
@@ -59,7 +62,7 @@ const MCP_FILE: &str = "mcp.json";
 
 /// Makes the engine and gives it to the app. Runs that were left unfinished go on at once.
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
-    let Own { choice, tools, redactor, pdf, launcher, embedder, .. } = own;
+    let Own { choice, tools, redactor, pdf, launcher, embedder, gate, .. } = own;
     let schedules = schedules(&app, &config);
     let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
@@ -106,7 +109,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
             .with_lease(config.agent.lease)
-            .with_take_over(config.store.take_over()),
+            .with_take_over(config.store.take_over())
+            .with_gate(gate.unwrap_or_else(|| resources(&app, config.resources))),
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
         extraction,
@@ -145,6 +149,9 @@ fn approvals(app: &App, settings: ApprovalSettings, redactor: Redactor) -> Appro
         .clock(Arc::clone(&app.clock))
         .redactor(redactor)
         .build()
+/// Lets work in the background begin while this machine has room.
+fn resources(app: &App, limits: ResourceLimits) -> Arc<dyn ResourceGate> {
+    Arc::new(Resources::new(limits, Arc::clone(&app.clock)))
 }
 
 /// Schedules whose heartbeats look at the disks of the home and the workspace, at memory and at load.

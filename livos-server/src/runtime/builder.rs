@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use livos_core::Embedder;
 use livos_core::Redactor;
+use livos_core::ResourceGate;
 use livos_core::ToolRegistry;
 use livos_tools::sandbox::Launcher;
 use livos_tools::web::PdfProgram;
@@ -28,6 +29,7 @@ pub struct ServerBuilder {
     redactor: Redactor,
     pdf: PdfProgram,
     launcher: Option<Launcher>,
+    gate: Option<Arc<dyn ResourceGate>>,
 }
 
 /// What an embedder brings.
@@ -42,6 +44,8 @@ pub(super) struct Own {
     pub(super) pdf: PdfProgram,
     /// Confines shell commands.
     pub(super) launcher: Option<Launcher>,
+    /// Says when work in the background may begin, instead of the settings.
+    pub(super) gate: Option<Arc<dyn ResourceGate>>,
     /// What tells the meaning of memories.
     pub(super) embedder: Option<Arc<dyn Embedder>>,
 }
@@ -57,6 +61,7 @@ impl ServerBuilder {
             redactor: Redactor::new(),
             pdf: PdfProgram::in_process(),
             launcher: None,
+            gate: None,
         }
     }
 
@@ -108,15 +113,22 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets this gate say when work in the background may begin: tasks, and the runs of schedules. Without one
+    /// the settings `tasks.max_memory_percent` and `tasks.max_load` do.
+    pub fn resource_gate(mut self, gate: Arc<dyn ResourceGate>) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// When the home, the store or the port cannot be used.
     pub async fn start(self) -> Result<Server, StartError> {
-        let Self { config, choice, tools, environment, redactor, pdf, launcher } = self;
+        let Self { config, choice, tools, environment, redactor, pdf, launcher, gate } = self;
         Server::compose(
             config,
-            Own { choice, tools, environment, redactor, pdf, launcher, embedder: None },
+            Own { choice, tools, environment, redactor, pdf, launcher, gate, embedder: None },
         )
         .await
     }

@@ -30,6 +30,8 @@ use crate::report::Report;
 use crate::schedules;
 use crate::sink::Sink;
 
+/// How many points there are.
+const POINTS: u64 = CrashPoint::ALL.len() as u64;
 /// How many talk at the same time, each in a session of its own.
 const CLIENTS: u64 = 24;
 /// How long a server lives at most before it is killed anyway.
@@ -39,10 +41,19 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long everything may take to come to its end once nobody kills any more.
 const DRAIN_TIME: Duration = Duration::from_secs(300);
 
+/// The latest passage of a point to die at: those of agents come less often.
+fn passages(point: CrashPoint) -> u64 {
+    match point {
+        CrashPoint::SubagentAdmitted | CrashPoint::SubagentEnded | CrashPoint::ResultArrived => 2,
+        _ => 12,
+    }
+}
+
 /// What the killed servers talk to, and what is known of them.
 pub(crate) struct Campaign {
     options: Options,
     chance: Chance,
+    first_point: usize,
     pub(crate) launcher: Launcher,
     pub(crate) ledger: Ledger,
     pub(crate) model: Arc<Model>,
@@ -90,6 +101,7 @@ impl Campaign {
         Self {
             options,
             chance: Chance::new(options.seed),
+            first_point: usize::try_from(options.seed % POINTS).unwrap(),
             launcher,
             ledger: Ledger::new(),
             model,
@@ -120,20 +132,20 @@ impl Campaign {
         let server = self.start(None, "after the last kill".to_owned()).await;
         let mut journals = checks::Journals::new();
         let mut traces = checks::Traces::default();
-        let mut slots = 0;
+        let (mut slots, mut agents) = (0, checks::Agents::default());
         if let Some(server) = server {
             schedules::pause(&self).await;
             self.drain(&mut clients).await;
             slots = schedules::check(&self).await;
             traces = checks::Traces::read(&self.launcher.traces());
-            journals = checks::all(&self, &traces).await;
+            (journals, agents) = checks::all(&self, &traces).await;
             server.kill().await;
         }
         over.cancel();
         clients.abort_all();
         let took = began.elapsed();
         let report = Report::of(&self, &self.kills, self.options, &journals, &traces, took);
-        let report = report.with_slots(slots);
+        let report = report.with_slots(slots).with_agents(agents);
         if report.has_violations() {
             let kept = self.folder.keep();
             eprintln!("the files of this test are kept in {}", kept.display());
@@ -161,9 +173,11 @@ impl Campaign {
 
     /// Starts a server and kills it: every second time in a trap, else at any time.
     async fn kill_once(&mut self, kill: usize) -> bool {
-        let trap = (kill % 2 == 1).then(|| Trap {
-            point: CrashPoint::ALL[(kill / 2) % CrashPoint::ALL.len()],
-            passage: self.chance.between(1, 12),
+        let trap = (kill % 2 == 1).then(|| {
+            // Where it begins is up to the seed, so that short campaigns come to every point together.
+            let points = CrashPoint::ALL.len();
+            let point = CrashPoint::ALL[(kill / 2 + self.first_point) % points];
+            Trap { point, passage: self.chance.between(1, passages(point)) }
         });
         let way = match trap {
             Some(trap) => format!("{} for the {}. time", trap.point.name(), trap.passage),
@@ -239,8 +253,9 @@ impl Campaign {
             while !self.ledger.unanswered().is_empty() || !checks::owed(self).is_empty() {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            // One that arrived before its worker died is sent again when the lease is over.
-            while checks::are_under_way(self).await {
+            // A reply that arrived before its worker died is sent again when the lease is over; and one that
+            // is the result of an agent may begin a run.
+            while checks::is_something_left(self).await {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         };

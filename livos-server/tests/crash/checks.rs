@@ -1,5 +1,6 @@
 //! What must hold at the end, whatever died when.
 
+mod agents;
 mod approvals;
 mod deliveries;
 mod journal;
@@ -13,7 +14,8 @@ use std::path::Path;
 use serde_json::Value;
 use serde_json::json;
 
-pub(crate) use self::deliveries::are_under_way;
+pub(crate) use self::agents::Agents;
+use self::deliveries::are_under_way;
 pub(crate) use self::deliveries::owed;
 pub(crate) use self::tools::unknown as unknown_outcomes;
 
@@ -57,11 +59,35 @@ impl Traces {
 /// The journals as they are at the end, by the name of the session.
 pub(crate) type Journals = BTreeMap<String, Vec<Value>>;
 
+/// Whether a run is not over, or a reply under way. Runs make replies and replies make runs, so both are
+/// looked at twice.
+pub(crate) async fn is_something_left(campaign: &Campaign) -> bool {
+    for _ in 0..2 {
+        if are_under_way(campaign).await || are_driven(campaign).await {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether some run is not over.
+async fn are_driven(campaign: &Campaign) -> bool {
+    for state in ["queued", "running", "waiting"] {
+        let path = format!("/api/runs?status={state}&limit=1");
+        let list = campaign.api.get(&path).await.ok();
+        let list = list.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        if list.is_none_or(|list| list["items"] != json!([])) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Compares everything that was promised with what there is.
-pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> Journals {
-    let mut journals = Journals::new();
+pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> (Journals, Agents) {
+    let (mut journals, mut agents) = (Journals::new(), Agents::default());
     for known in campaign.ledger.sessions() {
-        match read(campaign, &known).await {
+        match read(campaign, &known.id).await {
             Ok(journal) => {
                 let mut found = Vec::new();
                 journal::check(&known, &journal, &mut found);
@@ -70,6 +96,7 @@ pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> Journals {
                 approvals::check(&journal, &mut found);
                 tools::check(&known, &journal, traces, &campaign.model, &mut found);
                 deliveries::check(&known, &journal, &campaign.sink, &mut found);
+                agents.check(campaign, &known, &journal, traces, &mut found).await;
                 for what in found {
                     campaign.ledger.violated(Some(&known.name), what);
                 }
@@ -83,11 +110,12 @@ pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> Journals {
         }
     }
     deliveries::check_list(campaign).await;
-    journals
+    (journals, agents)
 }
 
-async fn read(campaign: &Campaign, known: &Known) -> Result<Vec<Value>, String> {
-    let stream = campaign.api.get(&format!("/api/sessions/{}/events?wait=0", known.id)).await?;
+/// The entries of a session's journal.
+async fn read(campaign: &Campaign, session: &str) -> Result<Vec<Value>, String> {
+    let stream = campaign.api.get(&format!("/api/sessions/{session}/events?wait=0")).await?;
     let entries = stream.lines().filter_map(|line| line.strip_prefix("data:"));
     let entries = entries.map(|data| serde_json::from_str(data).map_err(|error| error.to_string()));
     let mut entries: Vec<Value> = entries.collect::<Result<_, _>>()?;

@@ -44,9 +44,18 @@ pub(crate) struct Known {
     is_over: bool,
     run_of: HashMap<String, String>,
     ended: HashSet<String>,
+    /// Runs that an agent's result began.
+    begun_by_results: HashSet<String>,
 }
 
 impl Known {
+    /// An agent that it started. Nobody watches it, and it is stopped with the run that asked for it.
+    pub(crate) fn agent(&self, name: String, id: String) -> Self {
+        let conduct = Conduct::Unruly;
+        let (acknowledged, shown) = (Vec::new(), BTreeMap::new());
+        Self { name, id, conduct, acknowledged, shown, ..self.clone() }
+    }
+
     fn is_settled(&self) -> bool {
         self.is_over && self.acknowledged.iter().all(|sent| self.is_answered(&sent.message))
     }
@@ -119,6 +128,7 @@ impl Ledger {
             is_over: false,
             run_of: HashMap::new(),
             ended: HashSet::new(),
+            begun_by_results: HashSet::new(),
         };
         self.facts().sessions.insert(name.to_owned(), known);
     }
@@ -171,9 +181,13 @@ impl Ledger {
         }
     }
 
-    /// The runs that ended.
+    /// The runs that ended and owe somebody a reply.
     pub(crate) fn ended(&self) -> Vec<String> {
-        self.facts().sessions.values().flat_map(|known| known.ended.iter().cloned()).collect()
+        let facts = self.facts();
+        let owing = |known: &Known| -> Vec<String> {
+            known.ended.iter().filter(|run| known.owes(run)).cloned().collect()
+        };
+        facts.sessions.values().flat_map(owing).collect()
     }
 
     /// The sessions in which an acknowledged message has no answer yet.
@@ -187,11 +201,19 @@ impl Ledger {
 }
 
 impl Known {
+    /// Whether a run answers a message: one that a result began does only if a message joined it.
+    fn owes(&self, run: &str) -> bool {
+        !self.begun_by_results.contains(run) || self.run_of.values().any(|of| of == run)
+    }
+
     /// What is wrong with an entry, compared to what was shown under its number before.
     fn show(&mut self, seq: u64, entry: Value) -> Option<String> {
         let run = entry["run_id"].as_str().unwrap_or_default().to_owned();
         if let Some(message) = said(&entry).and_then(message_in) {
             self.run_of.insert(message.to_owned(), run.clone());
+        }
+        if entry["type"] == "run_admitted" && entry["trigger"] == "subagent" {
+            self.begun_by_results.insert(run.clone());
         }
         if entry["type"] == "run_finished" {
             self.ended.insert(run);

@@ -20,8 +20,11 @@ use crate::loopback::Handler;
 use crate::loopback::Outcome;
 use crate::loopback::in_pieces;
 use crate::loopback::whole;
+use crate::plan::AGENT_TOOL;
+use crate::plan::Asked;
 use crate::plan::Plan;
 use crate::plan::Turn;
+use crate::plan::agent_task;
 use crate::plan::tool_of;
 
 /// What the model must read about a call whose outcome nobody knows.
@@ -77,10 +80,15 @@ impl Handler for Model {
     }
 }
 
-/// The newest plan, and how many answers it got already.
+/// The newest plan, and how many answers it got already. Results of agents have none: they are taken in.
 fn next_turn(messages: &[Value]) -> (Plan, usize) {
-    let asked = messages.iter().rposition(|message| message["role"] == "user").unwrap();
-    let plan = Plan::read(&text_of(&messages[asked]["content"])).unwrap();
+    let plan_in = |message: &Value| {
+        let is_said = message["role"] == "user";
+        is_said.then(|| Plan::read(&text_of(&message["content"]))).flatten()
+    };
+    let mut plans = messages.iter().enumerate().rev();
+    let (asked, plan) =
+        plans.find_map(|(place, message)| Some((place, plan_in(message)?))).unwrap();
     let answers = messages[asked..].iter().filter(|message| message["role"] == "assistant");
     (plan, answers.count())
 }
@@ -122,11 +130,19 @@ async fn speak(to: mpsc::Sender<String>, plan: Plan, number: usize) {
 /// Each call in two pieces, so that one may be cut in the middle.
 fn calls(plan: &Plan, number: usize, turn: &Turn) -> Vec<String> {
     let mut pieces = Vec::new();
-    for (index, effect) in turn.calls.iter().enumerate() {
+    for (index, asked) in turn.calls.iter().enumerate() {
         let call = plan.call(number, index);
+        let agent = |result| (AGENT_TOOL, json!({"task": agent_task(&call), "result": result}));
+        let (name, arguments) = match asked {
+            Asked::Record(effect) => (tool_of(*effect), json!({"call": call})),
+            Asked::Agent => agent("wait"),
+            Asked::LaterAgent => agent("later"),
+        };
+        let arguments = arguments.to_string();
+        let (first, rest) = arguments.split_at(arguments.len() / 2);
         let begin = json!({"index": index, "id": call, "type": "function",
-            "function": {"name": tool_of(*effect), "arguments": "{\"call\":"}});
-        let end = json!({"index": index, "function": {"arguments": format!("\"{call}\"}}")}});
+            "function": {"name": name, "arguments": first}});
+        let end = json!({"index": index, "function": {"arguments": rest}});
         pieces.push(chunk(&json!({"tool_calls": [begin]}), None));
         pieces.push(chunk(&json!({"tool_calls": [end]}), None));
     }

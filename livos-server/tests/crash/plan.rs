@@ -2,7 +2,8 @@
 //! needs no memory and answers the same question the same way after every crash.
 //!
 //! A message reads `#s3-m2# plan=mr/i~/ .`: in its first turn the model calls a mutating and a
-//! read-only tool, in its second, slowly, an idempotent one, and then it says something.
+//! read-only tool, in its second, slowly, an idempotent one, and then it says something. `a` starts an
+//! agent and waits for it, `l` starts one whose result comes later; the agent's task is such a message too.
 
 use livos_core::Effect;
 
@@ -40,11 +41,65 @@ pub(crate) fn effects() -> [Effect; 4] {
     EFFECTS
 }
 
+/// The tool that starts agents.
+pub(crate) const AGENT_TOOL: &str = "sessions_create";
+/// What an agent does: one call that must not be made twice, then its answer.
+const AGENT_TURNS: &str = "m/~";
+/// How many calls of a hundred start an agent.
+const AGENTS_PERCENT: u64 = 12;
+
+/// What the model calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A tool that leaves a trace.
+    Record(Effect),
+    /// An agent that is waited for.
+    Agent,
+    /// An agent that is heard of later.
+    LaterAgent,
+}
+
+impl Asked {
+    fn draw(chance: &mut Chance) -> Self {
+        match chance.percent(AGENTS_PERCENT) {
+            true => chance.pick(&[Self::Agent, Self::LaterAgent]),
+            false => Self::Record(chance.pick(&EFFECTS)),
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Self::Record(effect) => letter_of(effect),
+            Self::Agent => 'a',
+            Self::LaterAgent => 'l',
+        }
+    }
+
+    fn of_letter(letter: char) -> Option<Self> {
+        match letter {
+            'a' => Some(Self::Agent),
+            'l' => Some(Self::LaterAgent),
+            _ => EFFECTS.into_iter().find(|effect| letter_of(*effect) == letter).map(Self::Record),
+        }
+    }
+}
+
+/// What the agent of a call is called, as if its task were a message. No session has a name that
+/// this begins with.
+pub(crate) fn agent_of(call: &str) -> String {
+    format!("agent-{call}")
+}
+
+/// What the agent of a call is told.
+pub(crate) fn agent_task(call: &str) -> String {
+    format!("#{}# plan={AGENT_TURNS} .", agent_of(call))
+}
+
 /// One answer of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Turn {
     /// The tools it calls; none in the last.
-    pub(crate) calls: Vec<Effect>,
+    pub(crate) calls: Vec<Asked>,
     pub(crate) is_slow: bool,
 }
 
@@ -61,7 +116,7 @@ impl Plan {
     pub(crate) fn draw(message: String, chance: &mut Chance) -> Self {
         let mut turns = Vec::new();
         for _ in 0..chance.below(4) {
-            let calls = (0..chance.between(1, 3)).map(|_| chance.pick(&EFFECTS)).collect();
+            let calls = (0..chance.between(1, 3)).map(|_| Asked::draw(chance)).collect();
             turns.push(Turn { calls, is_slow: chance.percent(20) });
         }
         turns.push(Turn { calls: Vec::new(), is_slow: chance.percent(40) });
@@ -71,7 +126,7 @@ impl Plan {
     /// The message that says all this.
     pub(crate) fn text(&self) -> String {
         let turn = |turn: &Turn| {
-            let calls: String = turn.calls.iter().map(|effect| letter_of(*effect)).collect();
+            let calls: String = turn.calls.iter().map(|asked| asked.letter()).collect();
             format!("{calls}{}", if turn.is_slow { "~" } else { "" })
         };
         let turns: Vec<String> = self.turns.iter().map(turn).collect();
@@ -83,8 +138,8 @@ impl Plan {
         let (before, turns) = text.rsplit_once("# plan=")?;
         let message = before.rsplit_once('#')?.1.to_owned();
         let turns = turns.split_once(" .")?.0.split('/').map(|turn| {
-            let effect = |letter| EFFECTS.into_iter().find(|it| letter_of(*it) == letter);
-            Turn { calls: turn.chars().filter_map(effect).collect(), is_slow: turn.ends_with('~') }
+            let calls = turn.chars().filter_map(Asked::of_letter).collect();
+            Turn { calls, is_slow: turn.ends_with('~') }
         });
         Some(Self { message, turns: turns.collect() })
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::campaign::Campaign;
 use crate::campaign::Kills;
+use crate::checks::Agents;
 use crate::checks::Journals;
 use crate::checks::Traces;
 use crate::checks::unknown_outcomes;
@@ -39,6 +40,7 @@ pub(crate) struct Report {
     delivery_attempts: u64,
     /// How many slots of schedules fired.
     slots: u64,
+    agents: Agents,
     took: Duration,
     violations: Vec<Violation>,
     /// Those of the sessions in which something was violated.
@@ -80,6 +82,7 @@ impl Report {
             deliveries: arrived.len(),
             delivery_attempts: arrived.values().map(|arrived| arrived.times).sum(),
             slots: 0,
+            agents: Agents::default(),
             took,
             journals: concerned.collect(),
             violations,
@@ -88,6 +91,10 @@ impl Report {
 
     pub(crate) fn with_slots(self, slots: u64) -> Self {
         Self { slots, ..self }
+    }
+
+    pub(crate) fn with_agents(self, agents: Agents) -> Self {
+        Self { agents, ..self }
     }
 
     pub(crate) fn has_violations(&self) -> bool {
@@ -129,6 +136,12 @@ impl fmt::Display for Report {
             self.deliveries, self.delivery_attempts
         )?;
         writeln!(f, "  slots of schedules   {}, fired", self.slots)?;
+        let Agents { waited_for, heard_of_later, abandoned } = self.agents;
+        writeln!(
+            f,
+            "  agents               {waited_for} waited for, {heard_of_later} heard of later, \
+             {abandoned} whose caller was stopped"
+        )?;
         writeln!(f, "  violations           {}", self.violations.len())?;
         for violation in &self.violations {
             let session = violation.session.as_deref().unwrap_or("-");
@@ -154,6 +167,10 @@ impl fmt::Display for Kills {
         )?;
         for (point, count) in &self.at_points {
             write!(f, " {} {count}", point.name())?;
+        }
+        let missed: usize = self.missed.values().sum();
+        if missed > 0 {
+            write!(f, "; {missed} traps that nothing stepped into")?;
         }
         f.write_str(")")?;
         match self.of_redis {

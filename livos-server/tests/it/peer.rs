@@ -77,6 +77,11 @@ impl Answer {
         self.0.write_all(piece(text).as_bytes()).await.unwrap();
     }
 
+    /// Says something to whoever asked; whether that one still listens.
+    pub(crate) async fn try_say(&mut self, text: &str) -> bool {
+        self.0.write_all(piece(text).as_bytes()).await.is_ok()
+    }
+
     /// Ends it; whoever asked may be gone.
     pub(crate) async fn end(mut self) {
         drop(self.0.write_all(END.as_bytes()).await);

@@ -30,6 +30,14 @@ impl RedisServer {
         redis
     }
 
+    /// One that writes nothing down, for tests in which it does not die.
+    pub(crate) async fn start_forgetful() -> Self {
+        let redis = Self::start().await;
+        let answer = redis.cli(&["config", "set", "appendonly", "no"]).await;
+        assert_eq!(answer.trim(), "OK");
+        redis
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

@@ -203,3 +203,40 @@ async fn a_model_makes_a_schedule_that_fires_where_it_was_asked_for() {
     };
     assert_eq!(reminded["text"], "The tea is ready.");
 }
+
+#[tokio::test]
+async fn a_named_agent_does_it_and_takes_it_along_when_it_is_forgotten() {
+    let server = start(1).await;
+    let agent = json!({
+        "id": "clerk", "description": "Knows the time.", "instructions": "You are a clerk.",
+        "tools": ["time"], "model": "scripted/m",
+        "budget": {"turns": 2, "tokens": 9_000, "seconds": 30},
+    });
+    let loops = json!({
+        "title": "t", "task": "What time is it?", "agent": "clerk",
+        "recurrence": {"kind": "every", "seconds": 3600},
+    });
+    let early = server.post("/api/schedules", &loops).await;
+    assert_eq!(early.json()["errors"][0]["field"], "agent", "{}", early.text);
+    assert_eq!(server.get("/api/schedules").await.json()["items"], json!([]));
+    assert_eq!(server.post("/api/subagents", &agent).await.status, 201);
+    let made = make(&server, loops).await;
+    assert_eq!(made["plan"]["agent"], "clerk");
+    let fired = server.post(&format!("{}/run", path(&made)), &json!({})).await.json();
+    let run = fired["run_id"].as_str().unwrap();
+    server.finished(&session(&made), run).await;
+    let run = server.get(&format!("/api/runs/{run}")).await.json();
+    assert_eq!((&run["agent"], &run["trigger"]), (&json!("clerk"), &json!("schedule")));
+    let mut events = server.events(&session(&made), "").await;
+    let admitted = events.next().await.unwrap();
+    assert_eq!(admitted["budget"]["tokens"], 9_000, "{admitted}");
+    assert_eq!(admitted["profile"]["tools"], json!(["time"]), "{admitted}");
+    let unknown = server.call(Method::PATCH, &path(&made), &json!({"agent": "nobody"})).await;
+    assert_eq!(unknown.json()["errors"][0]["field"], "agent", "{}", unknown.text);
+
+    let removed = server.call(Method::DELETE, "/api/subagents/clerk", &json!({})).await;
+    assert_eq!(removed.status, 204);
+    assert_eq!(server.get(&path(&made)).await.problem(), "not-found");
+    assert_eq!(server.get("/api/schedules").await.json()["items"], json!([]));
+    assert_eq!(server.get(&session(&made)).await.status, 200, "what it did stays");
+}

@@ -58,6 +58,7 @@ async fn what_is_no_agent_names_its_field() {
         ("description", json!({"description": " "})),
         ("instructions", json!({"instructions": "x".repeat(40_000)})),
         ("tools", json!({"tools": ["rocket"]})),
+        ("model", json!({"model": "no model"})),
         ("budget.turns", json!({"budget": {"turns": 9, "tokens": 1, "seconds": 1}})),
         ("budget.tokens", json!({"budget": {"turns": 1, "tokens": 60_000, "seconds": 1}})),
         ("budget.seconds", json!({"budget": {"turns": 1, "tokens": 1, "seconds": 121}})),

@@ -5,6 +5,7 @@ use livos_core::Effect;
 use livos_core::NewSchedule;
 use livos_core::Overlap;
 use livos_core::Recurrence;
+use livos_core::Right;
 use livos_core::ScheduleFilter;
 use livos_core::ScheduleManager;
 use livos_core::SchedulePlan;
@@ -61,6 +62,8 @@ pub struct ScheduleCreateArgs {
     max_firings: Option<u64>,
     /// When due while its last run goes on: skip this time (default), queue, or replace that run.
     overlap: Option<OverlapArg>,
+    /// The named agent that does it, as `agent_list` shows them. Default: you.
+    agent: Option<String>,
     /// Where it is answered: here (default), in this conversation, or in one of its own.
     session: Option<SessionArg>,
 }
@@ -95,6 +98,11 @@ impl Tool for ScheduleCreate {
 
     fn effect(&self) -> Effect {
         Effect::Mutating
+    }
+
+    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
+        // A run of a schedule has all rights of its agent: who may not start agents makes none.
+        spec.requiring(Right::Spawn)
     }
 
     async fn call(
@@ -133,6 +141,7 @@ fn plan(args: ScheduleCreateArgs) -> Result<SchedulePlan, ToolError> {
     let mut plan = SchedulePlan::new(args.title, args.task, recurrence);
     plan.ends_at = args.ends_at.as_deref().map(|text| time("ends_at", text)).transpose()?;
     plan.max_firings = args.max_firings;
+    plan.agent = args.agent.map(Into::into);
     plan.overlap = match args.overlap {
         None | Some(OverlapArg::Skip) => Overlap::Skip,
         Some(OverlapArg::Queue) => Overlap::Queue,

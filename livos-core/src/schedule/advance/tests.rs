@@ -22,6 +22,7 @@ fn facts(now: Timestamp) -> Facts<'static> {
         open_cost: MicroUsd::default(),
         usual_budget: Budget::default(),
         session_model: None,
+        agent: None,
         problems: None,
     }
 }

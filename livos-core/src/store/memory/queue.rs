@@ -11,6 +11,7 @@ use crate::origin::Origin;
 use crate::store::Admission;
 use crate::store::Claim;
 use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::IdempotencyKey;
 use crate::store::KEY_RETENTION;
@@ -83,6 +84,7 @@ pub(super) struct Queued {
     /// Its turn among the equally urgent.
     turn: u64,
     lane: Option<Lane>,
+    is_background: bool,
     parent: Option<RunId>,
     origin: Origin,
     pub(super) replies: Vec<ReplyAddress>,
@@ -190,6 +192,7 @@ impl Queue {
             priority: run.priority,
             turn: self.turns.next(run.priority, &run.origin.user),
             lane: run.lane,
+            is_background: run.trigger.is_background(),
             parent: run.parent_run_id,
             origin: run.origin,
             replies: run.reply_to.into_iter().chain(run.also_tell).collect(),
@@ -247,12 +250,14 @@ impl Queue {
     }
 
     pub(super) fn claim(&mut self, claim: &ClaimRequest) -> Claimed {
-        let Some(run_id) = self.next_to_go(claim.now) else {
+        let Some(run_id) = self.next_to_go(claim.now, claim.scope) else {
             let held = self.runs.values().filter_map(|run| run.holder);
-            return Claimed::Nothing { look_again_at: held.map(|holder| holder.expires_at).min() };
+            let look_again_at = held.map(|holder| holder.expires_at).min();
+            let passed_over = self.next_to_go(claim.now, ClaimScope::All).is_some();
+            return Claimed::Nothing { look_again_at, passed_over };
         };
         let Some(run) = self.runs.get_mut(&run_id) else {
-            return Claimed::Nothing { look_again_at: None };
+            return Claimed::Nothing { look_again_at: None, passed_over: false };
         };
         self.last_token += 1;
         let token = LeaseToken(self.last_token);
@@ -273,7 +278,7 @@ impl Queue {
     }
 
     /// The run to claim: one whose worker is gone, or else the first whose lane has room.
-    fn next_to_go(&self, now: Timestamp) -> Option<RunId> {
+    fn next_to_go(&self, now: Timestamp, scope: ClaimScope) -> Option<RunId> {
         let mut going: HashMap<&str, usize> = HashMap::new();
         for run in self.runs.values().filter(|run| run.holder.is_some()) {
             if let Some(lane) = &run.lane {
@@ -286,7 +291,7 @@ impl Queue {
         };
         let may_go = |run: &Queued| match run.holder {
             Some(holder) => holder.is_gone(now),
-            None => has_room(run),
+            None => has_room(run) && (scope == ClaimScope::All || !run.is_background),
         };
         let heads = self.sessions.values().filter_map(|runs| runs.first());
         let heads = heads.filter_map(|id| Some((*id, self.runs.get(id)?)));

@@ -23,6 +23,7 @@ use crate::store::CancelRequest;
 use crate::store::Cancellation;
 use crate::store::Claim;
 use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::KEY_RETENTION;
 use crate::store::Lease;
@@ -92,11 +93,13 @@ impl RunLeases for RedisStore {
             "now": micros(claim.now),
             "latest": micros(latest_expiry(claim.now)),
             "expires": micros(expires_at),
+            "foreground": claim.scope == ClaimScope::Foreground,
         });
         let answer = self.once(&self.scripts.claim, &plan).await?;
         if answer.verdict() != "ok" {
             let look_again_at = answer.text(1).and_then(time_of_score);
-            return Ok(Claimed::Nothing { look_again_at });
+            let passed_over = answer.text(2) == Some("passed_over");
+            return Ok(Claimed::Nothing { look_again_at, passed_over });
         }
         let token = LeaseToken(answer.parse(2)?);
         Ok(Claimed::Run(Claim {

@@ -10,6 +10,7 @@ use super::statement::run_id;
 use super::statement::run_key;
 use crate::id::RunId;
 use crate::id::SessionId;
+use crate::store::ClaimScope;
 use crate::store::Lane;
 use crate::store::NewRun;
 use crate::store::StoreError;
@@ -27,11 +28,20 @@ pub(super) fn next_turn(db: &Connection, run: &NewRun) -> Result<i64, StoreError
 }
 
 /// The first that is ready and whose lane has room; those before it whose lane has none are parked.
-pub(super) fn next_to_go(db: &Connection) -> Result<Option<i64>, StoreError> {
+pub(super) fn next_to_go(db: &Connection, scope: ClaimScope) -> Result<Option<i64>, StoreError> {
     const READY: &str = "SELECT place, priority, turn, lane, width FROM queue \
                          WHERE state = 'ready' ORDER BY priority, turn LIMIT 1";
+    // The triggers of `Trigger::BACKGROUND`, as they are written.
+    const FOREGROUND: &str = "SELECT place, priority, turn, lane, width FROM queue \
+                              JOIN runs ON runs.id = queue.run_id WHERE queue.state = 'ready' \
+                              AND runs.trigger NOT IN ('schedule', 'task', 'memory') \
+                              ORDER BY priority, turn LIMIT 1";
+    let query = match scope {
+        ClaimScope::All => READY,
+        ClaimScope::Foreground => FOREGROUND,
+    };
     loop {
-        let first = row(db, READY, [], |row| {
+        let first = row(db, query, [], |row| {
             let lane = row.get::<_, Option<String>>(3)?;
             let lane = lane.map(|name| Ok::<_, rusqlite::Error>(Lane::new(name, row.get(4)?)));
             Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, lane.transpose()?))
@@ -51,6 +61,12 @@ pub(super) fn next_to_go(db: &Connection) -> Result<Option<i64>, StoreError> {
         )?;
         return Ok(Some(place));
     }
+}
+
+/// Whether some run is ready, whatever it is.
+pub(super) fn has_ready(db: &Connection) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM queue WHERE state = 'ready')";
+    Ok(row(db, query, [], |row| row.get(0))?.unwrap_or_default())
 }
 
 fn going(db: &Connection, lane: &Lane) -> Result<usize, StoreError> {

@@ -27,6 +27,7 @@ use crate::store::CancelRequest;
 use crate::store::Cancellation;
 use crate::store::Claim;
 use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::KEY_RETENTION;
 use crate::store::Lease;
@@ -323,11 +324,12 @@ pub(super) fn join(db: &Connection, run: RunId, joins: &[RunId]) -> Result<(), S
 }
 
 pub(super) fn claim(db: &Connection, claim: &ClaimRequest) -> Result<Claimed, StoreError> {
-    let Some(place) = free(db, claim.now)? else {
+    let Some(place) = free(db, claim)? else {
         let query = "SELECT min(expires_at) FROM queue WHERE state = 'held'";
         let next: Option<Option<i64>> = row(db, query, [], |row| row.get(0))?;
         let look_again_at = next.flatten().map(Timestamp::from_unix_micros);
-        return Ok(Claimed::Nothing { look_again_at });
+        let passed_over = claim.scope == ClaimScope::Foreground && lanes::has_ready(db)?;
+        return Ok(Claimed::Nothing { look_again_at, passed_over });
     };
     let token = count_up(db, "token")?;
     let expires_at = expiry(claim.now, claim.lease_for);
@@ -347,16 +349,18 @@ pub(super) fn claim(db: &Connection, claim: &ClaimRequest) -> Result<Claimed, St
             })
         },
     )?;
-    Ok(claimed.map_or(Claimed::Nothing { look_again_at: None }, Claimed::Run))
+    let nothing = Claimed::Nothing { look_again_at: None, passed_over: false };
+    Ok(claimed.map_or(nothing, Claimed::Run))
 }
 
 /// The run to claim: one whose worker is gone, or else the oldest that is ready.
-fn free(db: &Connection, now: Timestamp) -> Result<Option<i64>, StoreError> {
+fn free(db: &Connection, claim: &ClaimRequest) -> Result<Option<i64>, StoreError> {
     const EXPIRED: &str = "SELECT place FROM queue WHERE state = 'held' AND expires_at <= ?1 \
                            ORDER BY expires_at LIMIT 1";
     // Claimed by a clock that was set back since.
     const FROM_THE_FUTURE: &str = "SELECT place FROM queue WHERE state = 'held' \
                                    AND expires_at > ?1 ORDER BY expires_at DESC LIMIT 1";
+    let now = claim.now;
     if let Some(place) = row(db, EXPIRED, [now.as_unix_micros()], |row| row.get(0))? {
         return Ok(Some(place));
     }
@@ -364,7 +368,7 @@ fn free(db: &Connection, now: Timestamp) -> Result<Option<i64>, StoreError> {
     if let Some(place) = row(db, FROM_THE_FUTURE, [latest], |row| row.get(0))? {
         return Ok(Some(place));
     }
-    lanes::next_to_go(db)
+    lanes::next_to_go(db, claim.scope)
 }
 
 pub(super) fn renew(db: &Connection, renewal: RenewRequest) -> Result<Renewal, StoreError> {

@@ -22,6 +22,7 @@ use crate::message::Usage;
 use crate::store::Append;
 use crate::store::Claim;
 use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::DeliveryClaim;
 use crate::store::FactStore;
@@ -51,7 +52,8 @@ fn message(session_id: SessionId, text: &str) -> NewRun {
 
 async fn claim(store: &SqliteStore) -> Option<Claim> {
     let lease_for = Duration::from_secs(15);
-    let request = ClaimRequest { worker: "test".into(), now: NOW, lease_for };
+    let request =
+        ClaimRequest { worker: "test".into(), now: NOW, lease_for, scope: ClaimScope::All };
     match store.claim(request).await.unwrap() {
         Claimed::Run(claim) => Some(claim),
         Claimed::Nothing { .. } => None,

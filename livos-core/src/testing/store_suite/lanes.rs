@@ -1,5 +1,6 @@
 //! Where not all can go at once: lanes, priorities, and users who take turns.
 
+use super::LEASE;
 use super::Shared;
 use super::Verdict;
 use super::at;
@@ -14,6 +15,8 @@ use crate::id::SessionId;
 use crate::origin::Trigger;
 use crate::store::CancelRequest;
 use crate::store::Claim;
+use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::Lane;
 use crate::store::NewRun;
@@ -28,6 +31,7 @@ pub(super) async fn check(empty: &impl AsyncFn() -> Shared) -> Verdict {
     an_interrupting_run_goes_before_a_parked_one(&empty().await).await?;
     the_urgent_go_first(&empty().await).await?;
     users_take_turns(&empty().await).await?;
+    what_nobody_waits_for_is_passed_over_if_asked(&empty().await).await?;
     a_stopped_run_stops_those_it_asked_for(&empty().await).await?;
     runs_are_listed_by_who_asked(&empty().await).await
 }
@@ -51,6 +55,40 @@ async fn expect(store: &Shared, expected: RunId, why: &str) -> Result<Claim, Str
     let claim = claimed(store, 0).await?;
     ensure!(claim.lease.run_id == expected, "{why}: {:?} was claimed", claim.lease.run_id);
     Ok(claim)
+}
+
+/// Claims what somebody waits for; whether something else was passed over where there is nothing.
+async fn foreground(store: &Shared) -> Result<Result<RunId, bool>, String> {
+    let scope = ClaimScope::Foreground;
+    let request = ClaimRequest { worker: "busy".into(), now: at(0), lease_for: LEASE, scope };
+    match store.claim(request).await.map_err(failed)? {
+        Claimed::Run(claim) => Ok(Ok(claim.lease.run_id)),
+        Claimed::Nothing { passed_over, .. } => Ok(Err(passed_over)),
+    }
+}
+
+async fn what_nobody_waits_for_is_passed_over_if_asked(store: &Shared) -> Verdict {
+    ensure!(foreground(store).await? == Err(false), "nothing is there to be passed over");
+    let task = |text| NewRun {
+        trigger: Trigger::Task,
+        priority: Priority::High,
+        lane: Some(Lane::new("tasks", 1)),
+        ..run(text)
+    };
+    let tasks = [admit(store, task("one")).await?, admit(store, task("two")).await?];
+    let due = NewRun { trigger: Trigger::Schedule, ..run("due") };
+    let due = admit(store, due).await?;
+    let said = admit(store, run("said")).await?;
+    ensure!(foreground(store).await? == Ok(said), "what somebody waits for is claimed");
+    ensure!(foreground(store).await? == Err(true), "the others are passed over");
+    let dropped = admit(store, NewRun { trigger: Trigger::Schedule, ..run("dropped") }).await?;
+    ensure!(foreground(store).await? == Err(true), "so is one that comes later");
+    store.request_cancel(CancelRequest { run_id: dropped, at: at(0) }).await.map_err(failed)?;
+    expect(store, tasks[0], "they are claimed in their order").await?;
+    expect(store, due, "a full lane holds up nobody").await?;
+    nothing_to_claim(store, 0).await?;
+    ensure!(foreground(store).await? == Err(false), "nothing is ready any more");
+    Ok(())
 }
 
 async fn a_lane_lets_only_so_many_go(store: &Shared) -> Verdict {

@@ -26,6 +26,7 @@ use crate::id::SessionId;
 use crate::store::CancelRequest;
 use crate::store::Claim;
 use crate::store::ClaimRequest;
+use crate::store::ClaimScope;
 use crate::store::Claimed;
 use crate::store::Lease;
 use crate::store::MAX_LEASE;
@@ -187,14 +188,19 @@ async fn work(store: &Shared, number: usize) -> Result<Vec<Lease>, String> {
     for look in 0..(SESSIONS * RUNS * WORKERS * 4) {
         let minute = i64::try_from(look).unwrap_or_default() * 60;
         let now = at(minute);
-        let request = ClaimRequest { worker: worker.as_str().into(), now, lease_for: LEASE };
+        let request = ClaimRequest {
+            worker: worker.as_str().into(),
+            now,
+            lease_for: LEASE,
+            scope: ClaimScope::All,
+        };
         let claim = match store.claim(request).await.map_err(failed)? {
             Claimed::Run(claim) => claim,
-            Claimed::Nothing { look_again_at: Some(_) } => {
+            Claimed::Nothing { look_again_at: Some(_), .. } => {
                 tokio::task::yield_now().await;
                 continue;
             }
-            Claimed::Nothing { look_again_at: None } => break,
+            Claimed::Nothing { look_again_at: None, .. } => break,
         };
         leases.push(claim.lease);
         let (session, run) = (claim.session_id, claim.lease.run_id);

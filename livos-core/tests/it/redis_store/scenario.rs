@@ -9,6 +9,7 @@ use livos_core::CancelRequest;
 use livos_core::Cancellation;
 use livos_core::Claim;
 use livos_core::ClaimRequest;
+use livos_core::ClaimScope;
 use livos_core::Claimed;
 use livos_core::DeliveryClaim;
 use livos_core::DeliveryFilter;
@@ -112,7 +113,12 @@ fn call(at: Timestamp) -> UsageRow {
 }
 
 pub(super) async fn claim(store: &RedisStore) -> Result<Option<Claim>, StoreError> {
-    let request = ClaimRequest { worker: "test".into(), now: at(0), lease_for: LEASE };
+    let request = ClaimRequest {
+        worker: "test".into(),
+        now: at(0),
+        lease_for: LEASE,
+        scope: ClaimScope::All,
+    };
     Ok(match store.claim(request).await? {
         Claimed::Run(claim) => Some(claim),
         Claimed::Nothing { .. } => None,

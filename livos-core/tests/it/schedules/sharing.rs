@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use livos_core::ClaimRequest;
+use livos_core::ClaimScope;
 use livos_core::Claimed;
 use livos_core::Clock;
 use livos_core::NewSchedule;
@@ -103,6 +104,7 @@ async fn workers_fire_by_themselves_and_sleep_until_then() {
         worker: "w".into(),
         now: SystemClock.now(),
         lease_for: Duration::from_secs(10),
+        scope: ClaimScope::All,
     };
     assert!(matches!(store.claim(claim.clone()).await.unwrap(), Claimed::Run(_)));
     assert!(matches!(store.claim(claim).await.unwrap(), Claimed::Nothing { .. }), "once");

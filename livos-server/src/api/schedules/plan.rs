@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use livos_core::AgentName;
 use livos_core::Budget;
 use livos_core::Condition;
 use livos_core::MicroUsd;
@@ -82,6 +83,11 @@ pub(super) struct PlanBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     daily_limit_micro_usd: Option<u64>,
+    /// The named agent that does it, with its instructions, tools, model and budget. With the agent the
+    /// schedule is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[a-z][a-z0-9-]*$"))]
+    agent: Option<String>,
     /// The model to ask, as `provider/model` or a tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200), regex(pattern = r"^[!-~]+$"))]
@@ -142,6 +148,9 @@ pub(super) struct PlanChange {
     /// As for a new one.
     #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     daily_limit_micro_usd: Option<u64>,
+    /// As for a new one.
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[a-z][a-z0-9-]*$"))]
+    agent: Option<String>,
     /// As for a new one.
     #[schemars(length(min = 1, max = 200), regex(pattern = r"^[!-~]+$"))]
     model: Option<String>,
@@ -251,6 +260,7 @@ impl PlanBody {
             checked.fault("daily_limit_micro_usd", format!("must be from 1 to {MAX_LIMIT}"));
         }
         plan.daily_limit = self.daily_limit_micro_usd.map(MicroUsd);
+        plan.agent = self.agent.map(AgentName::from);
         plan.model = checked.model("model", self.model);
         plan.reply_to = self.reply_to.and_then(|ReplyTo::Http { url }| {
             callback::address(&url, &app.callback_guard)
@@ -287,6 +297,7 @@ impl From<&SchedulePlan> for PlanBody {
             condition: plan.condition,
             budget: plan.budget.map(BudgetBody::from),
             daily_limit_micro_usd: plan.daily_limit.map(|limit| limit.0),
+            agent: plan.agent.as_ref().map(ToString::to_string),
             model: plan.model.as_ref().map(ToString::to_string),
             reply_to: url.map(|url| ReplyTo::Http { url }),
             pause_after: plan.pause_after,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use livos_core::RunRecord;
 use livos_core::RunState;
+use livos_core::Runs;
 use livos_core::TaskFilter;
 use livos_core::TaskManager;
 use livos_core::UserId;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use crate::api::runs::Run;
 use crate::app::App;
+use crate::engine::Engine;
 use crate::http::Problem;
 
 /// A task in a list.
@@ -29,13 +31,14 @@ pub(super) struct ListedTask {
 pub(super) struct Listing<'a> {
     app: &'a App,
     manager: &'a TaskManager,
+    runs: &'a Runs,
     /// The users that were looked up, and whether as many tasks of each go as may.
     full: HashMap<UserId, bool>,
 }
 
 impl<'a> Listing<'a> {
-    pub(super) fn new(app: &'a App, manager: &'a TaskManager) -> Self {
-        Self { app, manager, full: HashMap::new() }
+    pub(super) fn new(app: &'a App, engine: &'a Engine) -> Self {
+        Self { app, manager: &engine.tasks, runs: &engine.runs, full: HashMap::new() }
     }
 
     /// A task with what is known of it besides its run.
@@ -50,7 +53,7 @@ impl<'a> Listing<'a> {
             RunState::Queued => Some("a free place".to_owned()),
             _ => None,
         };
-        let mut run = Run::from(run);
+        let mut run = Run::here(run, self.runs);
         run.waits_for = run.waits_for.or(waits_for);
         Ok(ListedTask { run, title })
     }

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::text;
 use crate::campaign::Campaign;
 use crate::ledger::Known;
+use crate::ledger::said;
+use crate::plan::message_in;
 use crate::sink::Sink;
 
 /// How many deliveries are looked at in a list.
@@ -23,7 +25,7 @@ pub(crate) fn owed(campaign: &Campaign) -> Vec<String> {
 }
 
 /// Whether a reply waits, or is with a worker that may be dead.
-pub(crate) async fn are_under_way(campaign: &Campaign) -> bool {
+pub(super) async fn are_under_way(campaign: &Campaign) -> bool {
     for state in ["due", "in_flight"] {
         if listed(campaign, state).await.is_err() {
             return true;
@@ -36,6 +38,9 @@ pub(super) fn check(known: &Known, journal: &[Value], sink: &Sink, found: &mut V
     let path = format!("/reply/{}", known.name);
     for end in journal.iter().filter(|entry| text(entry, "type") == "run_finished") {
         let run = text(end, "run_id");
+        if !owes_a_reply(journal, run) {
+            continue;
+        }
         let arrived = sink.arrived_for(run);
         let [(name, arrived)] = arrived.as_slice() else {
             let names: Vec<_> = arrived.iter().map(|(name, _)| name).collect();
@@ -50,6 +55,13 @@ pub(super) fn check(known: &Known, journal: &[Value], sink: &Sink, found: &mut V
             found.push(format!("the reply of {run} was {owed:?}, and {got:?} arrived"));
         }
     }
+}
+
+/// A run that an agent's result began owes nobody a reply, unless a message joined it.
+fn owes_a_reply(journal: &[Value], run: &str) -> bool {
+    let of_run = || journal.iter().filter(|entry| text(entry, "run_id") == run);
+    let is_message = |entry: &Value| said(entry).and_then(message_in).is_some();
+    of_run().any(is_message) || !of_run().any(|entry| text(entry, "trigger") == "subagent")
 }
 
 /// Nothing waits, and nothing was given up.

@@ -10,6 +10,7 @@ use super::Traces;
 use super::text;
 use crate::ledger::Known;
 use crate::model::Model;
+use crate::plan::AGENT_TOOL;
 use crate::plan::effect_of;
 
 #[derive(Debug)]
@@ -76,7 +77,10 @@ fn calls(journal: &[Value]) -> BTreeMap<&str, Call<'_>> {
         match text(entry, "type") {
             "assistant_message" => {
                 let blocks = entry["message"]["content"].as_array().into_iter().flatten();
-                for block in blocks.filter(|block| block["type"] == "tool_use") {
+                let is_traced = |block: &&Value| {
+                    block["type"] == "tool_use" && text(block, "name") != AGENT_TOOL
+                };
+                for block in blocks.filter(is_traced) {
                     let (run, effect) = (text(entry, "run_id"), effect_of(text(block, "name")));
                     let call = Call { run, effect, starts: 0, ends: Vec::new() };
                     calls.insert(text(block, "id"), call);

@@ -40,9 +40,10 @@ local function offer_first(session)
   end
 end
 
--- Takes a run out of those that may be claimed, or that wait for room in their lane.
+-- Takes a run out of those that may be claimed, or that wait for room in their lane or the machine.
 local function withdraw(run)
   call('ZREM', at('ready'), run)
+  call('ZREM', at('held_back'), run)
   local lane = queued(run, 'lane')
   if lane then call('ZREM', at('parked', lane), run) end
 end
