@@ -1,5 +1,6 @@
 // What the agent asks: whether it may do something that matters, or a question of its own.
 
+import { answerForm } from './answer_form.js';
 import { h, toast } from './dom.js';
 import { icon } from './icons.js';
 import { codeBlock } from './markdown.js';
@@ -27,38 +28,57 @@ function permissionCard({ approval_id: id, tool, input, reason }, decide) {
 function questionCard({ approval_id: id, question }, decide) {
   const card = new Card('Question from the agent', (answer) => decide(id, answer));
   const head = h('div', { className: 'approval-head' }, icon('hand', 20), h('strong', {}, question.text));
-  card.element.append(head);
+  card.element.append(head, question.link ? linkOf(question.link) : '');
   if (question.choices?.length) {
     for (const choice of question.choices) card.offer(choice, 'button', { decision: 'approve', answer: choice });
     card.element.append(card.actions);
   } else {
-    card.element.append(answerForm(question, card));
+    card.element.append(formOf(question, card));
   }
   card.offer('Decline', 'ghost', { decision: 'deny' });
   return card;
 }
 
-/** A box for a free answer, or for the object that a schema describes. */
-function answerForm({ text, schema }, card) {
-  const box = h('textarea', {
-    className: 'field approval-answer', rows: schema ? 4 : 2, required: true, 'aria-label': `Answer to: ${text}`,
-    placeholder: schema ? 'An answer as JSON' : 'Your answer',
-  });
-  const form = h('form', {},
-    schema ? codeBlock(JSON.stringify(schema, null, 2), 'json') : '', box, card.actions);
+/** An address of a stranger: all of it can be read, and nothing goes there unasked. */
+function linkOf(address) {
+  let host;
+  try {
+    const url = new URL(address);
+    if (url.protocol === 'http:' || url.protocol === 'https:') host = url.host;
+  } catch {
+    // It is shown in the question and not offered.
+  }
+  if (!host) return '';
+  return h('p', { className: 'approval-link' },
+    h('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, address),
+    h('span', { className: 'note' }, ' This leads to ', h('strong', {}, host), '.'));
+}
+
+/** The form of a free answer, or of the object that a schema describes. */
+function formOf({ text, schema }, card) {
+  const { element, read } = schema ? answerForm(schema, `Answer to: ${text}`) : freeAnswer(text);
+  const form = h('form', {}, element, card.actions);
   card.actions.append(h('button', { className: 'button primary' }, 'Answer'));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    let answer = box.value;
+    let answer;
     try {
-      if (schema) answer = JSON.parse(answer);
+      answer = read();
     } catch (error) {
-      toast(`That is no JSON. ${error.message}`);
+      toast(error.message);
       return;
     }
     card.answer({ decision: 'approve', answer });
   });
   return form;
+}
+
+function freeAnswer(text) {
+  const box = h('textarea', {
+    className: 'field approval-answer', rows: 2, required: true, 'aria-label': `Answer to: ${text}`,
+    placeholder: 'Your answer',
+  });
+  return { element: box, read: () => box.value };
 }
 
 class Card {
@@ -104,7 +124,7 @@ class Card {
   }
 
   #disable(off) {
-    for (const control of this.element.querySelectorAll('button, textarea')) control.disabled = off;
+    for (const control of this.element.querySelectorAll('button, textarea, input, select')) control.disabled = off;
   }
 }
 

@@ -65,6 +65,7 @@ static ASSETS: &[Asset] = &[
     asset!("index.html", HTML, "/"),
     asset!("api.js", SCRIPT),
     asset!("app.js", SCRIPT),
+    asset!("answer_form.js", SCRIPT),
     asset!("approval_card.js", SCRIPT),
     asset!("compaction.js", SCRIPT),
     asset!("composer.js", SCRIPT),
