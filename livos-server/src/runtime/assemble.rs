@@ -45,8 +45,10 @@ use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
 use crate::http::Causes;
+use crate::mcp_door::ClientCalls;
 use crate::mcp_door::McpDoor;
 use crate::mcp_door::SessionDesk;
+use crate::mcp_door::WithClientModel;
 use crate::runs::Runs;
 use crate::runs::RunsParts;
 use crate::vitals::Vitals;
@@ -77,7 +79,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .clock(Arc::clone(&app.clock))
         .redactor(redactor.clone())
         .build();
-    let mut agent = AgentLoop::builder(providers.manager.clone())
+    let workspace: Arc<Path> = config.agent.workspace.into();
+    let mut agent = AgentLoop::builder(WithClientModel::beside(providers.manager.clone()))
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)
         .tools(tools.clone())
@@ -85,7 +88,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .journal(journal)
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
-        .workspace(config.agent.workspace)
+        .workspace(Arc::clone(&workspace))
         .redactor(redactor.clone())
         .clock(Arc::clone(&app.clock))
         .approvals(approvals.clone());
@@ -100,7 +103,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         store: Arc::clone(&app.store),
         feed: Arc::clone(&app.feed),
         metrics: Arc::clone(&app.metrics),
-        redactor,
+        redactor: redactor.clone(),
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
@@ -114,7 +117,14 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         store: Arc::clone(&app.store),
         clock: Arc::clone(&app.clock),
     };
-    let mcp_door = McpDoor::new(config.mcp_exposure, &tools, desk).map(Arc::new);
+    let calls = ClientCalls {
+        desk,
+        tools: tools.clone(),
+        approvals: approvals.clone(),
+        redactor,
+        workspace,
+    };
+    let mcp_door = McpDoor::new(config.mcp_exposure, calls).map(Arc::new);
     let engine = Engine {
         runs,
         tools,

@@ -1,6 +1,7 @@
 //! Tools of ours for others, as an MCP server.
 
 mod bridge;
+mod desk;
 mod one_call;
 
 use std::sync::Arc;
@@ -42,8 +43,15 @@ use rmcp::service::ServerInitializeError;
 use rmcp::transport::StreamableHttpServerConfig;
 use rmcp::transport::StreamableHttpService;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use serde_json::Map;
+use serde_json::Value;
 
 pub use self::bridge::McpBridge;
+pub use self::desk::CallDesk;
+pub use self::desk::Client;
+pub use self::desk::ClientCall;
+pub use self::desk::ClientProgress;
+pub use self::desk::ClientResult;
 
 use self::one_call::OneCall;
 
@@ -69,6 +77,7 @@ pub struct McpService {
     version: String,
     instructions: Option<String>,
     offers: Vec<Offer>,
+    client: Arc<Client>,
 }
 
 /// Who looks at the host and the origin of a request, so that no foreign web page can call.
@@ -85,12 +94,19 @@ pub enum HostCheck {
 struct Offer {
     tools: ToolRegistry,
     ceiling: Effect,
+    desk: Option<Arc<dyn CallDesk>>,
 }
 
 impl McpService {
     /// A server without tools, which calls itself so.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { name: name.into(), version: version.into(), instructions: None, offers: Vec::new() }
+        Self {
+            name: name.into(),
+            version: version.into(),
+            instructions: None,
+            offers: Vec::new(),
+            client: Arc::default(),
+        }
     }
 
     /// What clients are told of the server as a whole.
@@ -106,7 +122,18 @@ impl McpService {
 
     /// Serves those of these tools that do no more than this to the world.
     pub fn tools_up_to(mut self, tools: ToolRegistry, ceiling: Effect) -> Self {
-        self.offers.push(Offer { tools, ceiling });
+        self.offers.push(Offer { tools, ceiling, desk: None });
+        self
+    }
+
+    /// The same, with calls made by somebody else, who may ask people first.
+    pub fn tools_by(
+        mut self,
+        tools: ToolRegistry,
+        ceiling: Effect,
+        desk: Arc<dyn CallDesk>,
+    ) -> Self {
+        self.offers.push(Offer { tools, ceiling, desk: Some(desk) });
         self
     }
 
@@ -139,17 +166,18 @@ impl McpService {
             ]),
             HostCheck::Elsewhere => config.disable_allowed_hosts(),
         };
-        StreamableHttpService::new(move || Ok(self.clone()), Arc::default(), config)
+        let for_next = move || Ok(Self { client: Arc::default(), ..self.clone() });
+        StreamableHttpService::new(for_next, Arc::default(), config)
     }
 
-    fn served(&self) -> Vec<(ToolSpec, &ToolRegistry)> {
-        let mut served: Vec<(ToolSpec, &ToolRegistry)> = Vec::new();
-        for Offer { tools, ceiling } in &self.offers {
-            for spec in tools.specs().iter() {
-                let fits = spec.effect <= *ceiling && spec.disclosure == Disclosure::Always;
+    fn served(&self) -> Vec<(ToolSpec, &Offer)> {
+        let mut served: Vec<(ToolSpec, &Offer)> = Vec::new();
+        for offer in &self.offers {
+            for spec in offer.tools.specs().iter() {
+                let fits = spec.effect <= offer.ceiling && spec.disclosure == Disclosure::Always;
                 let is_taken = served.iter().any(|(other, _)| other.name == spec.name);
                 if fits && !is_taken {
-                    served.push((spec.clone(), tools));
+                    served.push((spec.clone(), offer));
                 }
             }
         }
@@ -163,14 +191,19 @@ impl McpService {
     ) -> Result<CallToolResult, ErrorData> {
         let name = request.name.as_ref();
         let served = self.served();
-        let Some((spec, tools)) = served.iter().find(|(spec, _)| spec.name.as_str() == name) else {
+        let Some((spec, offer)) = served.iter().find(|(spec, _)| spec.name.as_str() == name) else {
             return Err(ErrorData::invalid_params(format!("there is no tool '{name}'"), None));
         };
+        if let Some(desk) = &offer.desk {
+            let arguments = request.arguments.unwrap_or_default();
+            return self.call_at(&**desk, spec.clone(), arguments, &context).await;
+        }
+        let tools = &offer.tools;
         let model = OneCall::new(spec.name.clone(), request.arguments.unwrap_or_default());
         // The executor's own limits count; a budget would only be a second one.
         let budget =
             Budget::default().with_turns(2).with_wall_clock(spec.timeout.saturating_mul(2));
-        let agent = AgentLoop::builder(model).tools((*tools).clone()).budget(budget).build();
+        let agent = AgentLoop::builder(model).tools(tools.clone()).budget(budget).build();
         let request = RunRequest::new("call").with_origin(Origin::owner("mcp"));
         let mut run = agent.run(request);
         let reporter = Reporter::of(&context);
@@ -200,6 +233,41 @@ impl McpService {
             }
         }
         result.ok_or_else(|| ErrorData::internal_error("the call was not made", None))
+    }
+
+    /// Has a call made by somebody else, and passes on what it tells meanwhile.
+    async fn call_at(
+        &self,
+        desk: &dyn CallDesk,
+        tool: ToolSpec,
+        arguments: Map<String, Value>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, ErrorData> {
+        if let Some(client) = context.peer.peer_info() {
+            self.client.introduce(&client.client_info.name);
+        }
+        let (progress, mut reports) = ClientProgress::new();
+        let client = Arc::clone(&self.client);
+        let called = desk.call(ClientCall { tool, arguments, client, progress });
+        let reporter = Reporter::of(context);
+        let pass_on = async {
+            while let Some(text) = reports.recv().await {
+                reporter.tell(text).await;
+            }
+            std::future::pending().await
+        };
+        let result = tokio::select! {
+            called = called => called,
+            () = context.ct.cancelled() => Err("the call was cancelled".to_owned()),
+            never = pass_on => never,
+        };
+        let ClientResult { status, content } =
+            result.map_err(|problem| ErrorData::internal_error(problem, None))?;
+        let content = content.iter().map(told).collect();
+        Ok(match status {
+            ToolStatus::Ok => CallToolResult::success(content),
+            _ => CallToolResult::error(content),
+        })
     }
 }
 

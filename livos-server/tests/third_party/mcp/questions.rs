@@ -60,7 +60,7 @@ impl Livos {
         self.until("/api/mcp/servers/all", |shown| shown["tools"][0].is_object()).await;
         let (_, session) = self.call("POST", "/api/sessions", &json!({})).await;
         let session = session["id"].as_str().unwrap().to_owned();
-        self.say(&session, r#"call tool_search {"query": "elicitation"}"#).await;
+        self.say(&session, r#"call the tool tool_search {"query": "elicitation"}"#).await;
         session
     }
 
@@ -176,8 +176,8 @@ async fn a_server_asks_over_http_and_is_answered_on_the_command_line() {
     // A page is offered: once as a question, once as the condition of the call.
     for (condition, pages) in [(false, 1), (true, 2)] {
         let call = json!({"url": "https://example.org/login", "errorPath": condition});
-        let run = livos.say(&session, &format!("call mcp__all__trigger-url-elicitation {call}"));
-        let run = run.await;
+        let text = format!("call mcp__all__trigger-url-elicitation {call}");
+        let run = livos.say(&session, &text).await;
         for _ in 0..pages {
             let asked = livos
                 .until("/api/approvals?status=pending", |pending| pending["items"][0].is_object())
