@@ -28,6 +28,7 @@ use crate::openapi::Operation;
 use crate::runs::Runs;
 
 pub(crate) use self::client_calls::ClientCalls;
+pub(crate) use self::client_calls::ClientSessions;
 pub(crate) use self::client_model::WithClientModel;
 pub(crate) use self::session_tools::SessionDesk;
 

@@ -52,7 +52,6 @@ pub use self::definition::WrittenServer;
 pub use self::error::McpError;
 pub use self::hidden_value::HiddenValue;
 pub use self::serve::CallDesk;
-pub use self::serve::Client;
 pub use self::serve::ClientCall;
 pub use self::serve::ClientProgress;
 pub use self::serve::ClientResult;

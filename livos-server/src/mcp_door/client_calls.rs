@@ -4,6 +4,7 @@
 //! in a session of the client: asked about as the policy says, in the inbox where the agent's own calls
 //! wait, and kept.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use livos_core::RunId;
 use livos_core::RunRequest;
 use livos_core::SessionId;
 use livos_core::SessionRecord;
+use livos_core::StoreError;
 use livos_core::ToolRegistry;
 use livos_core::ToolStatus;
 use livos_core::Verdict;
@@ -35,6 +37,7 @@ use livos_tools::mcp::CallDesk;
 use livos_tools::mcp::ClientCall;
 use livos_tools::mcp::ClientProgress;
 use livos_tools::mcp::ClientResult;
+use tokio::sync::Mutex;
 
 use super::CHANNEL;
 use super::Stop;
@@ -57,7 +60,15 @@ pub(crate) struct ClientCalls {
     pub(crate) approvals: ApprovalManager,
     pub(crate) redactor: Redactor,
     pub(crate) workspace: Arc<Path>,
+    pub(crate) sessions: ClientSessions,
 }
+
+/// The sessions where the calls of clients are kept, by what the clients call themselves.
+#[derive(Debug, Default)]
+pub(crate) struct ClientSessions(Mutex<BTreeMap<String, SessionId>>);
+
+/// More names are not remembered: the next calls go to new sessions.
+const MOST_CLIENTS: usize = 64;
 
 /// What is to be done with a call.
 enum Way {
@@ -95,12 +106,13 @@ impl ClientCalls {
     async fn way(&self, call: &ClientCall) -> Result<Way, String> {
         let rules = self.approvals.rules().await.map_err(|error| error.to_string())?;
         let origin = Origin::owner(CHANNEL);
+        let known = self.sessions.0.lock().await.get(name_of(call)).copied();
         let in_question = CallInQuestion {
             tool: call.tool.name.as_str(),
             effect: call.tool.effect,
             arguments: &call.arguments,
             origin: &origin,
-            session_id: call.client.session().get().copied().unwrap_or_else(SessionId::generate),
+            session_id: known.unwrap_or_else(SessionId::generate),
             run_id: RunId::generate(),
         };
         Ok(match verdict(self.approvals.policies(), &rules, &in_question) {
@@ -141,7 +153,7 @@ impl ClientCalls {
     /// Makes the call a run of the client's session, and waits for its result.
     async fn as_run(&self, call: &ClientCall) -> Result<ClientResult, String> {
         let told = |error: &dyn std::error::Error| error.to_string();
-        let session = *call.client.session().get_or_try_init(|| self.new_session(call)).await?;
+        let session = self.session_of(name_of(call)).await.map_err(|error| told(&error))?;
         let input = client_model::input(&call.tool.name, &call.arguments);
         let submission = Submission {
             message: Message::user(input),
@@ -193,14 +205,28 @@ impl ClientCalls {
         }
     }
 
-    async fn new_session(&self, call: &ClientCall) -> Result<SessionId, String> {
+    /// The session of a client; made anew when it was deleted.
+    async fn session_of(&self, client: &str) -> Result<SessionId, StoreError> {
+        let mut sessions = self.sessions.0.lock().await;
+        if let Some(id) = sessions.get(client)
+            && self.desk.store.session(*id).await?.is_some()
+        {
+            return Ok(*id);
+        }
         let mut session = SessionRecord::new(SessionId::generate(), self.desk.clock.now());
-        let name = call.client.name().unwrap_or("without a name");
-        session.title = Some(format!("MCP client {}", self.redactor.clean(name)));
+        session.title = Some(format!("MCP client {}", self.redactor.clean(client)));
         let id = session.id;
-        self.desk.store.create_session(session).await.map_err(|error| error.to_string())?;
+        self.desk.store.create_session(session).await?;
+        if sessions.len() >= MOST_CLIENTS {
+            sessions.clear();
+        }
+        sessions.insert(client.to_owned(), id);
         Ok(id)
     }
+}
+
+fn name_of(call: &ClientCall) -> &str {
+    call.client.as_deref().unwrap_or("without a name")
 }
 
 fn not_made(why: &str) -> ClientResult {

@@ -37,7 +37,9 @@ use super::models::Choice;
 use crate::app::App;
 use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
+use crate::config::ApprovalSettings;
 use crate::config::Config;
+use crate::config::McpExposure;
 use crate::config::MemoryUse;
 use crate::config::ShellAccess;
 use crate::config::Unconfined;
@@ -46,6 +48,7 @@ use crate::engine::Providers;
 use crate::engine::Recorder;
 use crate::http::Causes;
 use crate::mcp_door::ClientCalls;
+use crate::mcp_door::ClientSessions;
 use crate::mcp_door::McpDoor;
 use crate::mcp_door::SessionDesk;
 use crate::mcp_door::WithClientModel;
@@ -73,12 +76,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     add_memory_tools(&tools, memory.as_ref());
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
-    let approvals = ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
-        .policies(config.approvals.policies)
-        .expiry(config.approvals.expiry)
-        .clock(Arc::clone(&app.clock))
-        .redactor(redactor.clone())
-        .build();
+    let approvals = approvals(&app, config.approvals, redactor.clone());
     let workspace: Arc<Path> = config.agent.workspace.into();
     let mut agent = AgentLoop::builder(WithClientModel::beside(providers.manager.clone()))
         .model(providers.default_model.clone())
@@ -112,19 +110,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         sinks: vec![Arc::new(HttpCallback::new(app.callback_guard.clone())), Arc::new(results)],
         schedules: schedules.clone(),
     });
-    let desk = SessionDesk {
-        runs: runs.clone(),
-        store: Arc::clone(&app.store),
-        clock: Arc::clone(&app.clock),
-    };
-    let calls = ClientCalls {
-        desk,
-        tools: tools.clone(),
-        approvals: approvals.clone(),
-        redactor,
-        workspace,
-    };
-    let mcp_door = McpDoor::new(config.mcp_exposure, calls).map(Arc::new);
+    let of_run = (runs.clone(), tools.clone(), approvals.clone());
+    let mcp_door = mcp_door(&app, config.mcp_exposure, of_run, (redactor, workspace));
     let engine = Engine {
         runs,
         tools,
@@ -143,6 +130,30 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     if app.engine.set(engine).is_err() {
         tracing::error!("the engine was made twice");
     }
+}
+
+/// The inbox of what waits for people.
+fn approvals(app: &App, settings: ApprovalSettings, redactor: Redactor) -> ApprovalManager {
+    ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
+        .policies(settings.policies)
+        .expiry(settings.expiry)
+        .clock(Arc::clone(&app.clock))
+        .redactor(redactor)
+        .build()
+}
+
+/// Where MCP clients come in, if they may.
+fn mcp_door(
+    app: &App,
+    exposure: McpExposure,
+    (runs, tools, approvals): (Runs, ToolRegistry, ApprovalManager),
+    (redactor, workspace): (Redactor, Arc<Path>),
+) -> Option<Arc<McpDoor>> {
+    let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+    let desk = SessionDesk { runs, store, clock };
+    let sessions = ClientSessions::default();
+    let calls = ClientCalls { desk, tools, approvals, redactor, workspace, sessions };
+    McpDoor::new(exposure, calls).map(Arc::new)
 }
 
 /// Schedules whose heartbeats look at the disks of the home and the workspace, at memory and at load.

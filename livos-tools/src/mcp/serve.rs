@@ -48,12 +48,14 @@ use serde_json::Value;
 
 pub use self::bridge::McpBridge;
 pub use self::desk::CallDesk;
-pub use self::desk::Client;
 pub use self::desk::ClientCall;
 pub use self::desk::ClientProgress;
 pub use self::desk::ClientResult;
 
 use self::one_call::OneCall;
+
+/// A longer name of a client is cut.
+const LONGEST_CLIENT_NAME: usize = 60;
 
 /// Tools of ours for others, as an MCP server. Clones are the same server.
 ///
@@ -77,7 +79,6 @@ pub struct McpService {
     version: String,
     instructions: Option<String>,
     offers: Vec<Offer>,
-    client: Arc<Client>,
 }
 
 /// Who looks at the host and the origin of a request, so that no foreign web page can call.
@@ -100,13 +101,7 @@ struct Offer {
 impl McpService {
     /// A server without tools, which calls itself so.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            version: version.into(),
-            instructions: None,
-            offers: Vec::new(),
-            client: Arc::default(),
-        }
+        Self { name: name.into(), version: version.into(), instructions: None, offers: Vec::new() }
     }
 
     /// What clients are told of the server as a whole.
@@ -166,8 +161,7 @@ impl McpService {
             ]),
             HostCheck::Elsewhere => config.disable_allowed_hosts(),
         };
-        let for_next = move || Ok(Self { client: Arc::default(), ..self.clone() });
-        StreamableHttpService::new(for_next, Arc::default(), config)
+        StreamableHttpService::new(move || Ok(self.clone()), Arc::default(), config)
     }
 
     fn served(&self) -> Vec<(ToolSpec, &Offer)> {
@@ -196,7 +190,7 @@ impl McpService {
         };
         if let Some(desk) = &offer.desk {
             let arguments = request.arguments.unwrap_or_default();
-            return self.call_at(&**desk, spec.clone(), arguments, &context).await;
+            return Self::call_at(&**desk, spec.clone(), arguments, &context).await;
         }
         let tools = &offer.tools;
         let model = OneCall::new(spec.name.clone(), request.arguments.unwrap_or_default());
@@ -237,17 +231,16 @@ impl McpService {
 
     /// Has a call made by somebody else, and passes on what it tells meanwhile.
     async fn call_at(
-        &self,
         desk: &dyn CallDesk,
         tool: ToolSpec,
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
-        if let Some(client) = context.peer.peer_info() {
-            self.client.introduce(&client.client_info.name);
-        }
+        let client = context.client_info().map(|client| {
+            let shown = client.name.chars().filter(|letter| !letter.is_control());
+            shown.take(LONGEST_CLIENT_NAME).collect()
+        });
         let (progress, mut reports) = ClientProgress::new();
-        let client = Arc::clone(&self.client);
         let called = desk.call(ClientCall { tool, arguments, client, progress });
         let reporter = Reporter::of(context);
         let pass_on = async {

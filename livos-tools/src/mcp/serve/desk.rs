@@ -1,16 +1,13 @@
 //! Who makes the calls of clients.
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use livos_core::ContentBlock;
-use livos_core::SessionId;
 use livos_core::ToolSpec;
 use livos_core::ToolStatus;
 use serde_json::Map;
 use serde_json::Value;
-use tokio::sync::OnceCell;
 use tokio::sync::mpsc;
 
 /// Makes the calls of clients, for whoever wants to ask people first, or to keep what was done.
@@ -31,8 +28,8 @@ pub struct ClientCall {
     pub tool: ToolSpec,
     /// Its arguments, as they came.
     pub arguments: Map<String, Value>,
-    /// Who calls.
-    pub client: Arc<Client>,
+    /// What the client calls itself. Anybody may call themselves anything.
+    pub client: Option<String>,
     /// Where it tells how far it is.
     pub progress: ClientProgress,
 }
@@ -44,34 +41,6 @@ pub struct ClientResult {
     pub status: ToolStatus,
     /// What it gave.
     pub content: Vec<ContentBlock>,
-}
-
-/// One client, as long as its connection lasts.
-#[derive(Debug, Default)]
-pub struct Client {
-    name: std::sync::OnceLock<String>,
-    session: OnceCell<SessionId>,
-}
-
-impl Client {
-    /// The longest name that is believed.
-    const LONGEST_NAME: usize = 60;
-
-    pub(super) fn introduce(&self, name: &str) {
-        let shown = name.chars().filter(|letter| !letter.is_control()).take(Self::LONGEST_NAME);
-        // The first word counts.
-        let _ = self.name.set(shown.collect());
-    }
-
-    /// What it calls itself. Anybody may call themselves anything.
-    pub fn name(&self) -> Option<&str> {
-        self.name.get().map(String::as_str)
-    }
-
-    /// The session where its calls are kept; made at the first that is.
-    pub fn session(&self) -> &OnceCell<SessionId> {
-        &self.session
-    }
 }
 
 /// Tells a client how far its call is. It never waits: a slow client misses some.
