@@ -58,13 +58,13 @@ fn tools(server: &str, things: [&str; 4]) -> Value {
             "inputSchema": {
                 "type": "object",
                 "properties": {
-                    "id": {"type": "string", "description": format!("The id of the {words}.")},
+                    "which": {"type": "string", "description": format!("The id of the {words}.")},
                     "title": {"type": "string", "description": "What it is called, in one line."},
                     "details": {"type": "object", "description": "Anything else, by name.",
                         "additionalProperties": {"type": "string"}},
                     "notify": {"type": "boolean", "description": "Whether those concerned are told."},
                 },
-                "required": ["id"],
+                "required": ["which"],
             },
         })
     };
@@ -120,7 +120,7 @@ async fn two_hundred_tools_are_found_without_all_being_told() {
         let (search, call) = (format!("s{number}"), format!("c{number}"));
         [
             Script::tool(&search, "tool_search", json!({"query": query})),
-            Script::tool(&call, tool, json!({"id": "7"})),
+            Script::tool(&call, tool, json!({"which": "7"})),
         ]
     });
     let script: Vec<_> = script.chain([Script::text("done")]).collect();
