@@ -292,7 +292,9 @@ async fn fill(
     let mut puts = Vec::new();
     for number in 0..size as u64 {
         let embedding = Embedding::new(MODEL, &values(number, dimensions))?;
-        questions.iter_mut().for_each(|question| question.look_at(number, &embedding));
+        for question in &mut questions {
+            question.look_at(number, &embedding);
+        }
         puts.push(fact(user, number, embedding));
         if puts.len() == 500 || number + 1 == size as u64 {
             let change = FactChange {

@@ -202,7 +202,7 @@ impl ApprovalManager {
     pub async fn decide(
         &self,
         id: ApprovalId,
-        answer: Answer,
+        mut answer: Answer,
         answerer: Answerer,
     ) -> Result<ApprovalRecord, ApprovalError> {
         let record = self.get(id).await?;
@@ -214,6 +214,11 @@ impl ApprovalManager {
         if let Some(error) = already(&record) {
             return Err(error);
         }
+        let content = answer.content.take();
+        answer.content = match &record.request.question {
+            Some(question) => content.map(|content| question.completed(content)),
+            None => content,
+        };
         check(&record.request, &answer)?;
         let rule = remembered(&record, &answer, &answerer, now);
         let decision = match answer.approve {

@@ -5,6 +5,7 @@
 //! that there is one way to do each thing and nothing to start first.
 
 mod agents;
+mod answer;
 mod approvals;
 mod attendance;
 mod backup;

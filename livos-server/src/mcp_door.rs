@@ -1,13 +1,20 @@
 //! LivOS as an MCP server: `/mcp`, for clients that have the key.
 
+mod approval_tools;
+mod client_calls;
+mod client_model;
 mod session_tools;
 
 use std::fmt;
+use std::sync::Arc;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use livos_core::Effect;
+use livos_core::RunId;
+use livos_core::SessionId;
 use livos_core::ToolRegistry;
+use livos_tools::mcp::CallDesk;
 use livos_tools::mcp::HostCheck;
 use livos_tools::mcp::McpService;
 
@@ -18,8 +25,15 @@ use crate::http::Call;
 use crate::http::Problem;
 use crate::http::ProblemKind;
 use crate::openapi::Operation;
+use crate::runs::Runs;
 
+pub(crate) use self::client_calls::ClientCalls;
+pub(crate) use self::client_calls::ClientSessions;
+pub(crate) use self::client_model::WithClientModel;
 pub(crate) use self::session_tools::SessionDesk;
+
+/// Where the runs of MCP clients come from, for policies and the audit.
+const CHANNEL: &str = "mcp";
 
 /// What clients are told of the server as a whole.
 const INSTRUCTIONS: &str = include_str!("mcp_door/instructions.md");
@@ -33,23 +47,29 @@ type Serve = dyn Fn(hyper::Request<Incoming>) -> futures::future::BoxFuture<'sta
 
 impl McpDoor {
     /// The door as the owner set it: sessions always, tools as far as they are exposed.
-    pub(crate) fn new(
-        exposure: McpExposure,
-        tools: &ToolRegistry,
-        desk: SessionDesk,
-    ) -> Option<Self> {
+    pub(crate) fn new(exposure: McpExposure, calls: ClientCalls) -> Option<Self> {
         let sessions = ToolRegistry::new();
-        if let Err(error) = SessionTools::register(&sessions, desk) {
+        let (desk, approvals) = (calls.desk.clone(), calls.approvals.clone());
+        let mut registered = vec![
+            SessionTools::register(&sessions, desk.clone()),
+            approval_tools::register_list(&sessions, approvals.clone()),
+        ];
+        if exposure == McpExposure::All {
+            registered.push(approval_tools::register_decide(&sessions, approvals, desk));
+        }
+        for error in registered.into_iter().filter_map(Result::err) {
             tracing::error!(%error, "a tool for MCP clients is missing");
         }
+        let tools = calls.tools.clone();
+        let calls: Arc<dyn CallDesk> = Arc::new(calls);
         let service = McpService::new("livos", env!("CARGO_PKG_VERSION"))
             .instructions(INSTRUCTIONS.trim_ascii_end())
             .tools(sessions);
         let service = match exposure {
             McpExposure::Off => return None,
             McpExposure::Sessions => service,
-            McpExposure::ReadOnly => service.tools_up_to(tools.clone(), Effect::ReadOnly),
-            McpExposure::All => service.tools(tools.clone()),
+            McpExposure::ReadOnly => service.tools_by(tools, Effect::ReadOnly, calls),
+            McpExposure::All => service.tools_by(tools, Effect::Destructive, calls),
         };
         let service =
             hyper_util::service::TowerToHyperService::new(service.into_http(HostCheck::Elsewhere));
@@ -63,6 +83,32 @@ impl McpDoor {
     }
 }
 
+/// Cancels a run when nobody waits for its answer any more.
+struct Stop {
+    runs: Runs,
+    session: SessionId,
+    run: Option<RunId>,
+}
+
+impl Stop {
+    fn not_needed(mut self) {
+        self.run = None;
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let (runs, session) = (self.runs.clone(), self.session);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Err(error) = runs.cancel(session, run).await {
+                tracing::warn!(%error, %run, "a run that nobody waits for could not be stopped");
+            }
+        });
+    }
+}
+
 impl fmt::Debug for McpDoor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("McpDoor")
@@ -71,7 +117,7 @@ impl fmt::Debug for McpDoor {
 
 /// Passes a request on to the MCP server.
 pub(crate) async fn answer(call: Call) -> Answer {
-    let app = std::sync::Arc::clone(&call.app);
+    let app = Arc::clone(&call.app);
     let Some(door) = &app.engine().await.mcp_door else {
         let detail = "this server answers no MCP clients; set mcp.expose to sessions or more";
         return Err(Problem::new(ProblemKind::NotFound, detail));

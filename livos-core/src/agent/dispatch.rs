@@ -85,7 +85,15 @@ impl Driver {
         for pending in calls {
             match self.admit_call(&pending) {
                 Ok(ready) => runnable.push(ready),
-                Err((status, reason)) => self.settle(pending.call, status, reason).await?,
+                Err((status, reason)) => {
+                    let call_id = pending.call.call_id.clone();
+                    self.settle(pending.call, status, reason).await?;
+                    // What it asked before its process died.
+                    if self.run.open_approvals().next().is_some() {
+                        Box::pin(self.abandon_approvals(|request| request.call_id == call_id))
+                            .await;
+                    }
+                }
             }
         }
         let concurrent = runnable.iter().all(|ready| ready.tool.spec.runs_concurrently());

@@ -250,6 +250,9 @@ impl Driver {
                     self.witness(event);
                 }
             }
+            Word::Withdrawn(id) => {
+                self.abandon_approvals(|request| request.approval_id == id).await;
+            }
             Word::Fact { kind, written } => {
                 if !self.run.agents().know(&kind) {
                     self.record(*kind).await?;
@@ -284,7 +287,7 @@ impl Driver {
                     tool: &call.name,
                     effect: effect.map_or(Effect::ReadOnly, |tool| tool.spec.effect),
                     arguments: &arguments,
-                    reason: "the agent has a question".to_owned(),
+                    reason: "the call has a question".to_owned(),
                     question: Some(question),
                 };
                 let request = manager.request(asked, self.shared.clock.now());

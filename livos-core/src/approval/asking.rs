@@ -15,6 +15,7 @@ use super::ApprovalManager;
 use super::AskError;
 use super::Question;
 use super::QuestionReply;
+use crate::id::ApprovalId;
 use crate::id::RunId;
 use crate::id::ToolCallId;
 use crate::id::ToolName;
@@ -68,11 +69,27 @@ impl Asker {
         let word = Word::Question { call_id: call_id.clone(), question, opened };
         self.line.say(word).await.map_err(|_| run_ends())?;
         let id = id.await.map_err(|_| run_ends())?;
+        let mut open = Open { line: &self.line, id: Some(id) };
         let decided = self.manager.decided(&[id]).await.into_iter().next();
+        open.id = None;
         let record = decided.ok_or_else(run_ends)?;
         let reply = reply(&record);
         self.line.say(Word::Decided(Box::new(record))).await.map_err(|_| run_ends())?;
         Ok(reply)
+    }
+}
+
+/// Takes a question back when it is dropped before it was decided.
+struct Open<'a> {
+    line: &'a Line,
+    id: Option<ApprovalId>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.line.say_if_heard(Word::Withdrawn(id));
+        }
     }
 }
 

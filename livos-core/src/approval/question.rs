@@ -8,9 +8,7 @@ use serde_json::Value;
 
 use crate::store::StoreError;
 use crate::tool::ArgumentSchema;
-use crate::tool::Effect;
 use crate::tool::ToolError;
-use crate::tool::ToolSpec;
 
 /// The longest question, in bytes.
 const MAX_TEXT: usize = 8_000;
@@ -20,6 +18,8 @@ const MAX_CHOICES: usize = 20;
 const MAX_CHOICE: usize = 500;
 /// The longest schema of an answer, in bytes of JSON.
 const MAX_SCHEMA: usize = 16_000;
+/// The longest address of a page, in bytes.
+const MAX_LINK: usize = 2_000;
 /// The longest answer, in bytes of JSON.
 const MAX_ANSWER: usize = 64 * 1024;
 
@@ -37,6 +37,10 @@ pub struct Question {
     /// JSON Schema of an answer that is an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    /// The address of a page, `http` or `https`, where the person does what is asked. It is a stranger's:
+    /// whoever shows it shows all of it, and opens nothing unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// What came of a question.
@@ -77,7 +81,7 @@ impl From<AskError> for ToolError {
 impl Question {
     /// A question that any text answers.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), choices: Vec::new(), schema: None }
+        Self { text: text.into(), choices: Vec::new(), schema: None, link: None }
     }
 
     /// Offers answers; the reply is one of them.
@@ -89,6 +93,12 @@ impl Question {
     /// Asks for an object that this JSON Schema describes.
     pub fn with_schema(mut self, schema: Value) -> Self {
         self.schema = Some(schema);
+        self
+    }
+
+    /// Shows a page with it.
+    pub fn with_link(mut self, address: impl Into<String>) -> Self {
+        self.link = Some(address.into());
         self
     }
 
@@ -113,6 +123,9 @@ impl Question {
         if !self.choices.is_empty() && self.schema.is_some() {
             return fault("a question has choices or a schema, not both");
         }
+        if self.link.as_deref().is_some_and(|link| !is_web_address(link)) {
+            return fault("the link is no http or https address of at most 2,000 bytes");
+        }
         let Some(schema) = &self.schema else { return Ok(()) };
         if schema.to_string().len() > MAX_SCHEMA {
             return fault("the schema has more than 16,000 bytes");
@@ -120,10 +133,25 @@ impl Question {
         if !schema.is_object() {
             return fault("the schema of the answer is no JSON Schema: it must be an object");
         }
-        match ArgumentSchema::compile(&answer_spec(schema)) {
+        match ArgumentSchema::of_answer(schema) {
             Ok(_) => Ok(()),
             Err(error) => Err(AskError::Invalid(error.to_string().into())),
         }
+    }
+
+    /// The answer with what was left out of it, where the schema says what that is (`default`).
+    pub fn completed(&self, mut answer: Value) -> Value {
+        let properties = self.schema.as_ref().and_then(|schema| schema.get("properties"));
+        let properties = properties.and_then(Value::as_object);
+        if let (Some(answer), Some(properties)) = (answer.as_object_mut(), properties) {
+            for (name, property) in properties {
+                if let (Some(default), false) = (property.get("default"), answer.contains_key(name))
+                {
+                    answer.insert(name.clone(), default.clone());
+                }
+            }
+        }
+        answer
     }
 
     /// Says what is wrong with an answer, if something is.
@@ -148,15 +176,19 @@ impl Question {
         let Some(answer) = answer.as_object() else {
             return Err("must be an object as the schema says".to_owned());
         };
-        let schema = ArgumentSchema::compile(&answer_spec(schema));
+        let schema = ArgumentSchema::of_answer(schema);
         let checked = schema.map_err(|error| error.to_string())?.check(answer);
         checked.map_err(|invalid| invalid.problems.join("; "))
     }
 }
 
-/// An answer is checked as the arguments of a tool are.
-fn answer_spec(schema: &Value) -> ToolSpec {
-    ToolSpec::new("answer", "", schema.clone(), Effect::ReadOnly)
+/// Whether this may be offered to be opened: an address of the web, in characters that are seen.
+fn is_web_address(link: &str) -> bool {
+    let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
+    link.len() <= MAX_LINK
+        && rest
+            .is_some_and(|rest| rest.starts_with(|first: char| !matches!(first, '/' | '@' | ':')))
+        && link.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -177,6 +209,10 @@ mod tests {
             (Question::new("?").with_choices(vec!["a"; 21]), "20 choices"),
             (Question::new("?").with_choices([""]), "a choice is empty"),
             (Question::new("?").with_choices(["a"]).with_schema(schema), "not both"),
+            (Question::new("?").with_link("javascript:alert(1)"), "no http"),
+            (Question::new("?").with_link("https:///x"), "no http"),
+            (Question::new("?").with_link("https://a b"), "no http"),
+            (Question::new("?").with_link("https://xn--a.example/\u{202e}"), "no http"),
         ];
         for (question, expected) in wrong {
             let error = question.check().unwrap_err().to_string();
@@ -195,5 +231,30 @@ mod tests {
         let object = Question::new("?").with_schema(json!({ "type": "object" }));
         assert_eq!(object.check_answer(&json!({ "a": 1 })), Ok(()));
         assert!(object.check_answer(&json!([1])).is_err());
+    }
+
+    #[test]
+    fn answers_have_the_forms_that_the_schema_names() {
+        let schema = json!({ "type": "object", "properties": {
+            "mail": { "type": "string", "format": "email" },
+            "born": { "type": "string", "format": "date" },
+            "page": { "type": "string", "format": "uri" },
+        } });
+        let question = Question::new("?").with_schema(schema);
+        let fits = json!({ "mail": "a@b.org", "born": "2001-02-28", "page": "https://b.org/" });
+        assert_eq!(question.check_answer(&fits), Ok(()));
+        for (name, wrong) in [("mail", "a b"), ("born", "2001-02-30"), ("page", "b")] {
+            let problem = question.check_answer(&json!({ name: wrong })).unwrap_err();
+            assert!(problem.contains(&format!("/{name}")), "{problem}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_what_the_schema_says() {
+        let schema = json!({ "properties": { "a": { "default": 7 }, "b": {} } });
+        let question = Question::new("?").with_schema(schema);
+        assert_eq!(question.completed(json!({})), json!({ "a": 7 }));
+        assert_eq!(question.completed(json!({ "a": 1, "b": 2 })), json!({ "a": 1, "b": 2 }));
+        assert_eq!(question.completed(json!("x")), json!("x"));
     }
 }

@@ -429,9 +429,10 @@ async fn a_failed_call_is_counted_and_so_is_one_that_gave_something_else() {
 #[tokio::test]
 async fn what_differs_in_a_number_is_not_left_out_as_the_same() {
     let memory = Memory::builder(Arc::new(MemoryStore::new())).embedder(Letters::new("l")).build();
-    let lines = ["the flight to Geneva is TP 928", "the flight to Geneva is TP 932"];
-    let file: String = lines.iter().map(|text| format!("{{\"text\":\"{text}\"}}\n")).collect();
-    memory.import(&ann(), &format!("{{\"livos_memory\":1}}\n{file}")).await.unwrap();
+    let file = r#"{"livos_memory":1}
+{"text":"the flight to Geneva is TP 928"}
+{"text":"the flight to Geneva is TP 932"}"#;
+    memory.import(&ann(), file).await.unwrap();
     while memory.fill_in(&ann()).await.unwrap() > 0 {}
     assert_eq!(texts(&memory, "flights to Geneva").await.len(), 2);
 }

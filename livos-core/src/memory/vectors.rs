@@ -105,7 +105,7 @@ impl Vectors {
             (place, product(row, &wanted) as f32 * scale * own.scale)
         };
         let is_wanted = |(place, score): &(usize, f32)| *score >= least && fits(*place);
-        match self.sketches.nearest(&own.numbers, own.scale, most, &fits) {
+        match self.sketches.nearest(&own.numbers, own.scale, most, fits) {
             None => best(self.rows().enumerate().map(score).filter(is_wanted), most),
             Some(near) => {
                 let rows =
@@ -173,7 +173,9 @@ mod tests {
         for dimensions in [96, 600] {
             let all: Vec<Embedding> = (0..6_000).map(|number| vector(number, dimensions)).collect();
             let mut vectors = Vectors::of(Some("m".into()));
-            all.iter().for_each(|one| assert!(vectors.push(Some(one))));
+            for one in &all {
+                assert!(vectors.push(Some(one)));
+            }
             let (mut found, mut wanted) = (0, 0);
             for question in (0..40).map(|number| vector(20_000 + number, dimensions)) {
                 let mut exact: Vec<(usize, f32)> =

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::RegisterToolError;
 use super::ToolSpec;
+#[cfg(feature = "validate")]
+use crate::id::ToolName;
 
 /// Arguments that do not fit, with the place where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +56,16 @@ impl ArgumentSchema {
         Ok(Self { validator })
     }
 
+    /// Of what a person answers: formats such as `email` and `date` count as well.
+    pub(crate) fn of_answer(schema: &Value) -> Result<Self, RegisterToolError> {
+        let options = jsonschema::options().should_validate_formats(true);
+        let validator = options.build(schema).map_err(|error| {
+            let tool = ToolName::from("answer");
+            RegisterToolError::InvalidSchema { tool, message: error.to_string() }
+        })?;
+        Ok(Self { validator })
+    }
+
     pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), InvalidArguments> {
         let instance = Value::Object(arguments.clone());
         let problems: Vec<String> = self
@@ -73,6 +85,11 @@ impl ArgumentSchema {
 impl ArgumentSchema {
     #[expect(clippy::unnecessary_wraps, reason = "fails only where schemas are compiled")]
     pub(crate) fn compile(_: &ToolSpec) -> Result<Self, RegisterToolError> {
+        Ok(Self {})
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "fails only where schemas are compiled")]
+    pub(crate) fn of_answer(_: &Value) -> Result<Self, RegisterToolError> {
         Ok(Self {})
     }
 

@@ -83,9 +83,11 @@ impl ToolContext {
     /// The question is in the inbox of the agent's [`ApprovalManager`](crate::ApprovalManager). Waiting counts
     /// neither against the tool's deadline nor against the run's time. The question outlives the process: when
     /// the run goes on elsewhere, the call is made again, asks the same, and gets the answer that was given
-    /// meanwhile. So a tool that asks must be [`ReadOnly`](crate::Effect::ReadOnly) or
-    /// [`Idempotent`](crate::Effect::Idempotent), and ask the same
-    /// questions in the same order. The same question of one call is asked once.
+    /// meanwhile. So a tool that asks should be [`ReadOnly`](crate::Effect::ReadOnly) or
+    /// [`Idempotent`](crate::Effect::Idempotent), and ask the same questions in the same order; of any other
+    /// the call is not made again, and what it asked is void. The same question of one call is asked once.
+    ///
+    /// Dropped, it takes the question back.
     ///
     /// # Errors
     /// When there is nobody to ask, the question is none, or it could not be kept.
@@ -98,6 +100,11 @@ impl ToolContext {
     /// Whether [`ask`](Self::ask) reaches anybody.
     pub fn can_ask(&self) -> bool {
         self.asker.is_some()
+    }
+
+    /// How long this call has waited for people so far. A tool with deadlines of its own adds it to them.
+    pub fn time_with_people(&self) -> Duration {
+        self.asker.as_ref().map(|asker| asker.time().total()).unwrap_or_default()
     }
 
     /// The run.

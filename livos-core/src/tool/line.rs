@@ -17,6 +17,8 @@ const BACKLOG: usize = 16;
 pub(crate) enum Word {
     /// It has a question; the loop writes it down and gives its id.
     Question { call_id: ToolCallId, question: Question, opened: oneshot::Sender<ApprovalId> },
+    /// Nobody waits for the answer to its question any more.
+    Withdrawn(ApprovalId),
     /// Its question was decided.
     Decided(Box<ApprovalRecord>),
     /// Something that belongs into the journal; the loop says when it is there.
@@ -44,6 +46,12 @@ impl Line {
 
     pub(crate) async fn say(&self, word: Word) -> Result<(), HungUp> {
         self.0.send(word).await.map_err(|_| HungUp)
+    }
+
+    /// Says something if the loop is not far behind.
+    pub(crate) fn say_if_heard(&self, word: Word) {
+        // Else the end of the call says the same.
+        let _ = self.0.try_send(word);
     }
 
     /// Writes something into the run's journal, and returns when it is there.

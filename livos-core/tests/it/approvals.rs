@@ -56,6 +56,7 @@ use livos_core::testing::Script;
 use livos_core::testing::ScriptedProvider;
 use serde_json::Value;
 use serde_json::json;
+use tokio::sync::Notify;
 
 /// Longer than anything should take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -134,12 +135,46 @@ impl Tool for Ask {
     }
 }
 
+/// Changes something, and asks first; takes its first question back when it is told to.
+struct AskAndChange {
+    take_back: Arc<Notify>,
+}
+
+impl Tool for AskAndChange {
+    type Args = AskArgs;
+
+    fn name(&self) -> &'static str {
+        "ask_and_change"
+    }
+
+    fn description(&self) -> &'static str {
+        "Asks, and changes something."
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Mutating
+    }
+
+    async fn call(&self, args: AskArgs, context: &ToolContext) -> Result<ToolOutput, ToolError> {
+        let first = tokio::select! {
+            reply = context.ask(Question::new(args.text)) => Some(reply?),
+            () = self.take_back.notified() => None,
+        };
+        let reply = match first {
+            Some(reply) => reply,
+            None => context.ask(Question::new("Or what?")).await?,
+        };
+        Ok(format!("{reply:?}").into())
+    }
+}
+
 /// A store, the tools, and how often each was called.
 struct World {
     store: Arc<MemoryStore>,
     tools: ToolRegistry,
     erased: Arc<AtomicU32>,
     looked: Arc<AtomicU32>,
+    take_back: Arc<Notify>,
 }
 
 impl World {
@@ -157,7 +192,9 @@ impl World {
         tools.register(counted("change", Effect::Mutating, &erased)).unwrap();
         tools.register(counted("look", Effect::ReadOnly, &looked)).unwrap();
         tools.register(Ask).unwrap();
-        Self { store: Arc::new(MemoryStore::new()), tools, erased, looked }
+        let take_back = Arc::<Notify>::default();
+        tools.register(AskAndChange { take_back: Arc::clone(&take_back) }).unwrap();
+        Self { store: Arc::new(MemoryStore::new()), tools, erased, looked, take_back }
     }
 
     fn manager(&self) -> ApprovalManager {
@@ -646,6 +683,51 @@ async fn an_open_question_outlives_its_worker() {
     assert_eq!(text, "answered \"red\"");
     let all = manager.list(ApprovalFilter::default(), 10).await.unwrap().items;
     assert_eq!(all.len(), 1, "the question was asked again: {all:?}");
+}
+
+#[tokio::test]
+async fn a_question_of_a_call_that_is_not_repeated_is_void() {
+    let world = World::new();
+    let manager = world.manager();
+    let (session, run) = admit(&world, "Go.").await;
+    let script = vec![Script::tool("c1", "ask_and_change", json!({ "text": "Which?" }))];
+    let worker = work(&world, &manager, script, 4);
+    let record = asked(&manager).await;
+    drop(worker);
+    let _heir = work(&world, &manager, vec![Script::text("Done.")], 4);
+    assert_eq!(ended(&world, run).await, RunState::Completed);
+    let (status, text) = world.result(session, "c1").await;
+    assert_eq!(status, ToolStatus::Unknown, "{text}");
+    let late = manager.decide(record.id(), Answer::with("red"), cli()).await.unwrap_err();
+    assert!(matches!(late, ApprovalError::RunEnded(_)), "{late}");
+    // The journal says so before the model is asked again.
+    let names = world.names(session).await;
+    let resolved = names.iter().position(|name| *name == "approval_resolved").unwrap();
+    assert!(names[resolved..].contains(&"turn_started"), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_question_that_is_taken_back_waits_no_more() {
+    let world = World::new();
+    let manager = world.manager();
+    let script = vec![
+        Script::tool("c1", "ask_and_change", json!({ "text": "Which?" })),
+        Script::text("Done."),
+    ];
+    let mut run = world.agent(&manager, script).run("Go.");
+    let session = run.session_id();
+    until(&mut run, "approval_requested").await;
+    let first = asked(&manager).await;
+    world.take_back.notify_one();
+    until(&mut run, "approval_requested").await;
+    let open = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
+    let open = manager.list(open, 10).await.unwrap().items;
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_ne!(open[0].id(), first.id());
+    assert_eq!(manager.get(first.id()).await.unwrap().state(), ApprovalState::Abandoned);
+    manager.decide(open[0].id(), Answer::with("that"), cli()).await.unwrap();
+    assert_eq!(run.await.text, "Done.");
+    assert!(world.result(session, "c1").await.1.contains("that"));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use self::rules::RulesCommand;
 use super::Target;
+use super::answer;
 use super::client::Client;
 use super::client::ClientError;
 use super::connection::Connection;
@@ -61,8 +62,9 @@ enum ApprovalsCommand {
     Answer {
         /// The request's id
         id: ApprovalId,
-        /// A text, one of the choices, or the JSON object that the question asks for
-        answer: String,
+        /// A text, one of the choices, or NAME=VALUE for each field (or JSON) where the question has fields
+        #[arg(required = true)]
+        answer: Vec<String>,
     },
     /// List, add and remove rules: calls that are made without asking, are always asked about, or never made
     Rules {
@@ -122,11 +124,7 @@ pub(super) async fn approvals(
         }
         ApprovalsCommand::Answer { id, answer } => {
             let asked: Value = client.get(&path(id)).await?;
-            let has_schema = asked.pointer("/question/schema").is_some();
-            let answer = match has_schema {
-                true => serde_json::from_str(&answer).unwrap_or(Value::String(answer)),
-                false => Value::String(answer),
-            };
+            let answer = answer::read(&answer, asked.pointer("/question/schema"));
             let body = json!({ "decision": "approve", "answer": answer, "via": "cli" });
             let decided: Value = client.post(&path(id), &body).await?;
             print(&mut terminal, &decided, args.json)?;
@@ -190,6 +188,9 @@ fn print(terminal: &mut Terminal, approval: &Value, json: bool) -> Result<(), Cl
     if let Some(question) = approval.get("question") {
         for choice in items(question, "choices").filter_map(Value::as_str) {
             terminal.line(Style::Plain, format!("    · {choice}"))?;
+        }
+        for field in question.get("schema").map(answer::fields).unwrap_or_default() {
+            terminal.line(Style::Plain, format!("    · {}", field.described()))?;
         }
     }
     let note = match approval.get("resolution") {

@@ -4,9 +4,11 @@ use livos_core::ApprovalRequest;
 use livos_core::Question;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use super::answer;
 use super::client::Client;
 use super::client::ClientError;
 use super::terminal::Style;
@@ -95,7 +97,11 @@ async fn ask(
     terminal: &mut Terminal,
     request: &ApprovalRequest,
 ) -> Result<Option<Value>, ClientError> {
-    let is_question = request.question.is_some();
+    let question = request.question.as_ref();
+    if let Some((question, schema)) = question.and_then(|it| Some((it, it.schema.as_ref()?))) {
+        return fill_in(terminal, question, schema).await;
+    }
+    let is_question = question.is_some();
     let prompt = match is_question {
         true => "answer (empty declines) › ",
         false => "[y] once, [s] session, [a] always, [t] tool in session, [n] no › ",
@@ -109,6 +115,38 @@ async fn ask(
         match answer {
             Ok(answer) => return Ok(Some(answer)),
             Err(problem) => terminal.aside(Style::Bad, format!("  {problem}"))?,
+        }
+    }
+}
+
+/// Asks for each field of an answer; none when they want the run stopped.
+async fn fill_in(
+    terminal: &mut Terminal,
+    question: &Question,
+    schema: &Value,
+) -> Result<Option<Value>, ClientError> {
+    terminal.aside(Style::Quiet, "  leave a field empty that you have nothing for")?;
+    loop {
+        let mut answer = Map::new();
+        for field in answer::fields(schema) {
+            terminal.aside(Style::Plain, format!("  {}", field.described()))?;
+            let Some(line) = read_line("› ").await? else { return Ok(None) };
+            if !line.trim().is_empty() {
+                answer.insert(field.name().to_owned(), field.read(line.trim()));
+            }
+        }
+        let Some(line) = read_line("[y] send it, [n] decline, [e] fill it in again › ").await?
+        else {
+            return Ok(None);
+        };
+        let answer = question.completed(Value::Object(answer));
+        match line.trim().to_lowercase().as_str() {
+            "n" | "no" => return Ok(Some(json!({ "decision": "deny" }))),
+            "y" | "yes" => match question.check_answer(&answer) {
+                Ok(()) => return Ok(Some(json!({ "decision": "approve", "answer": answer }))),
+                Err(problem) => terminal.aside(Style::Bad, format!("  {problem}"))?,
+            },
+            _ => {}
         }
     }
 }
@@ -137,15 +175,12 @@ fn read_answer(line: &str, request: &ApprovalRequest) -> Result<Value, String> {
     if line.is_empty() {
         return Ok(json!({ "decision": "deny" }));
     }
-    let Some(Question { choices, schema, .. }) = &request.question else {
+    let Some(Question { choices, .. }) = &request.question else {
         return Err("this is no question".to_owned());
     };
     let numbered = line.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let chosen = numbered.and_then(|index| choices.get(index)).map_or(line, String::as_str);
-    let answer = match schema {
-        Some(_) => serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?,
-        None => Value::from(chosen),
-    };
+    let answer = Value::from(chosen);
     request.question.as_ref().map_or(Ok(()), |question| question.check_answer(&answer))?;
     Ok(json!({ "decision": "approve", "answer": answer }))
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use livos_core::AtEnd;
@@ -28,12 +27,12 @@ use livos_core::ToolSpec;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::CHANNEL;
+use super::Stop;
+use super::client_calls::LONGEST_WAIT;
 use crate::runs::Runs;
 use crate::runs::Speaker;
 use crate::runs::Submission;
-
-/// How long an answer is waited for at most: as long as a run may take by default.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// How many entries of a journal are looked through for a history.
 const HISTORY_WINDOW: u64 = 500;
@@ -67,7 +66,7 @@ impl SessionTools {
     }
 }
 
-fn failed(error: &dyn std::error::Error) -> ToolError {
+pub(super) fn failed(error: &dyn std::error::Error) -> ToolError {
     ToolError::model(error.to_string())
 }
 
@@ -127,7 +126,7 @@ impl Tool for Send {
             message: Message::user(args.text.clone()),
             mode: QueueMode::default(),
             model: session.model,
-            origin: Origin::owner("mcp"),
+            origin: Origin::owner(CHANNEL),
             idempotency_key: None,
             reply_to: None,
             speaker: Speaker::Program,
@@ -151,6 +150,10 @@ impl Tool for Send {
             }
             match event.kind {
                 EventKind::ToolStarted { name, .. } => context.report_progress(format!("{name}…")),
+                EventKind::ApprovalRequested(request) => {
+                    let id = request.approval_id;
+                    context.report_progress(format!("{} waits for approval {id}", request.tool));
+                }
                 EventKind::RunFinished { status, text, error, .. } => {
                     stop.not_needed();
                     return answer(session.id, status, &text, error.map(|it| it.message));
@@ -177,32 +180,6 @@ fn answer(
         _ => Err(ToolError::model(format!(
             "the run ended without a full answer ({error})\n{text}\n\n[session_id: {session}]"
         ))),
-    }
-}
-
-/// Cancels a run when nobody waits for its answer any more.
-struct Stop {
-    runs: Runs,
-    session: SessionId,
-    run: Option<livos_core::RunId>,
-}
-
-impl Stop {
-    fn not_needed(mut self) {
-        self.run = None;
-    }
-}
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        let (runs, session) = (self.runs.clone(), self.session);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
-            if let Err(error) = runs.cancel(session, run).await {
-                tracing::warn!(%error, %run, "a run that nobody waits for could not be stopped");
-            }
-        });
     }
 }
 

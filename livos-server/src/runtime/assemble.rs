@@ -42,6 +42,7 @@ use crate::callback::HttpCallback;
 use crate::config::AgentSettings;
 use crate::config::ApprovalSettings;
 use crate::config::Config;
+use crate::config::McpExposure;
 use crate::config::MemoryUse;
 use crate::config::ShellAccess;
 use crate::config::Unconfined;
@@ -49,8 +50,11 @@ use crate::engine::Engine;
 use crate::engine::Providers;
 use crate::engine::Recorder;
 use crate::http::Causes;
+use crate::mcp_door::ClientCalls;
+use crate::mcp_door::ClientSessions;
 use crate::mcp_door::McpDoor;
 use crate::mcp_door::SessionDesk;
+use crate::mcp_door::WithClientModel;
 use crate::resources::ResourceLimits;
 use crate::resources::Resources;
 use crate::runs::Runs;
@@ -80,7 +84,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     surroundings::add_tools(&tools, &config.web, &config.containers, pdf);
     let usual_budget = config.agent.budget;
     let approvals = approvals(&app, config.approvals, redactor.clone());
-    let mut agent = AgentLoop::builder(providers.manager.clone())
+    let workspace: Arc<Path> = config.agent.workspace.into();
+    let mut agent = AgentLoop::builder(WithClientModel::beside(providers.manager.clone()))
         .model(providers.default_model.clone())
         .system_prompt(config.agent.system_prompt)
         .tools(tools.clone())
@@ -88,7 +93,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         .journal(journal)
         .budget(config.agent.budget)
         .compaction(config.agent.compaction)
-        .workspace(config.agent.workspace)
+        .workspace(Arc::clone(&workspace))
         .redactor(redactor.clone())
         .clock(Arc::clone(&app.clock))
         .approvals(approvals.clone());
@@ -104,7 +109,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         store: Arc::clone(&app.store),
         feed: Arc::clone(&app.feed),
         metrics: Arc::clone(&app.metrics),
-        redactor,
+        redactor: redactor.clone(),
         clock: Arc::clone(&app.clock),
         worker: WorkerSettings::default()
             .with_max_concurrent_runs(config.agent.max_concurrent_runs)
@@ -115,12 +120,8 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
         schedules: schedules.clone(),
         extraction,
     });
-    let desk = SessionDesk {
-        runs: runs.clone(),
-        store: Arc::clone(&app.store),
-        clock: Arc::clone(&app.clock),
-    };
-    let mcp_door = McpDoor::new(config.mcp_exposure, &tools, desk).map(Arc::new);
+    let of_run = (runs.clone(), tools.clone(), approvals.clone());
+    let mcp_door = mcp_door(&app, config.mcp_exposure, of_run, (redactor, workspace));
     let engine = Engine {
         runs,
         tools,
@@ -141,7 +142,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     }
 }
 
-/// Who asks people, and what decides whether they are asked.
+/// The inbox of what waits for people.
 fn approvals(app: &App, settings: ApprovalSettings, redactor: Redactor) -> ApprovalManager {
     ApprovalManager::builder(Arc::clone(&app.store) as Arc<dyn ApprovalStore>)
         .policies(settings.policies)
@@ -149,9 +150,25 @@ fn approvals(app: &App, settings: ApprovalSettings, redactor: Redactor) -> Appro
         .clock(Arc::clone(&app.clock))
         .redactor(redactor)
         .build()
+}
+
 /// Lets work in the background begin while this machine has room.
 fn resources(app: &App, limits: ResourceLimits) -> Arc<dyn ResourceGate> {
     Arc::new(Resources::new(limits, Arc::clone(&app.clock)))
+}
+
+/// Where MCP clients come in, if they may.
+fn mcp_door(
+    app: &App,
+    exposure: McpExposure,
+    (runs, tools, approvals): (Runs, ToolRegistry, ApprovalManager),
+    (redactor, workspace): (Redactor, Arc<Path>),
+) -> Option<Arc<McpDoor>> {
+    let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+    let desk = SessionDesk { runs, store, clock };
+    let sessions = ClientSessions::default();
+    let calls = ClientCalls { desk, tools, approvals, redactor, workspace, sessions };
+    McpDoor::new(exposure, calls).map(Arc::new)
 }
 
 /// Schedules whose heartbeats look at the disks of the home and the workspace, at memory and at load.

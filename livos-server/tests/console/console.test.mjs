@@ -3,6 +3,7 @@
 //   NODE_PATH=…/node_modules node --test --test-concurrency=1 livos-server/tests/console/
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { callApi, enter, finished, page, say, server, transcript, wire } from './harness.mjs';
@@ -228,6 +229,42 @@ test('a question is answered with a choice, or in words', async () => {
   await second.getByRole('button', { name: 'Answer' }).click();
   await second.getByText('Answered “Ann” by owner via console').waitFor();
   await finished(2);
+});
+
+test('what an MCP server asks is a form, and a page is offered and not opened', async () => {
+  const command = join(process.env.NODE_PATH, '.bin', 'mcp-server-everything');
+  await callApi('POST', '/api/mcp/servers', { name: 'asking', command, args: ['stdio'] });
+  try {
+    await enter();
+    await page.waitForFunction(async () => {
+      const shown = await (await fetch('/api/mcp/servers/asking')).json();
+      return shown.tools?.length > 0;
+    });
+    await say('call the tool tool_search {"query": "elicitation"}');
+    await finished(1);
+    await say('call mcp__asking__trigger-elicitation-request {}');
+    const form = page.locator('.approval').first();
+    await form.getByText('The MCP server "asking" asks:').waitFor();
+    await form.getByRole('button', { name: 'Answer' }).click();
+    assert.equal(await form.locator('form').evaluate((element) => element.checkValidity()), false, 'the name is missing');
+    await form.getByLabel('String', { exact: true }).fill('Ann Lee');
+    await form.getByLabel('Trout').check();
+    await form.getByRole('button', { name: 'Answer' }).click();
+    await form.getByText('by owner via console').waitFor();
+    await finished(2);
+    const told = await page.locator('.run').nth(1).textContent();
+    for (const part of ['Name: Ann Lee', 'fish-3', 'Favorite Integer: 42']) assert.ok(told.includes(part), `${part}: ${told}`);
+    await say('call mcp__asking__trigger-url-elicitation {"url": "https://example.org/login?a=b"}');
+    const offer = page.locator('.approval').nth(1);
+    const link = offer.getByRole('link', { name: 'https://example.org/login?a=b' });
+    assert.equal(await link.getAttribute('rel'), 'noopener noreferrer');
+    await offer.getByText('example.org', { exact: true }).waitFor();
+    await offer.getByRole('button', { name: 'done' }).click();
+    await finished(3);
+    assert.equal(page.context().pages().length, 1, 'nothing was opened');
+  } finally {
+    await callApi('DELETE', '/api/mcp/servers/asking');
+  }
 });
 
 test('what is written stays text', async () => {

@@ -7,7 +7,7 @@ use crate::program::Server;
 use crate::program::installed;
 
 /// The key that the clients send.
-const KEY: &str = "a-key-for-third-party-tests";
+pub(crate) const KEY: &str = "a-key-for-third-party-tests";
 
 /// Under which names Chromium is found, where `CHROMIUM` does not say.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -58,7 +58,7 @@ async fn the_console_works_in_a_browser() {
     run(test).await;
 }
 
-async fn start() -> Server {
+pub(crate) async fn start() -> Server {
     Server::start(
         |port| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_livos-server"));

@@ -4,6 +4,7 @@ mod browser;
 mod conformance;
 mod everything;
 mod profile;
+mod questions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use livos_core::AgentLoop;
+use livos_core::Answer;
+use livos_core::Answerer;
+use livos_core::ApprovalManager;
 use livos_core::ContentBlock;
 use livos_core::EventKind;
 use livos_core::MemoryStore;
@@ -34,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Desk {
     tools: ToolRegistry,
     servers: McpServers,
+    /// What every question is answered; without it there is nobody to be asked.
+    answer: Option<Value>,
 }
 
 /// How a call ended.
@@ -59,7 +65,12 @@ impl Desk {
     async fn new() -> Self {
         let tools = ToolRegistry::new();
         let servers = McpServers::builder(tools.clone(), Arc::new(MemoryStore::new()));
-        Self { tools, servers: servers.open().await.unwrap() }
+        Self { tools, servers: servers.open().await.unwrap(), answer: None }
+    }
+
+    /// Answers every question so.
+    fn answering(self, answer: Value) -> Self {
+        Self { answer: Some(answer), ..self }
     }
 
     /// Adds a server and waits until it has told its tools.
@@ -81,12 +92,23 @@ impl Desk {
     async fn call(&self, tool: &str, arguments: Value) -> Called {
         let script = [Script::tool("call_1", tool, arguments), Script::text("done")];
         let model = ScriptedProvider::new("scripted", script);
-        let mut run = AgentLoop::builder(model).tools(self.tools.clone()).build().run("go");
+        let store = Arc::new(MemoryStore::new());
+        let approvals = ApprovalManager::new(Arc::clone(&store) as _);
+        let mut agent = AgentLoop::builder(model).tools(self.tools.clone()).journal(store);
+        if self.answer.is_some() {
+            agent = agent.approvals(approvals.clone());
+        }
+        let mut run = agent.build().run("go");
         let mut called =
             Called { status: ToolStatus::Unknown, content: Vec::new(), progress: Vec::new() };
         while let Some(event) = run.next().await {
             match event.kind {
                 EventKind::ToolProgress { text, .. } => called.progress.push(text),
+                EventKind::ApprovalRequested(request) => {
+                    let answer = self.answer.clone().map_or_else(Answer::deny, Answer::with);
+                    let by = Answerer::owner("test");
+                    approvals.decide(request.approval_id, answer, by).await.unwrap();
+                }
                 EventKind::ToolFinished { status, content, .. } => {
                     called.status = status;
                     called.content = content.to_vec();

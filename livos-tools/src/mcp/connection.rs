@@ -1,13 +1,16 @@
 //! One open connection to a server.
 
+mod caller;
 mod calls;
 mod handler;
 mod http;
 mod last_words;
 mod open;
 mod process;
+mod question;
 mod quiet_output;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -20,6 +23,9 @@ use rmcp::model::CallToolResult;
 use rmcp::model::CancelledNotification;
 use rmcp::model::CancelledNotificationParam;
 use rmcp::model::ClientRequest;
+use rmcp::model::ElicitRequestParams;
+use rmcp::model::ElicitationAction;
+use rmcp::model::ErrorData;
 use rmcp::model::InputRequest;
 use rmcp::model::InputRequiredResult;
 use rmcp::model::InputResponses;
@@ -31,16 +37,20 @@ use rmcp::service::PeerRequestOptions;
 use rmcp::service::ServiceError;
 use tokio::sync::watch;
 
+pub(super) use self::caller::Caller;
 use self::calls::Calls;
+pub(super) use self::handler::People;
 pub(super) use self::handler::Signal;
 pub(super) use self::open::Opened;
 pub(super) use self::open::Opening;
-use super::Elicitation;
 use super::McpError;
 use super::ServerName;
 
 /// How often a server may ask back before it answers.
-const MOST_QUESTIONS: usize = 8;
+pub(super) const MOST_ROUNDS: usize = 8;
+
+/// The error of a server that wants pages to be opened before it does what it was asked to.
+const PAGES_REQUIRED: i32 = -32042;
 
 /// How long the reason of a server's end is waited for.
 const OBITUARY_TIME: Duration = Duration::from_secs(1);
@@ -51,7 +61,6 @@ pub(super) struct Connection {
     name: ServerName,
     peer: Peer<RoleClient>,
     calls: Arc<Calls>,
-    elicitation: Option<Arc<dyn Elicitation>>,
     call_timeout: Duration,
     /// Why the connection ended, once somebody knows.
     obituary: watch::Receiver<Option<String>>,
@@ -78,18 +87,23 @@ impl Connection {
     pub(super) async fn call(
         &self,
         mut params: CallToolRequestParams,
-        progress: impl Fn(String) + Send + Sync + 'static,
+        caller: &Arc<Caller>,
     ) -> Result<CallToolResult, McpError> {
-        let progress = Arc::new(progress);
-        for _ in 0..MOST_QUESTIONS {
+        for _ in 0..MOST_ROUNDS {
             let request = ClientRequest::CallToolRequest(CallToolRequest::new(params.clone()));
-            let answer = self.ask(request, Arc::clone(&progress)).await?;
-            self.has_answered.store(true, Ordering::Relaxed);
+            let answer = match self.ask(request, caller).await? {
+                Ok(answer) => answer,
+                Err(error) if error.code.0 == PAGES_REQUIRED => {
+                    self.pages_opened(&error, caller).await?;
+                    continue;
+                }
+                Err(error) => return Err(self.refused(&error.message)),
+            };
             match answer {
                 ServerResult::CallToolResult(result) => return Ok(result),
                 ServerResult::InputRequiredResult(asked) => {
                     params.request_state.clone_from(&asked.request_state);
-                    params.input_responses = self.answers(asked).await?;
+                    params.input_responses = self.answers(asked, caller).await?;
                 }
                 // Some servers leave everything out of a result without content.
                 ServerResult::EmptyResult(_) => return Ok(CallToolResult::default()),
@@ -107,12 +121,12 @@ impl Connection {
         }
     }
 
-    /// Sends a request and waits for the answer within the time for calls.
-    async fn ask<P: Fn(String) + Send + Sync + 'static>(
+    /// Sends a request and waits for the answer, or the server's refusal, within the time for calls.
+    async fn ask(
         &self,
         request: ClientRequest,
-        progress: Arc<P>,
-    ) -> Result<ServerResult, McpError> {
+        caller: &Arc<Caller>,
+    ) -> Result<Result<ServerResult, ErrorData>, McpError> {
         let sent = self.peer.send_cancellable_request(request, PeerRequestOptions::no_options());
         let Ok(sent) = tokio::time::timeout(self.call_timeout, sent).await else {
             return Err(self.timed_out());
@@ -121,33 +135,67 @@ impl Connection {
             Ok(handle) => handle,
             Err(error) => return Err(self.failed(error).await),
         };
-        let _watched = self.calls.watch(&handle.progress_token, move |text| progress(text));
+        let names = Some((handle.id.clone(), handle.progress_token.clone()));
+        let _listed = self.calls.begin(Arc::clone(caller), names);
         let mut abandoned = Abandoned { peer: &self.peer, request: Some(handle.id.clone()) };
-        let answer = tokio::time::timeout(self.call_timeout, handle.await_response()).await;
+        let answer = self.in_time(handle.await_response(), caller).await?;
+        abandoned.request = None;
         match answer {
             Ok(answer) => {
-                abandoned.request = None;
-                match answer {
-                    Ok(answer) => Ok(answer),
-                    Err(error) => Err(self.failed(error).await),
-                }
+                self.has_answered.store(true, Ordering::Relaxed);
+                Ok(Ok(answer))
             }
-            Err(_) => Err(self.timed_out()),
+            Err(ServiceError::McpError(error)) => {
+                self.has_answered.store(true, Ordering::Relaxed);
+                Ok(Err(error))
+            }
+            Err(error) => Err(self.failed(error).await),
         }
     }
 
-    /// Another request, within the time for calls.
+    /// Waits within the time for calls, to which the time is added that people take for answers.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = T>,
+        caller: &Caller,
+    ) -> Result<T, McpError> {
+        let mut work = pin!(work);
+        let (mut left, mut counted) = (self.call_timeout, caller.time_with_people());
+        loop {
+            if let Ok(done) = tokio::time::timeout(left, work.as_mut()).await {
+                return Ok(done);
+            }
+            let with_people = caller.time_with_people();
+            left = with_people.saturating_sub(counted);
+            counted = with_people;
+            if left.is_zero() {
+                return Err(self.timed_out());
+            }
+        }
+    }
+
+    /// Another request, within the time for calls. What the server asks meanwhile goes to the caller.
     pub(super) async fn within_time<T>(
         &self,
+        caller: Option<&Arc<Caller>>,
         asked: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<T, McpError> {
-        match tokio::time::timeout(self.call_timeout, asked).await {
-            Ok(Ok(answer)) => {
+        let answer = match caller {
+            Some(caller) => {
+                let _listed = self.calls.begin(Arc::clone(caller), None);
+                self.in_time(asked, caller).await?
+            }
+            None => {
+                let answer = tokio::time::timeout(self.call_timeout, asked).await;
+                answer.map_err(|_| self.timed_out())?
+            }
+        };
+        match answer {
+            Ok(answer) => {
                 self.has_answered.store(true, Ordering::Relaxed);
                 Ok(answer)
             }
-            Ok(Err(error)) => Err(self.failed(error).await),
-            Err(_) => Err(self.timed_out()),
+            Err(error) => Err(self.failed(error).await),
         }
     }
 
@@ -189,9 +237,10 @@ impl Connection {
     }
 
     /// Answers what a server asks back.
-    async fn answers(
+    pub(super) async fn answers(
         &self,
         asked: InputRequiredResult,
+        caller: &Caller,
     ) -> Result<Option<InputResponses>, McpError> {
         let requests = asked.input_requests.unwrap_or_default();
         if requests.is_empty() && asked.request_state.is_none() {
@@ -199,16 +248,35 @@ impl Connection {
         }
         let mut responses = InputResponses::new();
         for (key, request) in requests {
-            let InputRequest::Elicitation(question) = request else {
+            let InputRequest::Elicitation(asked) = request else {
                 return Err(self.refused("it asks for something that is not offered here"));
             };
-            let answer =
-                handler::elicit(&self.name, self.elicitation.as_deref(), question.params).await;
+            let answer = question::put(&self.name, caller, asked.params).await;
+            let answer = answer.map_err(|error| self.refused(&error.message))?;
             let answer = serde_json::to_value(answer)
                 .map_err(|_| self.refused("the answer cannot be written"))?;
             responses.insert(key, answer);
         }
         Ok(Some(responses).filter(|responses| !responses.is_empty()))
+    }
+
+    /// Asks a person to open the pages without which the server does nothing.
+    async fn pages_opened(&self, error: &ErrorData, caller: &Caller) -> Result<(), McpError> {
+        let pages = error.data.as_ref().and_then(|data| data.get("elicitations")).cloned();
+        let pages: Vec<ElicitRequestParams> =
+            pages.and_then(|pages| serde_json::from_value(pages).ok()).unwrap_or_default();
+        if pages.is_empty() {
+            return Err(self.refused(&error.message));
+        }
+        for page in pages {
+            let answer = question::put(&self.name, caller, page).await;
+            let answer = answer.map_err(|error| self.refused(&error.message))?;
+            if answer.action != ElicitationAction::Accept {
+                let message = format!("{}; nobody did what it asks for", error.message);
+                return Err(self.refused(&message));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,8 @@ use serde_json::Map;
 use serde_json::Value;
 
 use super::McpError;
+use super::connection::Caller;
+use super::connection::MOST_ROUNDS;
 use super::content;
 use super::server::Server;
 use super::servers::WeakServers;
@@ -85,23 +87,36 @@ impl Tool for Resources {
         spec.with_disclosure(Disclosure::WhenFound)
     }
 
-    async fn call(&self, args: ResourceArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> {
+    async fn call(
+        &self,
+        args: ResourceArgs,
+        context: &ToolContext,
+    ) -> Result<ToolOutput, ToolError> {
         let servers = chosen(&self.0, args.server.as_deref())?;
         let Some(uri) = args.uri else {
             return Ok(listed(&servers, Server::has_resources, list_resources).await.into());
         };
         let [server] = servers.as_slice() else { return Err(no_server()) };
         let connection = server.connect().await.map_err(told)?;
-        let peer = connection.peer();
-        let asked = peer.read_resource_once(ReadResourceRequestParams::new(uri));
-        match connection.within_time(asked).await.map_err(told)? {
-            ReadResourceResponse::Complete(read) => {
-                let mut output = ToolOutput::default();
-                output.content = read.contents.into_iter().map(content::resource).collect();
-                Ok(output)
+        let caller = Caller::tool(context);
+        let mut params = ReadResourceRequestParams::new(uri);
+        for _ in 0..MOST_ROUNDS {
+            let asked = connection.peer().read_resource_once(params.clone());
+            match connection.within_time(Some(&caller), asked).await.map_err(told)? {
+                ReadResourceResponse::Complete(read) => {
+                    let mut output = ToolOutput::default();
+                    output.content = read.contents.into_iter().map(content::resource).collect();
+                    return Ok(output);
+                }
+                ReadResourceResponse::InputRequired(asked) => {
+                    params.request_state.clone_from(&asked.request_state);
+                    params.input_responses =
+                        connection.answers(asked, &caller).await.map_err(told)?;
+                }
+                _ => break,
             }
-            _ => Err(ToolError::model("the server asks back, which is not possible here")),
         }
+        Err(unanswered())
     }
 }
 
@@ -141,27 +156,36 @@ impl Tool for Prompts {
         spec.with_disclosure(Disclosure::WhenFound)
     }
 
-    async fn call(&self, args: PromptArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> {
+    async fn call(&self, args: PromptArgs, context: &ToolContext) -> Result<ToolOutput, ToolError> {
         let servers = chosen(&self.0, args.server.as_deref())?;
         let Some(name) = args.name else {
             return Ok(listed(&servers, Server::has_prompts, list_prompts).await.into());
         };
         let [server] = servers.as_slice() else { return Err(no_server()) };
         let connection = server.connect().await.map_err(told)?;
-        let params = GetPromptRequestParams::new(name).with_arguments(args.arguments);
-        let asked = connection.peer().get_prompt_once(params);
-        match connection.within_time(asked).await.map_err(told)? {
-            GetPromptResponse::Complete(prompt) => {
-                let mut output = ToolOutput::default();
-                for message in prompt.messages {
-                    let who = if message.role == Role::User { "user" } else { "assistant" };
-                    output.content.push(ContentBlock::text(format!("[{who}]")));
-                    output.content.push(content::block(message.content));
+        let caller = Caller::tool(context);
+        let mut params = GetPromptRequestParams::new(name).with_arguments(args.arguments);
+        for _ in 0..MOST_ROUNDS {
+            let asked = connection.peer().get_prompt_once(params.clone());
+            match connection.within_time(Some(&caller), asked).await.map_err(told)? {
+                GetPromptResponse::Complete(prompt) => {
+                    let mut output = ToolOutput::default();
+                    for message in prompt.messages {
+                        let who = if message.role == Role::User { "user" } else { "assistant" };
+                        output.content.push(ContentBlock::text(format!("[{who}]")));
+                        output.content.push(content::block(message.content));
+                    }
+                    return Ok(output);
                 }
-                Ok(output)
+                GetPromptResponse::InputRequired(asked) => {
+                    params.request_state.clone_from(&asked.request_state);
+                    params.input_responses =
+                        connection.answers(asked, &caller).await.map_err(told)?;
+                }
+                _ => break,
             }
-            _ => Err(ToolError::model("the server asks back, which is not possible here")),
         }
+        Err(unanswered())
     }
 }
 
@@ -173,6 +197,10 @@ fn chosen(servers: &WeakServers, name: Option<&str>) -> Result<Vec<Server>, Tool
         Some(name) => Ok(vec![servers.find(name).map_err(told)?]),
         None => Ok(servers.enabled()),
     }
+}
+
+fn unanswered() -> ToolError {
+    ToolError::model("the server asked back too often without answering")
 }
 
 fn no_server() -> ToolError {
@@ -219,7 +247,7 @@ async fn list_resources(server: Server) -> Result<Vec<String>, McpError> {
     for _ in 0..MOST_PAGES {
         let page = PaginatedRequestParams::default().with_cursor(cursor);
         let asked = connection.peer().list_resources(Some(page));
-        let listed = connection.within_time(asked).await?;
+        let listed = connection.within_time(None, asked).await?;
         lines.extend(listed.resources.into_iter().map(|it| {
             let about = it.description.or(it.title).unwrap_or(it.name);
             line(&it.uri, &about)
@@ -231,7 +259,7 @@ async fn list_resources(server: Server) -> Result<Vec<String>, McpError> {
     }
     let templates = connection.peer().list_resource_templates(None);
     // A server without templates may refuse to list them.
-    if let Ok(templates) = connection.within_time(templates).await {
+    if let Ok(templates) = connection.within_time(None, templates).await {
         lines.extend(templates.resource_templates.into_iter().map(|it| {
             let about = it.description.or(it.title).unwrap_or(it.name);
             line(&it.uri_template, &about)
@@ -246,7 +274,7 @@ async fn list_prompts(server: Server) -> Result<Vec<String>, McpError> {
     if !server.has_prompts() {
         return Ok(Vec::new());
     }
-    let listed = connection.within_time(connection.peer().list_prompts(None)).await?;
+    let listed = connection.within_time(None, connection.peer().list_prompts(None)).await?;
     let lines = listed.prompts.into_iter().take(MOST_LISTED).map(|prompt| {
         let arguments: Vec<String> = prompt
             .arguments

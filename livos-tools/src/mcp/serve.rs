@@ -1,6 +1,7 @@
 //! Tools of ours for others, as an MCP server.
 
 mod bridge;
+mod desk;
 mod one_call;
 
 use std::sync::Arc;
@@ -42,10 +43,19 @@ use rmcp::service::ServerInitializeError;
 use rmcp::transport::StreamableHttpServerConfig;
 use rmcp::transport::StreamableHttpService;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use serde_json::Map;
+use serde_json::Value;
 
 pub use self::bridge::McpBridge;
+pub use self::desk::CallDesk;
+pub use self::desk::ClientCall;
+pub use self::desk::ClientProgress;
+pub use self::desk::ClientResult;
 
 use self::one_call::OneCall;
+
+/// A longer name of a client is cut.
+const LONGEST_CLIENT_NAME: usize = 60;
 
 /// Tools of ours for others, as an MCP server. Clones are the same server.
 ///
@@ -85,6 +95,7 @@ pub enum HostCheck {
 struct Offer {
     tools: ToolRegistry,
     ceiling: Effect,
+    desk: Option<Arc<dyn CallDesk>>,
 }
 
 impl McpService {
@@ -106,7 +117,18 @@ impl McpService {
 
     /// Serves those of these tools that do no more than this to the world.
     pub fn tools_up_to(mut self, tools: ToolRegistry, ceiling: Effect) -> Self {
-        self.offers.push(Offer { tools, ceiling });
+        self.offers.push(Offer { tools, ceiling, desk: None });
+        self
+    }
+
+    /// The same, with calls made by somebody else, who may ask people first.
+    pub fn tools_by(
+        mut self,
+        tools: ToolRegistry,
+        ceiling: Effect,
+        desk: Arc<dyn CallDesk>,
+    ) -> Self {
+        self.offers.push(Offer { tools, ceiling, desk: Some(desk) });
         self
     }
 
@@ -142,14 +164,14 @@ impl McpService {
         StreamableHttpService::new(move || Ok(self.clone()), Arc::default(), config)
     }
 
-    fn served(&self) -> Vec<(ToolSpec, &ToolRegistry)> {
-        let mut served: Vec<(ToolSpec, &ToolRegistry)> = Vec::new();
-        for Offer { tools, ceiling } in &self.offers {
-            for spec in tools.specs().iter() {
-                let fits = spec.effect <= *ceiling && spec.disclosure == Disclosure::Always;
+    fn served(&self) -> Vec<(ToolSpec, &Offer)> {
+        let mut served: Vec<(ToolSpec, &Offer)> = Vec::new();
+        for offer in &self.offers {
+            for spec in offer.tools.specs().iter() {
+                let fits = spec.effect <= offer.ceiling && spec.disclosure == Disclosure::Always;
                 let is_taken = served.iter().any(|(other, _)| other.name == spec.name);
                 if fits && !is_taken {
-                    served.push((spec.clone(), tools));
+                    served.push((spec.clone(), offer));
                 }
             }
         }
@@ -163,14 +185,19 @@ impl McpService {
     ) -> Result<CallToolResult, ErrorData> {
         let name = request.name.as_ref();
         let served = self.served();
-        let Some((spec, tools)) = served.iter().find(|(spec, _)| spec.name.as_str() == name) else {
+        let Some((spec, offer)) = served.iter().find(|(spec, _)| spec.name.as_str() == name) else {
             return Err(ErrorData::invalid_params(format!("there is no tool '{name}'"), None));
         };
+        if let Some(desk) = &offer.desk {
+            let arguments = request.arguments.unwrap_or_default();
+            return Self::call_at(&**desk, spec.clone(), arguments, &context).await;
+        }
+        let tools = &offer.tools;
         let model = OneCall::new(spec.name.clone(), request.arguments.unwrap_or_default());
         // The executor's own limits count; a budget would only be a second one.
         let budget =
             Budget::default().with_turns(2).with_wall_clock(spec.timeout.saturating_mul(2));
-        let agent = AgentLoop::builder(model).tools((*tools).clone()).budget(budget).build();
+        let agent = AgentLoop::builder(model).tools(tools.clone()).budget(budget).build();
         let request = RunRequest::new("call").with_origin(Origin::owner("mcp"));
         let mut run = agent.run(request);
         let reporter = Reporter::of(&context);
@@ -200,6 +227,40 @@ impl McpService {
             }
         }
         result.ok_or_else(|| ErrorData::internal_error("the call was not made", None))
+    }
+
+    /// Has a call made by somebody else, and passes on what it tells meanwhile.
+    async fn call_at(
+        desk: &dyn CallDesk,
+        tool: ToolSpec,
+        arguments: Map<String, Value>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, ErrorData> {
+        let client = context.client_info().map(|client| {
+            let shown = client.name.chars().filter(|letter| !letter.is_control());
+            shown.take(LONGEST_CLIENT_NAME).collect()
+        });
+        let (progress, mut reports) = ClientProgress::new();
+        let called = desk.call(ClientCall { tool, arguments, client, progress });
+        let reporter = Reporter::of(context);
+        let pass_on = async {
+            while let Some(text) = reports.recv().await {
+                reporter.tell(text).await;
+            }
+            std::future::pending().await
+        };
+        let result = tokio::select! {
+            called = called => called,
+            () = context.ct.cancelled() => Err("the call was cancelled".to_owned()),
+            never = pass_on => never,
+        };
+        let ClientResult { status, content } =
+            result.map_err(|problem| ErrorData::internal_error(problem, None))?;
+        let content = content.iter().map(told).collect();
+        Ok(match status {
+            ToolStatus::Ok => CallToolResult::success(content),
+            _ => CallToolResult::error(content),
+        })
     }
 }
 

@@ -25,7 +25,6 @@ pub use self::status::ToolStatus;
 
 use self::task::Order;
 use self::tool_set::ToolSet;
-use super::Elicitation;
 use super::McpError;
 use super::ServerDefinition;
 use super::ServerName;
@@ -40,7 +39,6 @@ pub(super) struct Surroundings {
     pub(super) tools: ToolRegistry,
     pub(super) settings: Arc<dyn Settings>,
     pub(super) secrets: Arc<dyn SecretSource>,
-    pub(super) elicitation: Option<Arc<dyn Elicitation>>,
 }
 
 /// Where a server is defined.

@@ -16,7 +16,6 @@ use livos_core::StoreError;
 use livos_core::ToolRegistry;
 use serde_json::Value;
 
-use super::Elicitation;
 use super::McpError;
 use super::ServerDefinition;
 use super::ServerName;
@@ -75,12 +74,6 @@ impl McpServersBuilder {
         self
     }
 
-    /// Who answers questions of servers. Defaults to nobody, and servers are told so.
-    pub fn elicitation(mut self, elicitation: Arc<dyn Elicitation>) -> Self {
-        self.surroundings.elicitation = Some(elicitation);
-        self
-    }
-
     /// Reads the definitions and offers the tools that are known. No server is waited for; those
     /// whose tools are not known yet are started beside each other.
     ///
@@ -121,7 +114,7 @@ impl McpServers {
     /// Servers whose tools go into this registry, and whose definitions are kept in these settings.
     pub fn builder(tools: ToolRegistry, settings: Arc<dyn Settings>) -> McpServersBuilder {
         let secrets: Arc<dyn SecretSource> = Arc::new(NoSecrets);
-        let surroundings = Surroundings { tools, settings, secrets, elicitation: None };
+        let surroundings = Surroundings { tools, settings, secrets };
         McpServersBuilder { surroundings, file: None }
     }
 

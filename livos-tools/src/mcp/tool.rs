@@ -1,6 +1,5 @@
 //! A tool of a server, as agents call it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +15,7 @@ use rmcp::model::Tool;
 use serde_json::Map;
 use serde_json::Value;
 
+use super::connection::Caller;
 use super::content;
 use super::server::Server;
 use super::tool_name;
@@ -90,9 +90,7 @@ impl DynamicTool for McpTool {
             )));
         }
         let params = CallToolRequestParams::new(self.tool.clone()).with_arguments(arguments);
-        let reporter = Arc::new(context.clone());
-        let progress = move |text: String| reporter.report_progress(text);
-        let called = connection.call(params, progress).await.map_err(told)?;
+        let called = connection.call(params, &Caller::tool(context)).await.map_err(told)?;
         content::result(called)
     }
 }

@@ -28,8 +28,9 @@ use super::plan::Role;
 
 /// How long a launcher may take until its walls stand; a machine may be busy.
 const TIME_TO_START: Duration = Duration::from_secs(20);
-/// How long all of a command may take to be gone once it is killed.
-const TIME_TO_DIE: Duration = Duration::from_secs(3);
+/// How long a sandbox may take to end. It kills what it holds until nothing is left, which a busy machine
+/// draws out, and killed before that it leaves some of it behind: so this is for one that hangs.
+const TIME_TO_DIE: Duration = Duration::from_secs(30);
 
 /// What to run in the sandbox, and how.
 pub(crate) struct ConfinedCommand {

@@ -102,7 +102,7 @@ impl Tool for ScheduleCreate {
 
     fn adjust(&self, spec: ToolSpec) -> ToolSpec {
         // A run of a schedule has all rights of its agent: who may not start agents makes none.
-        spec.requiring(Right::Spawn)
+        spec.requiring(Right::Spawn).with_disclosure(Disclosure::WhenFound)
     }
 
     async fn call(
@@ -129,10 +129,6 @@ impl Tool for ScheduleCreate {
         };
         let made = self.0.create(new).await.map_err(|error| refused(&error))?;
         ToolOutput::json(&view(&self.0, &made))
-    }
-
-    fn adjust(&self, spec: ToolSpec) -> ToolSpec {
-        spec.with_disclosure(Disclosure::WhenFound)
     }
 }
 

@@ -3,6 +3,7 @@
 mod lifecycle;
 mod misbehaving;
 mod pinned;
+mod questions;
 mod settings;
 
 use std::sync::Arc;

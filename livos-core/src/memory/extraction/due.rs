@@ -207,6 +207,7 @@ impl ExtractionDue {
             tools: Some(Arc::default()),
             spawning: Spawning::Denied,
             duty: Duty::ExtractMemories,
+            draws_on: None,
         }));
         run.mode = QueueMode::Queue;
         run.priority = Priority::Low;

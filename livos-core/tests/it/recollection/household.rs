@@ -24,6 +24,7 @@ use livos_core::Effect;
 use livos_core::EmbedError;
 use livos_core::Embedder;
 use livos_core::EmbeddingPurpose;
+use livos_core::Embeddings;
 use livos_core::EventKind;
 use livos_core::ExtractionSettings;
 use livos_core::FactFilter;
@@ -225,9 +226,9 @@ impl Embedder for SlowEmbedder {
         &self,
         texts: &[String],
         purpose: EmbeddingPurpose,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+    ) -> Result<Embeddings, EmbedError> {
         match purpose {
-            EmbeddingPurpose::Document => Ok(texts.iter().map(|_| vec![1.0, 0.0]).collect()),
+            EmbeddingPurpose::Document => Ok(vec![vec![1.0, 0.0]; texts.len()].into()),
             EmbeddingPurpose::Query => std::future::pending().await,
         }
     }

@@ -44,7 +44,7 @@ pub(super) struct Approval {
     /// Who asked for the call, from where, and how far they are trusted.
     #[schemars(schema_with = "any_object")]
     origin: Value,
-    /// `{text, choices?, schema?}`, if the call has a question; otherwise it waits for permission.
+    /// `{text, choices?, schema?, link?}`, if the call has a question; otherwise it waits for permission.
     #[schemars(schema_with = "any_object")]
     #[serde(skip_serializing_if = "Option::is_none")]
     question: Option<Value>,

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use livos_core::RunRecord;
 use livos_core::RunState;
-use livos_core::Runs;
 use livos_core::TaskFilter;
 use livos_core::TaskManager;
 use livos_core::UserId;
@@ -15,6 +14,7 @@ use crate::api::runs::Run;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::http::Problem;
+use crate::runs::Runs;
 
 /// A task in a list.
 #[derive(Debug, Serialize, JsonSchema)]

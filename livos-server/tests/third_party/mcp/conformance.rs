@@ -1,17 +1,8 @@
 //! The official conformance suite, for our client and our server.
 
 use std::process::Command;
-use std::sync::Arc;
 
-use async_trait::async_trait;
-use livos_core::MemoryStore;
-use livos_core::ToolRegistry;
-use livos_tools::mcp::Elicitation;
-use livos_tools::mcp::McpServers;
-use livos_tools::mcp::ServerAnswer;
 use livos_tools::mcp::ServerDefinition;
-use livos_tools::mcp::ServerQuestion;
-use serde_json::Map;
 use serde_json::json;
 
 use super::Desk;
@@ -92,27 +83,13 @@ async fn our_client_conforms() {
     }
 }
 
-/// Says yes to every question, and leaves the answers to their defaults.
-#[derive(Debug)]
-struct Yes;
-
-#[async_trait]
-impl Elicitation for Yes {
-    async fn ask(&self, _: ServerQuestion) -> ServerAnswer {
-        ServerAnswer::Given(Map::new())
-    }
-}
-
 /// The client that the suite starts, with its server's address as the last argument. Without the
 /// suite there is nothing to do.
 #[tokio::test(flavor = "multi_thread")]
 async fn probe() {
     let Ok(scenario) = std::env::var(SCENARIO) else { return };
     let url = std::env::args().next_back().unwrap();
-    let tools = ToolRegistry::new();
-    let builder = McpServers::builder(tools.clone(), Arc::new(MemoryStore::new()));
-    let servers = builder.elicitation(Arc::new(Yes)).open().await.unwrap();
-    let desk = Desk { tools, servers };
+    let desk = Desk::new().await.answering(json!({}));
     let definition = ServerDefinition::http(url).unwrap();
     if scenario == "initialize" {
         let name = livos_tools::mcp::ServerName::new("suite").unwrap();

@@ -61,6 +61,12 @@ async fn try_everything(definition: ServerDefinition) {
     let research = desk.call("mcp__all__simulate-research-query", json!({"topic": "x"})).await;
     assert_eq!(research.status, ToolStatus::Error, "{research:?}");
 
+    // Here is nobody who could be asked.
+    let asks = call("trigger-elicitation-request", json!({})).await;
+    says(&asks, "declined to provide");
+    let page = call("trigger-url-elicitation", json!({"url": "https://example.org/"})).await;
+    says(&page, "declined to open");
+
     let wrong = desk.call("mcp__all__get-sum", json!({"a": "two"})).await;
     assert_eq!(wrong.status, ToolStatus::Error);
     let resources = desk.call("mcp_resources", json!({"server": "all"})).await;
@@ -83,7 +89,7 @@ async fn try_everything(definition: ServerDefinition) {
     desk.servers.close().await;
 }
 
-const TRIED: [&str; 13] = [
+const TRIED: [&str; 15] = [
     "echo",
     "get-annotated-message",
     "get-env",
@@ -96,5 +102,7 @@ const TRIED: [&str; 13] = [
     "simulate-research-query",
     "toggle-simulated-logging",
     "toggle-subscriber-updates",
+    "trigger-elicitation-request",
     "trigger-long-running-operation",
+    "trigger-url-elicitation",
 ];

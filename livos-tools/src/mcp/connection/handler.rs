@@ -11,20 +11,19 @@ use rmcp::model::ElicitResult;
 use rmcp::model::ElicitationAction;
 use rmcp::model::ElicitationCapability;
 use rmcp::model::ErrorData;
+use rmcp::model::FormElicitationCapability;
 use rmcp::model::Implementation;
 use rmcp::model::ProgressNotificationParam;
 use rmcp::model::ProtocolVersion;
+use rmcp::model::UrlElicitationCapability;
 use rmcp::service::NotificationContext;
 use rmcp::service::RequestContext;
-use serde_json::Map;
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::calls::Calls;
-use crate::mcp::Elicitation;
-use crate::mcp::ServerAnswer;
+use super::calls::Unclear;
+use super::question;
 use crate::mcp::ServerName;
-use crate::mcp::ServerQuestion;
 
 /// What the owner of a connection has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,20 +32,33 @@ pub(in crate::mcp) enum Signal {
     ToolsChanged,
 }
 
+/// Whether there are people behind the calls of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mcp) enum People {
+    /// Agents make them, and questions go to whoever their runs act for.
+    Asked,
+    /// They are passed on, and nobody is asked.
+    Absent,
+}
+
 /// Hears what a server says without being asked.
 #[derive(Debug)]
 pub(super) struct Handler {
     pub(super) server: ServerName,
     pub(super) calls: Arc<Calls>,
     pub(super) signals: mpsc::Sender<Signal>,
-    pub(super) elicitation: Option<Arc<dyn Elicitation>>,
+    pub(super) people: People,
     pub(super) version: ProtocolVersion,
 }
 
 impl ClientHandler for Handler {
     fn get_info(&self) -> ClientConfig {
         let mut capabilities = ClientCapabilities::default();
-        capabilities.elicitation = self.elicitation.as_ref().map(|_| ElicitationCapability::new());
+        capabilities.elicitation = (self.people == People::Asked).then(|| {
+            ElicitationCapability::new()
+                .with_form(FormElicitationCapability::default())
+                .with_url(UrlElicitationCapability::default())
+        });
         let client = Implementation::new("livos", env!("CARGO_PKG_VERSION"));
         ClientConfig::new(capabilities, client).with_protocol_version(self.version.clone())
     }
@@ -66,47 +78,27 @@ impl ClientHandler for Handler {
 
     async fn create_elicitation(
         &self,
-        question: ElicitRequestParams,
-        _: RequestContext<RoleClient>,
+        params: ElicitRequestParams,
+        context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        Ok(elicit(&self.server, self.elicitation.as_deref(), question).await)
-    }
-}
-
-/// What was left out is what the server said it would be.
-fn with_defaults(mut answer: Map<String, Value>, properties: &Value) -> Map<String, Value> {
-    for (name, property) in properties.as_object().into_iter().flatten() {
-        if let (Some(default), false) = (property.get("default"), answer.contains_key(name)) {
-            answer.insert(name.clone(), default.clone());
+        let call = match self.calls.asking(context.extensions.get()) {
+            Ok(call) => call,
+            // Questions are part of a call: what comes without one is for nobody.
+            Err(Unclear::NoCall) => {
+                tracing::info!(server = %self.server, "a question outside of calls is declined");
+                return Ok(ElicitResult::new(ElicitationAction::Decline));
+            }
+            Err(unclear @ Unclear::SeveralCalls) => {
+                tracing::warn!(server = %self.server, %unclear, "a question is not asked");
+                let message = format!("{unclear}; make the call again when it is the only one");
+                return Err(ErrorData::invalid_request(message, None));
+            }
+        };
+        tokio::select! {
+            answer = question::put(&self.server, &call.caller, params) => answer,
+            () = call.over.cancelled() => Ok(ElicitResult::new(ElicitationAction::Cancel)),
+            // The server does not want to know any more.
+            () = context.ct.cancelled() => Ok(ElicitResult::new(ElicitationAction::Cancel)),
         }
-    }
-    answer
-}
-
-/// Puts a question of a server before a person, if there is one to be asked.
-pub(super) async fn elicit(
-    server: &ServerName,
-    elicitation: Option<&dyn Elicitation>,
-    question: ElicitRequestParams,
-) -> ElicitResult {
-    let Some(elicitation) = elicitation else {
-        tracing::info!(%server, "a server asks a person, and nobody can be asked: declined");
-        return ElicitResult::new(ElicitationAction::Decline);
-    };
-    let ElicitRequestParams::FormElicitationParams { message, requested_schema, .. } = question
-    else {
-        tracing::info!(%server, "a server asks to open an address: declined");
-        return ElicitResult::new(ElicitationAction::Decline);
-    };
-    let schema = serde_json::to_value(requested_schema).unwrap_or_default();
-    let defaults = schema.get("properties").cloned().unwrap_or_default();
-    let question = ServerQuestion { server: server.clone(), message, schema };
-    match elicitation.ask(question).await {
-        ServerAnswer::Given(answer) => {
-            let answer = with_defaults(answer, &defaults);
-            ElicitResult::new(ElicitationAction::Accept).with_content(Value::Object(answer))
-        }
-        ServerAnswer::Declined => ElicitResult::new(ElicitationAction::Decline),
-        ServerAnswer::Cancelled => ElicitResult::new(ElicitationAction::Cancel),
     }
 }

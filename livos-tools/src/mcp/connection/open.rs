@@ -29,11 +29,11 @@ use super::Connection;
 use super::Signal;
 use super::calls::Calls;
 use super::handler::Handler;
+use super::handler::People;
 use super::http;
 use super::last_words::LastWords;
 use super::process::ServerProcess;
 use super::quiet_output::QuietOutput;
-use crate::mcp::Elicitation;
 use crate::mcp::McpError;
 use crate::mcp::ServerDefinition;
 use crate::mcp::ServerName;
@@ -58,7 +58,7 @@ pub(in crate::mcp) struct Opening<'a> {
     pub(in crate::mcp) name: &'a ServerName,
     pub(in crate::mcp) definition: &'a ServerDefinition,
     pub(in crate::mcp) secrets: &'a dyn SecretSource,
-    pub(in crate::mcp) elicitation: Option<&'a Arc<dyn Elicitation>>,
+    pub(in crate::mcp) people: People,
     /// Given when nobody wants the server any more.
     pub(in crate::mcp) stopping: &'a CancellationToken,
 }
@@ -143,7 +143,7 @@ impl Opening<'_> {
             server: self.name.clone(),
             calls: Arc::clone(&calls),
             signals: sender,
-            elicitation: self.elicitation.cloned(),
+            people: self.people,
             version: self.first_version(),
         };
         let running = match &self.definition.transport {
@@ -176,7 +176,6 @@ impl Opening<'_> {
             name: self.name.clone(),
             peer: running.peer().clone(),
             calls,
-            elicitation: self.elicitation.cloned(),
             call_timeout: self.definition.call_timeout,
             obituary: known,
             has_answered: AtomicBool::new(false),

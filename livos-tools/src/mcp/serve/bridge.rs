@@ -23,8 +23,10 @@ use super::Reporter;
 use crate::mcp::McpError;
 use crate::mcp::ServerDefinition;
 use crate::mcp::ServerName;
+use crate::mcp::connection::Caller;
 use crate::mcp::connection::Connection;
 use crate::mcp::connection::Opening;
+use crate::mcp::connection::People;
 
 /// More reports of progress than these wait for a slow client are dropped.
 const MOST_REPORTS: usize = 32;
@@ -53,7 +55,7 @@ impl McpBridge {
             name: &name,
             definition: &self.definition,
             secrets: &NoSecrets,
-            elicitation: None,
+            people: People::Absent,
             stopping: &CancellationToken::new(),
         };
         let opened = opening.open().await.map_err(|error| failed(&error))?;
@@ -88,7 +90,7 @@ impl ServerHandler for Passing {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let asked = self.connection.peer().list_tools(page);
-        self.connection.within_time(asked).await.map_err(|error| refusal(&error))
+        self.connection.within_time(None, asked).await.map_err(|error| refusal(&error))
     }
 
     async fn call_tool(
@@ -99,9 +101,10 @@ impl ServerHandler for Passing {
         let (sender, mut reports) = mpsc::channel(MOST_REPORTS);
         let params = CallToolRequestParams::new(request.name)
             .with_arguments(request.arguments.unwrap_or_default());
-        let call = self.connection.call(params, move |text| {
+        let caller = Caller::elsewhere(move |text| {
             let _ = sender.try_send(text);
         });
+        let call = self.connection.call(params, &caller);
         let reporter = Reporter::of(&context);
         let pass_on = async {
             while let Some(text) = reports.recv().await {

@@ -17,6 +17,7 @@ use crate::mcp::McpError;
 use crate::mcp::connection::Connection;
 use crate::mcp::connection::Opened;
 use crate::mcp::connection::Opening;
+use crate::mcp::connection::People;
 use crate::mcp::connection::Signal;
 
 /// A shorter pause is waited out before a server is tried again; a longer one is an error at once.
@@ -132,7 +133,7 @@ impl Keeper {
             name: &self.core.name,
             definition: &self.core.definition,
             secrets: &*surroundings.secrets,
-            elicitation: surroundings.elicitation.as_ref(),
+            people: People::Asked,
             stopping: &self.core.stopping,
         };
         let mut opened = match opening.open().await {

@@ -3,6 +3,7 @@
 
 use livos_core::ToolStatus;
 use livos_tools::mcp::ServerState;
+use livos_tools::mcp::ToolState;
 use livos_tools::mcp::WrittenServer;
 
 use super::Bench;
@@ -46,6 +47,36 @@ async fn one_that_prints_only_nonsense_is_cut_off() {
     assert_eq!(status.state, ServerState::Failed);
     assert!(begun.elapsed() < Duration::from_secs(4) + SLACK);
     assert_eq!(bench.processes(), 0);
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_definitions_are_refused_by_name_and_the_others_work() {
+    let bench = Bench::new().await;
+    let status = bench.add("bad", "hostile").await;
+    let told = |name: &str| {
+        let found = status.tools.iter().find(|tool| tool.tool.starts_with(name));
+        let found = found.unwrap_or_else(|| panic!("no {name} in {status:?}"));
+        (found.state, found.reason.clone().unwrap_or_default(), found.name.clone())
+    };
+    let specs = bench.tools.specs();
+    let offers = |name: &str| specs.iter().any(|spec| spec.name.as_str() == name);
+    for (name, reason) in [("circle", "circle"), ("elsewhere", "169.254.169.254")] {
+        let (state, told, offered) = told(name);
+        assert_eq!(state, ToolState::Refused, "{name}");
+        assert!(told.contains(reason), "{name}: {told}");
+        assert!(!offers(&offered), "{offered} is offered");
+    }
+    let warned = status.warnings.join("; ");
+    assert!(warned.contains("circle") && warned.contains("elsewhere"), "{warned}");
+    // A name that is none is made one, and what a terminal obeys is not passed on.
+    let (state, _, odd) = told("no/id");
+    assert_eq!(state, ToolState::Offered);
+    assert!(odd.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)), "{odd}");
+    assert!(specs.iter().all(|spec| !spec.description.contains('\u{1b}')), "{specs:?}");
+    drop(specs);
+    assert_eq!(bench.call(&odd).await.text(), "heard");
+    assert_eq!(bench.call("mcp__bad__echo").await.text(), "heard");
     bench.close().await;
 }
 
