@@ -123,7 +123,8 @@ pub struct MemorySettings {
     pub same: f32,
     /// What is less alike to a question is not found by what it means; 0.25 unless told otherwise.
     pub least_similarity: f32,
-    /// What has less of a question's words, from 0 to 1, is not found by its words; 0.05 unless told otherwise.
+    /// What has less of those words of a question that any fact has, from 0 to 1, is not found by its words; 0.05
+    /// unless told otherwise.
     pub least_wording: f32,
 }
 

@@ -90,15 +90,19 @@ impl Shared {
 
     /// What a prompt may take.
     pub(super) fn room(&self, report: &ContextReport, scale: Scale) -> Room {
-        let limit = report.prompt_limit();
-        let threshold = self.compaction.threshold(report.window);
         Room {
             model: report.model.clone(),
             fixed: report.fixed_tokens() + VOLATILE,
             scale,
-            threshold: limit.map_or(threshold, |limit| threshold.min(limit)),
-            limit: report.window.zip(limit),
+            threshold: self.threshold(report),
+            limit: report.window.zip(report.prompt_limit()),
         }
+    }
+
+    /// From where on a prompt is made shorter.
+    fn threshold(&self, report: &ContextReport) -> u64 {
+        let threshold = self.compaction.threshold(report.window);
+        report.prompt_limit().map_or(threshold, |limit| threshold.min(limit))
     }
 
     pub(super) fn compactor<'a>(&'a self, model: &'a ModelName) -> Compactor<'a> {
@@ -172,8 +176,9 @@ impl Driver {
 
     /// Whether the next prompt is below the threshold. Counts only what may be above it.
     fn is_below_threshold(&mut self, gauge: &Gauge) -> bool {
-        let widest = self.shared.room(&gauge.report, Scale::LARGEST);
-        if widest.prompt(self.transcript.at_most_tokens()) <= widest.threshold {
+        let fixed = gauge.report.fixed_tokens() + VOLATILE;
+        let widest = Scale::LARGEST.apply(self.transcript.at_most_tokens() + fixed);
+        if widest <= self.shared.threshold(&gauge.report) {
             return true;
         }
         let (room, counted) = self.measure(gauge);

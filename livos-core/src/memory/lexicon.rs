@@ -9,6 +9,15 @@ const K1: f32 = 1.2;
 /// How much the length of a fact counts against it.
 const B: f32 = 0.5;
 
+/// How well facts fit the words of a question.
+#[derive(Debug)]
+pub(super) struct Wording {
+    /// Of each row, from 0 to 1: 1 would be a short fact of all the words that were asked for. Empty when none fits.
+    pub(super) scores: Vec<f32>,
+    /// What a row would have at most, as words that no fact has are nowhere to be found.
+    pub(super) known: f32,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Lexicon {
     /// The rows that have a word, with how often.
@@ -42,17 +51,16 @@ impl Lexicon {
         postings + self.lengths.len() * 2 + self.postings.len() * 80
     }
 
-    /// How well each row fits, from 0 to 1: 1 would be a short fact of all the words that were asked for.
-    /// Empty when none fits.
+    /// How well each row fits a question.
     #[expect(clippy::cast_precision_loss, reason = "a score needs no more")]
-    pub(super) fn scores(&self, question: &str) -> Vec<f32> {
+    pub(super) fn wording(&self, question: &str) -> Wording {
         let mut wanted = terms(question);
         wanted.sort_unstable();
         wanted.dedup();
         let rows = self.lengths.len().max(1) as f32;
         let average = (self.total as f32 / rows).max(1.0);
         let mut scores: Vec<f32> = Vec::new();
-        let mut best = 0.0;
+        let (mut best, mut known) = (0.0, 0.0);
         for term in &wanted {
             let found = self.postings.get(term.as_str()).map_or(&[][..], Vec::as_slice);
             let have = found.len() as f32;
@@ -60,6 +68,7 @@ impl Lexicon {
             // Words that no fact has count as well: where they are most of a question, the others say little.
             best += weight * (K1 + 1.0);
             if !found.is_empty() {
+                known += weight * (K1 + 1.0);
                 scores.resize(self.lengths.len(), 0.0);
             }
             for (row, count) in found {
@@ -75,6 +84,6 @@ impl Lexicon {
         for score in &mut scores {
             *score /= best;
         }
-        scores
+        Wording { scores, known: if best > 0.0 { known / best } else { 0.0 } }
     }
 }

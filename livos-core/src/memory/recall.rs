@@ -145,22 +145,11 @@ impl Recall {
         if facts.is_empty() {
             return None;
         }
-        self.note(origin, &facts).await;
+        let ids = facts.iter().map(|fact| fact.id).collect();
+        self.memory.0.notes.recalled(&origin.user, ids, self.memory.0.clock.now());
         // That there is no embedding model is a setting, and no news.
         let note = note.filter(|_| self.memory.embedding_model().is_some());
         Some(RecalledMemories { facts, method, tokens, note })
-    }
-
-    /// Notes that they were recalled. It is for reports; the run does not wait long for it.
-    async fn note(&self, origin: &Origin, facts: &[RecalledFact]) {
-        let ids = facts.iter().map(|fact| fact.id).collect();
-        let now = self.memory.0.clock.now();
-        let noted = self.memory.0.store.recall_facts(&origin.user, ids, now);
-        match tokio::time::timeout(STORE_TIME, noted).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "that memories were recalled is not noted"),
-            Err(_) => tracing::warn!("that memories were recalled is not noted: the store is slow"),
-        }
     }
 }
 

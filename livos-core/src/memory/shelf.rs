@@ -146,9 +146,10 @@ impl Shelf {
                     && wanted.kind.is_none_or(|kind| kind == row.kind)
             })
         };
-        let worded = self.lexicon.scores(question);
-        let least_wording = wanted.least_wording.max(f32::MIN_POSITIVE);
-        let by_words = worded.iter().copied().enumerate();
+        let worded = self.lexicon.wording(question);
+        // A long question has many words that no fact has: they do not hide the facts that have the others.
+        let least_wording = (wanted.least_wording * worded.known).max(f32::MIN_POSITIVE);
+        let by_words = worded.scores.iter().copied().enumerate();
         let by_words = best(
             by_words.filter(|(place, score)| *score >= least_wording && fits(*place)),
             wanted.most,
@@ -161,7 +162,7 @@ impl Shelf {
             found.entry(place).or_default();
         }
         let candidate = |(place, similarity): (usize, f32)| {
-            let wording = worded.get(place).copied().unwrap_or_default();
+            let wording = worded.scores.get(place).copied().unwrap_or_default();
             Some(Candidate { id: self.rows.get(place)?.id, similarity, wording })
         };
         found.into_iter().filter_map(candidate).collect()

@@ -168,7 +168,7 @@ async fn a_small_window_is_not_filled_with_tools() {
         tools.register_dynamic(tool("mail", verb, "event")).unwrap();
     }
     tools.register(ToolSearch::of(&tools)).unwrap();
-    for (window, expected) in [(1_200, 1), (8_000, VERBS.len())] {
+    for (window, expected) in [(1_600, 1), (8_000, VERBS.len())] {
         let mut capabilities = Capabilities::default();
         capabilities.context_window = Some(window);
         let model = ScriptedProvider::new("scripted", vec![Script::text("done")])

@@ -49,7 +49,8 @@ pub(super) fn cost(asked: &Asked, model: Option<&ModelName>, wire: &WireUsage) -
         return Some(micro_usd);
     }
     let dialect = asked.dialect;
-    let known = model.and_then(|model| dialect.known(model.as_str()));
+    let other = model.filter(|model| **model != asked.model);
+    let known = other.and_then(|model| dialect.known(model.as_str()));
     known.or_else(|| dialect.known(asked.model.as_str()))?.cost(usage(wire))
 }
 

@@ -1,5 +1,6 @@
 //! Who is next.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 
@@ -32,7 +33,7 @@ use crate::store::lease::latest_expiry;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    runs: HashMap<RunId, Queued>,
+    runs: BTreeMap<RunId, Queued>,
     /// The runs of each session with work, in the order they are driven.
     sessions: HashMap<SessionId, Vec<RunId>>,
     keys: HashMap<IdempotencyKey, Known>,

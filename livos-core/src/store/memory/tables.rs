@@ -1,7 +1,6 @@
 //! The journals and what is read off them.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 
 use super::approvals::Approvals;
 use super::deliveries::Deliveries;
@@ -36,7 +35,7 @@ use crate::store::session_query::mentions;
 
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    journals: HashMap<SessionId, Vec<AgentEvent>>,
+    journals: BTreeMap<SessionId, Vec<AgentEvent>>,
     pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
     pub(super) runs: BTreeMap<RunId, RunRecord>,
     pub(super) queue: Queue,
@@ -84,8 +83,10 @@ impl Tables {
         let first = self.last_seq(session_id) + 1;
         for event in events(session_id, first, entries) {
             self.project(&event);
-            if self.queue.holds(event.run_id) {
-                ended.extend(Reply::of(&event.kind).map(|reply| (event.run_id, event.at, reply)));
+            if let Some(reply) = Reply::of(&event.kind)
+                && self.queue.holds(event.run_id)
+            {
+                ended.push((event.run_id, event.at, reply));
             }
             self.sessions
                 .entry(session_id)
