@@ -292,7 +292,7 @@ async fn fill(
     let mut puts = Vec::new();
     for number in 0..size as u64 {
         let embedding = Embedding::new(MODEL, &values(number, dimensions))?;
-        for question in &mut questions {
+        for question in questions.iter_mut() {
             question.look_at(number, &embedding);
         }
         puts.push(fact(user, number, embedding));
