@@ -6,6 +6,8 @@
 pub(crate) mod embeddings;
 mod models;
 
+use std::sync::LazyLock;
+
 use livos_core::Capabilities;
 use livos_core::MicroUsd;
 use livos_core::ToolSupport;
@@ -15,7 +17,7 @@ use livos_core::Usage;
 pub const CATALOG_DATE: &str = "2026-11-22";
 
 /// Whose models they are, by the vendor's own service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Vendor {
     /// Anthropic.
@@ -189,10 +191,21 @@ pub fn known_models() -> &'static [KnownModel] {
 /// # Ok::<(), &str>(())
 /// ```
 pub fn find_model(vendor: Vendor, name: &str) -> Option<&'static KnownModel> {
-    let called =
-        models::MODELS.iter().filter(|model| model.vendor == vendor && model.is_called(name));
-    called.max_by_key(|model| model.name.len())
+    // The names that a name begins with stand before it, and the longest of them last.
+    let place = BY_NAME.partition_point(|model| (model.vendor, model.name) <= (vendor, name));
+    let before = BY_NAME.get(..place).unwrap_or_default().iter().rev();
+    let mut alike = before.take_while(|model| {
+        model.vendor == vendor && model.name.as_bytes().first() == name.as_bytes().first()
+    });
+    alike.find(|model| model.is_called(name)).copied()
 }
+
+/// The table by vendor and name: it is looked into with every request.
+static BY_NAME: LazyLock<Vec<&'static KnownModel>> = LazyLock::new(|| {
+    let mut models: Vec<&KnownModel> = models::MODELS.iter().collect();
+    models.sort_unstable_by_key(|model| (model.vendor, model.name));
+    models
+});
 
 /// The model of a tier, where the vendor has models that deserve the name.
 pub fn tier_model(vendor: Vendor, tier: Tier) -> &'static str {

@@ -282,9 +282,10 @@ impl Driver {
         response: ChatResponse,
         (asked_at, first_piece_at): (Timestamp, Timestamp),
     ) -> Result<(), JournalFailed> {
+        let now = self.shared.clock.now();
         self.context.budget.charge_tokens(response.usage, response.cost);
         let by = (response.provider.clone(), response.model.clone());
-        self.accounts.answered(by, response.usage, response.cost, self.shared.clock.now());
+        self.accounts.answered(by, response.usage, response.cost, now);
         self.record(EventKind::AssistantMessage {
             turn,
             message: Arc::new(response.message),
@@ -294,7 +295,7 @@ impl Driver {
             model: response.model,
             stop_reason: response.stop_reason,
             time_to_first_token_ms: millis(first_piece_at.since(asked_at)),
-            duration_ms: millis(self.shared.clock.now().since(asked_at)),
+            duration_ms: millis(now.since(asked_at)),
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 use livos_core::ChatRequest;
 use livos_core::ContentBlock;
+use livos_core::Disclosure;
 use livos_core::Message;
 use livos_core::Role;
 use livos_core::ToolChoice;
@@ -120,10 +121,7 @@ impl Reply {
         for (name, arguments) in calls {
             let offered = request.tools.iter().find(|tool| is_meant(tool, name, &arguments));
             let Some(tool) = offered.filter(|_| request.tool_choice != ToolChoice::None) else {
-                let missing = named(name, &arguments);
-                return Self::text(format!(
-                    "For that I would call the tool `{missing}`, but it is not on offer here."
-                ));
+                return Self::text(missing(named(name, &arguments), &request.tools));
             };
             allowed.push((tool.name.clone(), fitting(tool, arguments)));
         }
@@ -135,6 +133,18 @@ impl Reply {
     fn report(results: &[&ToolResult]) -> Self {
         let said: Vec<String> = results.iter().map(|result| quote(result)).collect();
         Self::text(said.join("\n\n"))
+    }
+}
+
+/// That a tool is not there, or not yet.
+fn missing(name: &str, offered: &[ToolSpec]) -> String {
+    match offered.iter().find(|tool| tool.disclosure == Disclosure::ToFind) {
+        Some(finder) => format!(
+            "For that I would call the tool `{name}`, but I was not told of it. Let me look for it \
+             first: `call {} {{\"query\": \"{name}\"}}`. Then ask me again.",
+            finder.name
+        ),
+        None => format!("For that I would call the tool `{name}`, but it is not on offer here."),
     }
 }
 
