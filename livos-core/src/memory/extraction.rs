@@ -127,7 +127,8 @@ impl MemoryExtraction {
     /// worth remembering, that nobody trusted said, or that is no message, is left as it is.
     #[must_use]
     pub fn follow(&self, mut run: NewRun) -> NewRun {
-        if is_followed(run.trigger, &run.origin) && self.may_be_worth_it(&run.input) {
+        let is_said = run.trigger == Trigger::Message && is_trusted(&run.origin);
+        if is_said && self.may_be_worth_it(&run.input) {
             let user = Value::from(run.origin.user.as_str());
             let address = serde_json::json!({ "user": user });
             run.also_tell = Some(ReplyAddress { kind: DUE.into(), address });
@@ -150,7 +151,7 @@ impl MemoryExtraction {
     }
 }
 
-/// Whether what was said is a user's, and to be remembered.
-fn is_followed(trigger: Trigger, origin: &Origin) -> bool {
-    trigger == Trigger::Message && origin.trust > Trust::Group
+/// Whether what somebody says is theirs alone, and to be remembered.
+fn is_trusted(origin: &Origin) -> bool {
+    origin.trust > Trust::Group
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livos_core::AgentLoop;
+use livos_core::Clock;
 use livos_core::EventKind;
 use livos_core::ExtractionSettings;
 use livos_core::FactFilter;
@@ -15,12 +16,15 @@ use livos_core::GroupRecall;
 use livos_core::Journal;
 use livos_core::Memory;
 use livos_core::MemoryStore;
+use livos_core::Message;
 use livos_core::NewFact;
+use livos_core::NewRun;
 use livos_core::Origin;
 use livos_core::Recall;
 use livos_core::RecallSettings;
 use livos_core::RecalledMemories;
 use livos_core::RunFilter;
+use livos_core::RunQueue;
 use livos_core::RunRequest;
 use livos_core::RunState;
 use livos_core::RunStatus;
@@ -28,6 +32,7 @@ use livos_core::RunStore;
 use livos_core::SessionId;
 use livos_core::SessionQuery;
 use livos_core::SessionStore;
+use livos_core::SystemClock;
 use livos_core::Trigger;
 use livos_core::Trust;
 use livos_core::UsageGroup;
@@ -180,6 +185,26 @@ async fn only_the_users_own_words_are_looked_through() {
     let usage = home.store.usage(query).await.unwrap();
     let of_memory = usage.iter().find(|total| total.group == ["memory_extraction"]).unwrap();
     assert_eq!(of_memory.answered, 1);
+}
+
+#[tokio::test]
+async fn what_joins_a_run_that_an_agents_result_began_is_looked_through() {
+    let home = Household::new(ExtractionSettings::default());
+    home.model.finds(&[("The user likes tea.", "preference", 0)]);
+    let session = SessionId::generate();
+    let at = SystemClock.now();
+    let mut result = NewRun::new(session, Message::user("I like coffee, says the agent."), at);
+    (result.trigger, result.origin) = (Trigger::Subagent, owner());
+    let began = result.run_id;
+    home.store.admit(result).await.unwrap();
+    let said = home.admit(session, "I like tea.", owner()).await;
+    assert!(home.store.run(said.run_id).await.unwrap().is_none(), "it did not join");
+    home.end_of(began).await;
+    assert_eq!(home.found().await, "kept 1 of 1");
+    // What the agent said is nobody's own word.
+    let question = home.model.questions().pop().unwrap();
+    let (_, said) = question.split_once("The user said:").unwrap();
+    assert_eq!(said.trim(), "I like tea.");
 }
 
 #[tokio::test]

@@ -36,15 +36,33 @@ const POINTS: u64 = CrashPoint::ALL.len() as u64;
 const CLIENTS: u64 = 24;
 /// How long a server lives at most before it is killed anyway.
 const TRAP_TIME: Duration = Duration::from_millis(2_500);
+/// One in so many kills comes when no session is begun any more: what is done in the background waits for such
+/// times.
+const QUIET_PART: usize = 4;
+/// Where servers die then: what looks through users' words passes these.
+const QUIET_POINTS: [CrashPoint; 7] = [
+    CrashPoint::FactsKept,
+    CrashPoint::TurnStarted,
+    CrashPoint::Answered,
+    CrashPoint::ExtractionDue,
+    CrashPoint::Finished,
+    CrashPoint::ExtractionAdmitted,
+    CrashPoint::Claimed,
+];
 /// Between two looks whether all is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// How long everything may take to come to its end once nobody kills any more.
 const DRAIN_TIME: Duration = Duration::from_secs(300);
 
-/// The latest passage of a point to die at: those of agents come less often.
+/// The latest passage of a point to die at: those of agents and of memory come less often.
 fn passages(point: CrashPoint) -> u64 {
     match point {
-        CrashPoint::SubagentAdmitted | CrashPoint::SubagentEnded | CrashPoint::ResultArrived => 2,
+        CrashPoint::SubagentAdmitted
+        | CrashPoint::SubagentEnded
+        | CrashPoint::ResultArrived
+        | CrashPoint::ExtractionDue
+        | CrashPoint::ExtractionAdmitted
+        | CrashPoint::FactsKept => 2,
         _ => 12,
     }
 }
@@ -124,6 +142,9 @@ impl Campaign {
         let mut clients = self.clients(&enough, &over);
         clients.spawn(schedules::make(self.api.clone(), self.ledger.clone()));
         for kill in 1..=self.options.kills {
+            if self.is_quiet(kill) {
+                enough.cancel();
+            }
             if !self.kill_once(kill).await {
                 break;
             }
@@ -132,20 +153,20 @@ impl Campaign {
         let server = self.start(None, "after the last kill".to_owned()).await;
         let mut journals = checks::Journals::new();
         let mut traces = checks::Traces::default();
-        let (mut slots, mut agents) = (0, checks::Agents::default());
+        let (mut slots, mut found) = (0, checks::Found::default());
         if let Some(server) = server {
             schedules::pause(&self).await;
             self.drain(&mut clients).await;
             slots = schedules::check(&self).await;
             traces = checks::Traces::read(&self.launcher.traces());
-            (journals, agents) = checks::all(&self, &traces).await;
+            (journals, found) = checks::all(&self, &traces).await;
             server.kill().await;
         }
         over.cancel();
         clients.abort_all();
         let took = began.elapsed();
         let report = Report::of(&self, &self.kills, self.options, &journals, &traces, took);
-        let report = report.with_slots(slots).with_agents(agents);
+        let report = report.with_slots(slots).with_found(found);
         if report.has_violations() {
             let kept = self.folder.keep();
             eprintln!("the files of this test are kept in {}", kept.display());
@@ -171,12 +192,17 @@ impl Campaign {
         clients
     }
 
+    fn is_quiet(&self, kill: usize) -> bool {
+        kill > self.options.kills - self.options.kills / QUIET_PART
+    }
+
     /// Starts a server and kills it: every second time in a trap, else at any time.
     async fn kill_once(&mut self, kill: usize) -> bool {
         let trap = (kill % 2 == 1).then(|| {
             // Where it begins is up to the seed, so that short campaigns come to every point together.
-            let points = CrashPoint::ALL.len();
-            let point = CrashPoint::ALL[(kill / 2 + self.first_point) % points];
+            let points: &[CrashPoint] =
+                if self.is_quiet(kill) { &QUIET_POINTS } else { &CrashPoint::ALL };
+            let point = points[(kill / 2 + self.first_point) % points.len()];
             Trap { point, passage: self.chance.between(1, passages(point)) }
         });
         let way = match trap {

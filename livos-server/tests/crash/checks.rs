@@ -4,6 +4,7 @@ mod agents;
 mod approvals;
 mod deliveries;
 mod journal;
+mod memories;
 mod messages;
 mod runs;
 mod tools;
@@ -17,6 +18,7 @@ use serde_json::json;
 pub(crate) use self::agents::Agents;
 use self::deliveries::are_under_way;
 pub(crate) use self::deliveries::owed;
+pub(crate) use self::memories::Memories;
 pub(crate) use self::tools::unknown as unknown_outcomes;
 
 use crate::campaign::Campaign;
@@ -83,8 +85,15 @@ async fn are_driven(campaign: &Campaign) -> bool {
     false
 }
 
+/// What was found besides the journals.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) agents: Agents,
+    pub(crate) memories: Memories,
+}
+
 /// Compares everything that was promised with what there is.
-pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> (Journals, Agents) {
+pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> (Journals, Found) {
     let (mut journals, mut agents) = (Journals::new(), Agents::default());
     for known in campaign.ledger.sessions() {
         match read(campaign, &known.id).await {
@@ -110,7 +119,8 @@ pub(crate) async fn all(campaign: &Campaign, traces: &Traces) -> (Journals, Agen
         }
     }
     deliveries::check_list(campaign).await;
-    (journals, agents)
+    let memories = Memories::check(campaign, &journals).await;
+    (journals, Found { agents, memories })
 }
 
 /// The entries of a session's journal.

@@ -13,6 +13,7 @@ use crate::ledger::Acknowledged;
 use crate::ledger::Conduct;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
+use crate::preference;
 use crate::watcher::watch;
 
 /// The longest that one thinks before the next message, in milliseconds.
@@ -73,8 +74,9 @@ impl Client {
         for number in 0..self.chance.between(3, 7) {
             let message = format!("{name}-m{number}");
             let plan = Plan::draw(message.clone(), &mut self.chance);
+            let tells = self.chance.percent(preference::percent_of(number));
             let body = json!({
-                "text": plan.text(),
+                "text": if tells { plan.telling_text() } else { plan.text() },
                 "idempotency_key": message,
                 "mode": self.mode(conduct),
                 "reply_to": {"kind": "http", "url": format!("{}/reply/{name}", self.sink_url)},

@@ -23,6 +23,7 @@ mod loopback;
 mod model;
 mod options;
 mod plan;
+mod preference;
 mod process;
 mod redis;
 mod report;

@@ -26,9 +26,14 @@ use crate::plan::Plan;
 use crate::plan::Turn;
 use crate::plan::agent_task;
 use crate::plan::tool_of;
+use crate::preference::facts_in;
 
 /// What the model must read about a call whose outcome nobody knows.
 const UNKNOWN: &str = "whether it took effect is unknown";
+/// How the instructions begin of whoever looks for what is worth remembering.
+const LOOKS_FOR_FACTS: &str = "You keep a user's memory.";
+/// How long that takes: long enough to die in.
+const LOOK_TIME: Duration = Duration::from_millis(150);
 const SLOW_PIECE: Duration = Duration::from_millis(8);
 const SLOW_PIECES: usize = 24;
 const FAST_PIECES: usize = 4;
@@ -70,6 +75,14 @@ impl Handler for Model {
             let body: Value = serde_json::from_slice(request.body()).unwrap();
             let messages = body["messages"].as_array().unwrap();
             self.listen(messages);
+            if messages
+                .iter()
+                .any(|message| text_of(&message["content"]).starts_with(LOOKS_FOR_FACTS))
+            {
+                tokio::time::sleep(LOOK_TIME).await;
+                let response = Response::builder().header("content-type", "application/json");
+                return Ok(response.body(whole(found_in(messages))).unwrap());
+            }
             let (plan, turn) = next_turn(messages);
             let (sender, pieces) = mpsc::channel(1);
             tokio::spawn(speak(sender, plan, turn));
@@ -78,6 +91,19 @@ impl Handler for Model {
         }
         .boxed()
     }
+}
+
+/// The whole answer to the question what is worth remembering of what the user said.
+fn found_in(messages: &[Value]) -> String {
+    let asked = messages.iter().filter(|message| message["role"] == "user");
+    let said: Vec<String> = asked.map(|message| text_of(&message["content"])).collect();
+    let message = json!({"role": "assistant", "content": facts_in(&said.join("\n")).to_string()});
+    json!({
+        "id": "answer", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    })
+    .to_string()
 }
 
 /// The newest plan, and how many answers it got already. Results of agents have none: they are taken in.

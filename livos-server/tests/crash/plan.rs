@@ -3,11 +3,13 @@
 //!
 //! A message reads `#s3-m2# plan=mr/i~/ .`: in its first turn the model calls a mutating and a
 //! read-only tool, in its second, slowly, an idempotent one, and then it says something. `a` starts an
-//! agent and waits for it, `l` starts one whose result comes later; the agent's task is such a message too.
+//! agent and waits for it, `l` starts one whose result comes later; the agent's task is such a message too. A
+//! second line may tell what the user likes.
 
 use livos_core::Effect;
 
 use crate::chance::Chance;
+use crate::preference::told_by;
 
 const EFFECTS: [Effect; 4] =
     [Effect::ReadOnly, Effect::Idempotent, Effect::Mutating, Effect::Destructive];
@@ -121,6 +123,11 @@ impl Plan {
         }
         turns.push(Turn { calls: Vec::new(), is_slow: chance.percent(40) });
         Self { message, turns }
+    }
+
+    /// The message that says all this, and tells something of the user as well.
+    pub(crate) fn telling_text(&self) -> String {
+        format!("{}\n{}", self.text(), told_by(&self.message))
     }
 
     /// The message that says all this.

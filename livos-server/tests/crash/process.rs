@@ -103,6 +103,10 @@ impl Launcher {
             .env("LIVOS_AGENT_MAX_SECONDS", "3600")
             // A dead server has no other work here.
             .env("LIVOS_AGENT_LEASE_SECONDS", "2")
+            .env("LIVOS_MEMORY_EXTRACT", "on")
+            .env("LIVOS_MEMORY_EXTRACT_MODEL", "openai/m")
+            // All users here are one.
+            .env("LIVOS_MEMORY_EXTRACT_DAILY", "100000")
             .env("OPENAI_BASE_URL", format!("{}/v1", self.model_url))
             .env("OPENAI_API_KEY", "none")
             .env("OPENAI_MODEL", "m")

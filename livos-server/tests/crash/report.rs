@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::campaign::Campaign;
 use crate::campaign::Kills;
 use crate::checks::Agents;
+use crate::checks::Found;
 use crate::checks::Journals;
+use crate::checks::Memories;
 use crate::checks::Traces;
 use crate::checks::unknown_outcomes;
 use crate::ledger::Violation;
@@ -40,7 +42,7 @@ pub(crate) struct Report {
     delivery_attempts: u64,
     /// How many slots of schedules fired.
     slots: u64,
-    agents: Agents,
+    found: Found,
     took: Duration,
     violations: Vec<Violation>,
     /// Those of the sessions in which something was violated.
@@ -82,7 +84,7 @@ impl Report {
             deliveries: arrived.len(),
             delivery_attempts: arrived.values().map(|arrived| arrived.times).sum(),
             slots: 0,
-            agents: Agents::default(),
+            found: Found::default(),
             took,
             journals: concerned.collect(),
             violations,
@@ -93,8 +95,8 @@ impl Report {
         Self { slots, ..self }
     }
 
-    pub(crate) fn with_agents(self, agents: Agents) -> Self {
-        Self { agents, ..self }
+    pub(crate) fn with_found(self, found: Found) -> Self {
+        Self { found, ..self }
     }
 
     pub(crate) fn has_violations(&self) -> bool {
@@ -136,11 +138,17 @@ impl fmt::Display for Report {
             self.deliveries, self.delivery_attempts
         )?;
         writeln!(f, "  slots of schedules   {}, fired", self.slots)?;
-        let Agents { waited_for, heard_of_later, abandoned } = self.agents;
+        let Agents { waited_for, heard_of_later, abandoned } = self.found.agents;
         writeln!(
             f,
             "  agents               {waited_for} waited for, {heard_of_later} heard of later, \
              {abandoned} whose caller was stopped"
+        )?;
+        let Memories { looked_through, taken_up_again, facts } = self.found.memories;
+        writeln!(
+            f,
+            "  memories             {facts}, found in {looked_through} runs; looking for them was \
+             taken up again {taken_up_again} times"
         )?;
         writeln!(f, "  violations           {}", self.violations.len())?;
         for violation in &self.violations {

@@ -12,7 +12,7 @@ use super::answer::INSTRUCTIONS;
 use super::answer::MOST_SHOWN;
 use super::answer::question;
 use super::found::Address;
-use super::is_followed;
+use super::is_trusted;
 use super::own_words::said_in;
 use super::own_words::sentences;
 use crate::budget::Budget;
@@ -114,7 +114,8 @@ impl ExtractionDue {
         let Some(run) = parts.store.run(attempt.run_id).await? else {
             return Ok(Looked::Nothing("the run was deleted"));
         };
-        if !is_followed(run.trigger, &run.origin) || self.others_take_part(run.session_id).await? {
+        // A user's words may have joined a run that something else began, such as an agent's result.
+        if !is_trusted(&run.origin) || self.others_take_part(run.session_id).await? {
             return Ok(Looked::Nothing("others take part, or nobody trusted said it"));
         }
         let said = said_in(parts.store.as_ref(), run.session_id, run.id).await?;

@@ -12,6 +12,16 @@ use crate::ledger::Known;
 struct Run {
     attempts: Vec<u64>,
     ends: Vec<String>,
+    /// How many model calls it began, and how many it may have where that was said.
+    turns: u64,
+    most_turns: Option<u64>,
+}
+
+impl Run {
+    /// Whether its budget is used up: a model call that a kill cut off counts.
+    fn may_be_exhausted(&self) -> bool {
+        self.most_turns.is_some_and(|most| self.turns > most)
+    }
 }
 
 pub(super) fn check(known: &Known, journal: &[Value], found: &mut Vec<String>) {
@@ -23,7 +33,7 @@ pub(super) fn check(known: &Known, journal: &[Value], found: &mut Vec<String>) {
         let run = match kind {
             "run_admitted" => {
                 admitted.push(id);
-                runs.entry(id).or_default();
+                runs.entry(id).or_default().most_turns = entry["budget"]["turns"].as_u64();
                 continue;
             }
             _ => match runs.get_mut(id) {
@@ -45,13 +55,14 @@ pub(super) fn check(known: &Known, journal: &[Value], found: &mut Vec<String>) {
                 current = Some(id);
                 run.attempts.push(entry["attempt"].as_u64().unwrap_or_default());
             }
+            _ if current != Some(id) && kind != "run_finished" => {
+                found.push(format!("{kind} of {id} came while {current:?} was driven"));
+            }
+            "turn_started" => run.turns += 1,
             "run_finished" => {
                 ended.push(id);
                 run.ends.push(text(entry, "status").to_owned());
                 current = current.filter(|current| *current != id);
-            }
-            _ if current != Some(id) => {
-                found.push(format!("{kind} of {id} came while {current:?} was driven"));
             }
             _ => {}
         }
@@ -77,6 +88,7 @@ fn check_run(known: &Known, id: &str, run: &Run, found: &mut Vec<String>) {
     match end.as_str() {
         "completed" if !run.attempts.is_empty() => {}
         "cancelled" if may_be_cancelled => {}
+        "exhausted" if run.may_be_exhausted() => {}
         _ => found.push(format!("{id} ended {end} after {} attempts", run.attempts.len())),
     }
 }
