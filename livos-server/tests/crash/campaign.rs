@@ -29,6 +29,7 @@ use crate::redis::Redis;
 use crate::report::Report;
 use crate::schedules;
 use crate::sink::Sink;
+use crate::watcher::approve_rest;
 
 /// How many points there are.
 const POINTS: u64 = CrashPoint::ALL.len() as u64;
@@ -51,8 +52,9 @@ const QUIET_POINTS: [CrashPoint; 7] = [
 ];
 /// Between two looks whether all is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// How long everything may take to come to its end once nobody kills any more.
-const DRAIN_TIME: Duration = Duration::from_secs(300);
+/// How long everything may take to come to its end once nobody kills any more. A reply that died with its
+/// worker ten times is sent again after eight minutes.
+const DRAIN_TIME: Duration = Duration::from_secs(900);
 
 /// The latest passage of a point to die at: those of agents and of memory come less often.
 fn passages(point: CrashPoint) -> u64 {
@@ -282,6 +284,7 @@ impl Campaign {
             // A reply that arrived before its worker died is sent again when the lease is over; and one that
             // is the result of an agent may begin a run.
             while checks::is_something_left(self).await {
+                approve_rest(&self.api).await;
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
