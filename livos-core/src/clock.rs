@@ -39,8 +39,7 @@ impl Timestamp {
     /// This long after; the last time there is when that is too far away.
     #[must_use]
     pub fn saturating_add(self, time: Duration) -> Self {
-        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-        Self { unix_micros: self.unix_micros.saturating_add(micros) }
+        Self { unix_micros: self.unix_micros.saturating_add(micros(time)) }
     }
 
     /// This long before; the first time there is when that is too far away.
@@ -107,9 +106,16 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let micros = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-            Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
+            Ok(since) => micros(since),
+            Err(before) => -micros(before.duration()),
         };
         Timestamp::from_unix_micros(micros)
     }
+}
+
+/// Whole microseconds, as many as there can be; without the wide arithmetic of `as_micros`, as the
+/// clock is looked at many times a turn.
+fn micros(time: Duration) -> i64 {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000).saturating_add(i64::from(time.subsec_micros()))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Ending;
 use super::RecordedRoom;
 use super::Shared;
+use super::ToolAccess;
 use super::driver::Driver;
 use super::driver::JournalFailed;
 use super::interrupt::Interruption;
@@ -125,7 +126,7 @@ impl Driver {
     pub(super) async fn make_room(
         &mut self,
         tools: &Arc<[ToolSpec]>,
-        time_left: Option<Duration>,
+        access: ToolAccess,
     ) -> Result<MadeRoom, JournalFailed> {
         if let Some(rehearsal) = &self.shared.rehearsal {
             return self.make_recorded_room(rehearsal.room()).await;
@@ -136,6 +137,7 @@ impl Driver {
         if has_room {
             return Ok(MadeRoom::Enough);
         }
+        let time_left = self.time_for(access);
         // What follows is rare and large; the future of a run shall not carry it along.
         Box::pin(self.shorten(tools, CompactionReason::Threshold, time_left)).await
     }

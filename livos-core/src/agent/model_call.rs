@@ -65,7 +65,7 @@ impl Driver {
         access: ToolAccess,
     ) -> Result<(), JournalFailed> {
         let tools = self.offered_tools();
-        if self.make_room(&tools, self.time_for(access)).await? == MadeRoom::GivenUp {
+        if self.make_room(&tools, access).await? == MadeRoom::GivenUp {
             return Ok(());
         }
         self.context.budget.charge_turn();
@@ -188,7 +188,7 @@ impl Driver {
     }
 
     /// How long the model may take.
-    fn time_for(&self, access: ToolAccess) -> Option<Duration> {
+    pub(super) fn time_for(&self, access: ToolAccess) -> Option<Duration> {
         let time_left = self.context.budget.time_left(self.shared.clock.now());
         match access {
             ToolAccess::Offered => time_left,
