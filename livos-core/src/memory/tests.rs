@@ -379,7 +379,13 @@ async fn recalls_and_what_embeddings_took_are_written_beside_and_once() {
     assert_eq!(embedder.asked(), 2);
     let recalls = async || store.facts_named(&ann(), vec![id]).await.unwrap()[0].recalls;
     assert_eq!(recalls().await, 0);
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    // They are written together, and nobody has to ask for it.
+    let written = async {
+        while recalls().await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), written).await.expect("written in the end");
     assert_eq!(recalls().await, 3);
     let query =
         UsageQuery { group_by: vec![UsageGroup::Purpose], limit: 9, ..UsageQuery::default() };

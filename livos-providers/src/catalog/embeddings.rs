@@ -39,10 +39,30 @@ pub(crate) fn prefix(model: &str, purpose: EmbeddingPurpose) -> &'static str {
     })
 }
 
+/// What a service answered, batch by batch.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    values: Vec<Vec<f32>>,
+    /// None as soon as it does not tell of a batch.
+    tokens: Option<u64>,
+}
+
+impl Answered {
+    /// Nothing yet of so many texts.
+    pub(crate) fn of(texts: usize) -> Self {
+        Self { values: Vec::with_capacity(texts), tokens: Some(0) }
+    }
+
+    pub(crate) fn add(&mut self, values: impl IntoIterator<Item = Vec<f32>>, told: Option<u64>) {
+        self.values.extend(values);
+        self.tokens = self.tokens.zip(told).map(|(before, told)| before.saturating_add(told));
+    }
+}
+
 /// Embeddings with what they took: the tokens that the service tells, or an estimate, and their price.
 pub(crate) fn counted(
     (vendor, model): (Option<Vendor>, &str),
-    (values, tokens): (Vec<Vec<f32>>, Option<u64>),
+    Answered { values, tokens }: Answered,
     texts: &[String],
 ) -> Embeddings {
     let estimate = || texts.iter().map(|text| text.len().div_ceil(BYTES_A_TOKEN) as u64).sum();
@@ -61,10 +81,21 @@ mod tests {
     fn what_is_told_is_counted_and_what_is_not_is_estimated() {
         let texts = ["12345678".to_owned(), "1".to_owned()];
         let small = (Some(Vendor::OpenAi), "text-embedding-3-small");
-        let told = counted(small, (Vec::new(), Some(1_000)), &texts);
+        let answered = |told: [Option<u64>; 2]| {
+            let mut answered = Answered::of(2);
+            for told in told {
+                answered.add([vec![1.0]], told);
+            }
+            answered
+        };
+        let told = counted(small, answered([Some(600), Some(400)]), &texts);
         assert_eq!((told.usage.input_tokens, told.cost), (1_000, Some(MicroUsd(20))));
-        let estimated = counted((None, "mine"), (Vec::new(), None), &texts);
-        assert_eq!((estimated.usage.input_tokens, estimated.cost), (3, None));
+        assert_eq!(told.values.len(), 2);
+        // What is told of a part is not what all took.
+        for part in [[None, None], [Some(9), None], [None, Some(9)]] {
+            let estimated = counted((None, "mine"), answered(part), &texts);
+            assert_eq!((estimated.usage.input_tokens, estimated.cost), (3, None));
+        }
     }
 
     #[test]

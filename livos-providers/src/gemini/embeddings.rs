@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::Gemini;
 use crate::catalog::Vendor;
+use crate::catalog::embeddings::Answered;
 use crate::catalog::embeddings::counted;
 use crate::failure::embed_error;
 use crate::transport::RequestBody;
@@ -121,7 +122,7 @@ impl Embedder for GeminiEmbedder {
         texts: &[String],
         purpose: EmbeddingPurpose,
     ) -> Result<Embeddings, EmbedError> {
-        let (mut values, mut tokens) = (Vec::with_capacity(texts.len()), None);
+        let mut answered = Answered::of(texts.len());
         for batch in texts.chunks(BATCH) {
             let asked = self.ask(batch, purpose).await;
             let answer = asked.map_err(|error| embed_error(&self.name, &error))?;
@@ -130,11 +131,10 @@ impl Embedder for GeminiEmbedder {
                 let fault = EmbeddingFault::Count { found, expected };
                 return Err(EmbedError::Faulty { model: self.name.to_string(), fault });
             }
-            values.extend(answer.embeddings.into_iter().map(|item| item.values));
             let told = answer.usage_metadata.and_then(|taken| taken.prompt_token_count);
-            tokens = told.map(|told| told + tokens.unwrap_or_default());
+            answered.add(answer.embeddings.into_iter().map(|item| item.values), told);
         }
         let model = self.model.as_str().trim_start_matches("models/");
-        Ok(counted((Some(Vendor::Gemini), model), (values, tokens), texts))
+        Ok(counted((Some(Vendor::Gemini), model), answered, texts))
     }
 }

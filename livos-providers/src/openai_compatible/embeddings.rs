@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::OpenAiCompatible;
+use crate::catalog::embeddings::Answered;
 use crate::catalog::embeddings::counted;
 use crate::catalog::embeddings::prefix;
 use crate::failure::embed_error;
@@ -113,15 +114,14 @@ impl Embedder for OpenAiEmbedder {
         texts: &[String],
         purpose: EmbeddingPurpose,
     ) -> Result<Embeddings, EmbedError> {
-        let (mut values, mut tokens) = (Vec::with_capacity(texts.len()), None);
+        let mut answered = Answered::of(texts.len());
         let prefix = prefix(&self.model, purpose);
         for batch in texts.chunks(BATCH) {
             let batch: Vec<String> = batch.iter().map(|text| format!("{prefix}{text}")).collect();
-            let (more, told) = self.batch(&batch).await?;
-            values.extend(more);
-            tokens = told.map(|told| told + tokens.unwrap_or_default());
+            let (values, told) = self.batch(&batch).await?;
+            answered.add(values, told);
         }
         let model = (self.service.dialect.vendor, self.model.as_str());
-        Ok(counted(model, (values, tokens), texts))
+        Ok(counted(model, answered, texts))
     }
 }

@@ -1,6 +1,7 @@
 //! A model that answers by itself, and counts at its socket who asks.
 
 use std::collections::HashMap;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -11,6 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -39,6 +41,16 @@ struct Counts {
 }
 
 impl CountingModel {
+    /// Makes it the model of a server that is to be started, and of no other.
+    pub(crate) fn serve(&self, server: &mut Command) {
+        server
+            .env("OPENAI_API_KEY", "sk-test")
+            .env("OPENAI_BASE_URL", format!("{}/v1", self.url))
+            .env("LIVOS_MODEL", "openai/m")
+            // Nobody reads what the server says, and it would stand still once the pipe is full.
+            .stderr(Stdio::null());
+    }
+
     pub(crate) async fn start(answer_time: Duration) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -59,10 +71,6 @@ impl CountingModel {
             }
         });
         Self { url, counts, _serving: serving }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
     }
 
     /// How many requests came.

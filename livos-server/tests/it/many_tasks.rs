@@ -1,6 +1,5 @@
 //! Many tasks on a real server, counted at the socket of the model they ask.
 
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -42,12 +41,8 @@ impl Server {
         let mut command = process::command(home.path());
         command
             .env("LIVOS_AGENT_MAX_CONCURRENT_RUNS", AT_ONCE.to_string())
-            .env("LIVOS_AGENT_TASKS_PER_USER", TASKS.to_string())
-            .env("OPENAI_API_KEY", "sk-test")
-            .env("OPENAI_BASE_URL", format!("{}/v1", model.url()))
-            .env("LIVOS_MODEL", "openai/m")
-            // Nobody reads what it says, and it would stand still once the pipe is full.
-            .stderr(Stdio::null());
+            .env("LIVOS_AGENT_TASKS_PER_USER", TASKS.to_string());
+        model.serve(&mut command);
         adjust(&mut command);
         let process = process::started(command).await;
         let caller = Caller::new(&process, home.path());

@@ -1,19 +1,14 @@
 //! MCP servers through the API, and LivOS as one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use livos_core::MemoryStore;
-use livos_core::ToolRegistry;
 use livos_core::testing::Script;
-use livos_tools::mcp::McpServers;
-use livos_tools::mcp::ServerName;
 use livos_tools::mcp::ServerState;
-use livos_tools::mcp::WrittenServer;
 use reqwest::Method;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::mcp_clients::connected;
 use crate::test_server::KEY;
 use crate::test_server::TestServer;
 use crate::test_server::scripted;
@@ -135,29 +130,12 @@ async fn servers_of_the_file_are_there_and_are_changed_in_the_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_with_the_key_talks_to_the_agent_over_mcp() {
     let server = TestServer::with(scripted([Script::text("forty-two")]), &[]).await;
-    let connect = async |headers: Value| {
-        let written = json!({"url": server.url("/mcp"), "headers": headers});
-        let written: WrittenServer = serde_json::from_value(written).unwrap();
-        let tools = ToolRegistry::new();
-        let builder = McpServers::builder(tools.clone(), Arc::new(MemoryStore::new()));
-        let servers = builder.open().await.unwrap();
-        let name = ServerName::new("livos").unwrap();
-        servers.add(name, written.try_into().unwrap()).await.unwrap();
-        let settled = loop {
-            let status = servers.get("livos").unwrap();
-            match status.state {
-                ServerState::Ready | ServerState::Failed => break status,
-                _ => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        };
-        (servers, tools, settled)
-    };
-    let (refused, _, status) = connect(json!({})).await;
+    let (refused, _, status) = connected(&server, json!({})).await;
     assert_eq!(status.state, ServerState::Failed, "{status:?}");
     refused.close().await;
 
     let key = format!("Bearer {KEY}");
-    let (servers, tools, status) = connect(json!({"Authorization": key})).await;
+    let (servers, tools, status) = connected(&server, json!({"Authorization": key})).await;
     assert_eq!(status.state, ServerState::Ready, "{status:?}");
     // What changes something is not offered unless the owner says so.
     let names: Vec<_> = status.tools.iter().map(|tool| tool.tool.as_str()).collect();

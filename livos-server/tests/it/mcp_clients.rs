@@ -14,6 +14,7 @@ use livos_core::testing::ScriptedProvider;
 use livos_tools::mcp::McpServers;
 use livos_tools::mcp::ServerName;
 use livos_tools::mcp::ServerState;
+use livos_tools::mcp::ServerStatus;
 use livos_tools::mcp::WrittenServer;
 use reqwest::Method;
 use serde_json::Value;
@@ -35,6 +36,28 @@ struct Called {
     progress: Vec<String>,
 }
 
+/// Adds the server to a client's MCP servers, and waits until it is ready or refused.
+pub(crate) async fn connected(
+    server: &TestServer,
+    headers: Value,
+) -> (McpServers, ToolRegistry, ServerStatus) {
+    let written = json!({"url": server.url("/mcp"), "headers": headers});
+    let written: WrittenServer = serde_json::from_value(written).unwrap();
+    let tools = ToolRegistry::new();
+    let builder = McpServers::builder(tools.clone(), Arc::new(MemoryStore::new()));
+    let servers = builder.open().await.unwrap();
+    let name = ServerName::new("livos").unwrap();
+    servers.add(name, written.try_into().unwrap()).await.unwrap();
+    let settled = loop {
+        let status = servers.get("livos").unwrap();
+        match status.state {
+            ServerState::Ready | ServerState::Failed => break status,
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    (servers, tools, settled)
+}
+
 /// A client of the server: another agent, to which the server's tools belong.
 struct Client {
     servers: McpServers,
@@ -44,16 +67,8 @@ struct Client {
 impl Client {
     async fn of(server: &TestServer) -> Self {
         let headers = json!({"Authorization": format!("Bearer {KEY}")});
-        let written = json!({"url": server.url("/mcp"), "headers": headers});
-        let written: WrittenServer = serde_json::from_value(written).unwrap();
-        let tools = ToolRegistry::new();
-        let builder = McpServers::builder(tools.clone(), Arc::new(MemoryStore::new()));
-        let servers = builder.open().await.unwrap();
-        let name = ServerName::new("livos").unwrap();
-        servers.add(name, written.try_into().unwrap()).await.unwrap();
-        while servers.get("livos").unwrap().state != ServerState::Ready {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let (servers, tools, status) = connected(server, headers).await;
+        assert_eq!(status.state, ServerState::Ready, "{status:?}");
         Self { servers, tools }
     }
 

@@ -1,7 +1,6 @@
 //! Two servers, as processes, on one Redis, and a thousand schedules that are due in one minute.
 
 use std::collections::HashMap;
-use std::process::Stdio;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -47,12 +46,8 @@ impl Server {
         command
             .env("LIVOS_STORE", redis.url())
             .env("LIVOS_AGENT_LEASE_SECONDS", "3")
-            .env("LIVOS_AGENT_MAX_CONCURRENT_RUNS", PLACES.to_string())
-            .env("OPENAI_API_KEY", "sk-test")
-            .env("OPENAI_BASE_URL", format!("{}/v1", model.url()))
-            .env("LIVOS_MODEL", "openai/m")
-            // Nobody reads what it says, and it would stand still once the pipe is full.
-            .stderr(Stdio::null());
+            .env("LIVOS_AGENT_MAX_CONCURRENT_RUNS", PLACES.to_string());
+        model.serve(&mut command);
         let process = process::started(command).await;
         let caller = Caller::new(&process, home.path());
         caller.is_ready().await;
