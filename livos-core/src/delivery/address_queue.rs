@@ -54,18 +54,23 @@ impl AddressQueues {
 
     /// Takes in how an attempt ended, and gives what waits for the address next.
     pub(super) fn settled(&mut self, to: &ReplyAddress, outcome: &DeliveryOutcome) -> Vec<Turn> {
-        let mut queue = self.waiting.remove(to).unwrap_or_default();
         if let DeliveryOutcome::NotSent { retry_at, .. }
         | DeliveryOutcome::MaybeSent { retry_at, .. } = outcome
         {
-            self.held.insert(to.clone(), *retry_at);
-            let after = super::attempt::later(*retry_at, STEP);
-            let put_off = |claimed| Turn::NotBefore(Box::new(claimed), after);
-            return queue.into_iter().map(put_off).collect();
+            return self.hold(to, *retry_at);
         }
+        let mut queue = self.waiting.remove(to).unwrap_or_default();
         let Some(next) = queue.pop_front() else { return Vec::new() };
         self.waiting.insert(to.clone(), queue);
         vec![Turn::Now(Box::new(next))]
+    }
+
+    /// Sends nothing to an address until a time, and gives what waits for it: all go after its oldest.
+    pub(super) fn hold(&mut self, to: &ReplyAddress, until: Timestamp) -> Vec<Turn> {
+        let queue = self.waiting.remove(to).unwrap_or_default();
+        self.held.insert(to.clone(), until);
+        let after = super::attempt::later(until, STEP);
+        queue.into_iter().map(|claimed| Turn::NotBefore(Box::new(claimed), after)).collect()
     }
 
     /// Forgets addresses that nothing is held back for any more.

@@ -121,19 +121,23 @@ impl Verdict<'_> {
         }
     }
 
-    /// When to try again; none when it is to be given up.
+    /// When to try again; none when it is to be given up. Attempts whose worker died count for neither.
     fn retry_at(&self, after: Option<Duration>) -> Option<Timestamp> {
-        let own = self.settings.first_pause
-            * 2_u32.saturating_pow(self.delivery.attempts.min(20).saturating_sub(1));
+        let doubled = 2_u32.saturating_pow(self.delivery.failures.min(20));
+        let own = self.settings.first_pause.saturating_mul(doubled);
         let pause = after.unwrap_or(own.min(self.settings.longest_pause));
         let age = self.now.since(self.delivery.created_at);
-        let may_go_on =
-            self.delivery.attempts < self.settings.max_attempts && age + pause < MAX_AGE;
+        let may_go_on = self.failures() < self.settings.max_attempts && age + pause < MAX_AGE;
         may_go_on.then(|| later(self.now, pause))
     }
 
+    /// How many attempts failed, with the one that is judged.
+    fn failures(&self) -> u32 {
+        self.delivery.failures.saturating_add(1)
+    }
+
     fn given_up(&self, error: &str) -> String {
-        format!("given up after {} attempts: {error}", self.delivery.attempts)
+        format!("given up after {} attempts: {error}", self.failures())
     }
 }
 

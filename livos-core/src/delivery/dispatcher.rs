@@ -28,6 +28,8 @@ use crate::store::WorkSignal;
 
 /// How many deliveries are held for each address that may be sent to at a time.
 const HELD_PER_PLACE: usize = 4;
+/// Why a reply is put off behind another.
+const IN_LINE: &str = "waits for an earlier reply to the same address";
 
 /// When to look for what is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +145,7 @@ impl Dispatcher {
         match turn {
             Turn::Later => {}
             Turn::Now(claimed) => self.begin(*claimed).await,
-            Turn::NotBefore(claimed, time) => self.put_off(*claimed, time).await,
+            Turn::NotBefore(claimed, time) => self.put_off(*claimed, time, IN_LINE).await,
         }
     }
 
@@ -154,12 +156,10 @@ impl Dispatcher {
             || later(now, ATTEMPT_TIMEOUT) > claimed.delivery.next_at
         {
             let to = claimed.delivery.to.clone();
-            self.put_off(claimed, now).await;
-            let outcome =
-                DeliveryOutcome::NotSent { retry_at: now, error: "not attempted".to_owned() };
-            for turn in self.addresses.settled(&to, &outcome) {
+            self.put_off(claimed, now, "was claimed too long ago to be sent").await;
+            for turn in self.addresses.hold(&to, now) {
                 if let Turn::NotBefore(claimed, time) = turn {
-                    self.put_off(*claimed, time).await;
+                    self.put_off(*claimed, time, IN_LINE).await;
                 }
             }
             return;
@@ -170,15 +170,11 @@ impl Dispatcher {
         self.attempts.spawn(attempt.map(move |outcome| (to, outcome)));
     }
 
-    async fn put_off(&mut self, claimed: ClaimedDelivery, retry_at: Timestamp) {
+    async fn put_off(&mut self, claimed: ClaimedDelivery, until: Timestamp, reason: &str) {
         let ClaimedDelivery { delivery, token } = claimed;
-        let error = delivery
-            .last_error
-            .unwrap_or_else(|| "waits for an earlier reply to the same address".to_owned());
-        // What an earlier attempt left open stays open: only this one was not made.
-        let outcome = DeliveryOutcome::NotSent { retry_at, error };
+        let outcome = DeliveryOutcome::Postponed { until, reason: reason.to_owned() };
         settle(&self.shared, Settlement { id: delivery.id, token, outcome }).await;
-        self.look_at(retry_at);
+        self.look_at(until);
     }
 
     async fn settled(&mut self, settled: Option<(ReplyAddress, DeliveryOutcome)>) {

@@ -125,8 +125,12 @@ pub struct DeliveryRecord {
     pub reply: Reply,
     /// Where it stands.
     pub state: DeliveryState,
-    /// How often it was claimed.
+    /// How often it was attempted, the attempt under way and those whose worker died included.
     pub attempts: u32,
+    /// How many attempts failed with an answer. Pauses grow with these and what fails too often is given
+    /// up; the death of a worker says nothing about the address.
+    #[serde(default)]
+    pub failures: u32,
     /// Whether an attempt may have arrived: its worker died, or was not answered.
     pub possibly_sent: bool,
     /// When the run ended.
@@ -205,6 +209,13 @@ pub enum DeliveryOutcome {
         /// What happened.
         error: String,
     },
+    /// It was not attempted, and counts as no attempt: it waits.
+    Postponed {
+        /// Until when.
+        until: Timestamp,
+        /// What for; told as long as no attempt failed.
+        reason: String,
+    },
     /// It may have arrived, and trying again could say it twice: somebody has to decide.
     Ambiguous {
         /// What happened.
@@ -234,6 +245,7 @@ impl DeliveryRecord {
             reply,
             state: DeliveryState::Due,
             attempts: 0,
+            failures: 0,
             possibly_sent: false,
             created_at: at,
             next_at: at,
@@ -250,8 +262,9 @@ impl DeliveryRecord {
         }
         self.state = DeliveryState::Due;
         self.next_at = due_at;
-        // Who decided knows what may have arrived.
+        // Who decided knows what may have arrived, and why it should go better now.
         self.possibly_sent = false;
+        self.failures = 0;
         Ok(())
     }
 
@@ -268,6 +281,12 @@ impl DeliveryRecord {
                 self.retry(retry_at, error);
                 self.possibly_sent = true;
             }
+            DeliveryOutcome::Postponed { until, reason } => {
+                self.state = DeliveryState::Due;
+                self.next_at = until;
+                self.attempts = self.attempts.saturating_sub(1);
+                self.last_error.get_or_insert(reason);
+            }
             DeliveryOutcome::Ambiguous { error } => {
                 self.state = DeliveryState::Ambiguous;
                 self.possibly_sent = true;
@@ -283,15 +302,17 @@ impl DeliveryRecord {
     fn retry(&mut self, at: Timestamp, error: String) {
         self.state = DeliveryState::Due;
         self.next_at = at;
+        self.failures = self.failures.saturating_add(1);
         self.last_error = Some(error);
     }
 
-    /// From when on it may be claimed: what was never tried always, whatever the clock says later.
+    /// From when on it may be claimed: what was never looked at always, whatever the clock says later.
     pub(super) fn claimable_at(&self) -> Timestamp {
-        match (self.state, self.attempts) {
-            (DeliveryState::Due, 0) => Timestamp::from_unix_micros(0),
-            _ => self.next_at,
+        let is_new = self.state == DeliveryState::Due && self.attempts == 0;
+        if is_new && self.next_at == self.created_at {
+            return Timestamp::from_unix_micros(0);
         }
+        self.next_at
     }
 
     /// Hands it to a worker. One whose worker died may have been sent.

@@ -235,6 +235,37 @@ async fn replies_to_one_address_keep_their_order_while_others_go_on() {
 }
 
 #[tokio::test]
+async fn waiting_in_line_is_no_attempt() {
+    let store = Arc::new(MemoryStore::new());
+    let sink = Sink::new(Repetition::Doubles, (0..9).map(|_| retry()));
+    for text in ["one", "two", "three"] {
+        owe(&store, "here", text).await;
+    }
+    let _worker = start(&store, &sink, quick().with_max_attempts(5));
+    let seen: Vec<_> = settled(&store).await.iter().map(|it| (it.state, it.attempts)).collect();
+    let expected =
+        [(DeliveryState::Dead, 5), (DeliveryState::Delivered, 5), (DeliveryState::Delivered, 1)];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn the_deaths_of_workers_lengthen_no_pause() {
+    let store = Arc::new(MemoryStore::new());
+    owe(&store, "here", "Hello.").await;
+    for _ in 0..30 {
+        let worker = WorkerId::from("dead");
+        let now = SystemClock.now();
+        let claim = DeliveryClaim { worker, now, lease_for: Duration::ZERO, limit: 1 };
+        assert_eq!(store.claim_due(claim).await.unwrap().claimed.len(), 1);
+    }
+    let sink = Sink::new(Repetition::Harmless, [retry()]);
+    let _worker = start(&store, &sink, quick());
+    let delivery = settled(&store).await.remove(0);
+    let known = (delivery.state, delivery.attempts, delivery.failures);
+    assert_eq!(known, (DeliveryState::Delivered, 32, 1));
+}
+
+#[tokio::test]
 async fn a_slow_address_holds_nobody_else_up_and_a_stop_waits_for_it() {
     let store = Arc::new(MemoryStore::new());
     let hold = Arc::new(Notify::new());

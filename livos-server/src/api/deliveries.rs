@@ -44,8 +44,10 @@ struct Delivery {
     /// `due`, `in_flight`, `delivered`, `ambiguous` (it may have arrived; decide whether to send it
     /// again) or `dead`.
     status: &'static str,
-    /// How often it was attempted.
+    /// How often it was attempted, attempts included that ended with their server.
     attempts: u32,
+    /// How many attempts failed with an answer; after 20 it is dead.
+    failures: u32,
     /// Whether an attempt may have arrived.
     possibly_sent: bool,
     /// When the run ended, RFC 3339.
@@ -68,6 +70,7 @@ impl From<DeliveryRecord> for Delivery {
             to: json!(delivery.to),
             status: delivery.state.name(),
             attempts: delivery.attempts,
+            failures: delivery.failures,
             possibly_sent: delivery.possibly_sent,
             created_at: delivery.created_at.to_string(),
             next_at: is_open.then(|| delivery.next_at.to_string()),

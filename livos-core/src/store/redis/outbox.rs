@@ -149,6 +149,8 @@ impl RedisStore {
         let mut fields = BTreeMap::from([
             ("state", name_of(&delivery.state)),
             ("next", micros(delivery.next_at)),
+            ("attempts", delivery.attempts.to_string()),
+            ("failures", delivery.failures.to_string()),
             ("sent", u8::from(delivery.possibly_sent).to_string()),
         ]);
         fields.extend(delivery.last_error.clone().map(|error| ("error", error)));
@@ -178,6 +180,7 @@ fn record(id: DeliveryId, fields: &Fields) -> Result<DeliveryRecord, StoreError>
         reply: fields.json("reply")?,
         state: fields.named("state")?,
         attempts: fields.parse("attempts")?,
+        failures: fields.text("failures").map_or(Ok(0), |_| fields.parse("failures"))?,
         possibly_sent: fields.text("sent") == Some("1"),
         created_at: fields.time("created")?,
         next_at: fields.time("next")?,

@@ -28,6 +28,7 @@ use crate::store::StoreError;
 pub(super) async fn check(empty: &impl AsyncFn() -> Shared) -> Verdict {
     a_reply_is_delivered(&empty().await).await?;
     what_failed_is_tried_again(&empty().await).await?;
+    what_waits_was_not_attempted(&empty().await).await?;
     a_dead_workers_delivery_may_have_been_sent(&empty().await).await?;
     what_was_never_tried_is_due_whatever_the_clock_says(&empty().await).await?;
     what_is_ambiguous_waits_for_somebody(&empty().await).await?;
@@ -153,12 +154,33 @@ async fn what_failed_is_tried_again(store: &Shared) -> Verdict {
     ensure!(*token > first.token, "the token did not grow");
     let known = (delivery.id, delivery.attempts, delivery.last_error.as_deref());
     ensure!(known == (first.delivery.id, 2, Some("busy")), "the second attempt is {delivery:?}");
+    ensure!(delivery.failures == 1, "after one failure it has {}", delivery.failures);
     ensure!(!delivery.possibly_sent, "what was not sent is said to be possibly sent");
     let outcome = DeliveryOutcome::MaybeSent { retry_at: at(70), error: "cut".to_owned() };
     settle(store, &second, outcome).await.map_err(failed)?;
     let third = one_due(store, 70).await?;
     ensure!(third.delivery.possibly_sent, "what may have been sent is not said to be");
+    ensure!(third.delivery.failures == 2, "after two it has {}", third.delivery.failures);
     settle(store, &third, delivered()).await.map_err(failed)
+}
+
+async fn what_waits_was_not_attempted(store: &Shared) -> Verdict {
+    owe(store, 1).await?;
+    for (now, until) in [(3, 60), (60, 70)] {
+        let claimed = one_due(store, now).await?;
+        let reason = "in line".to_owned();
+        let outcome = DeliveryOutcome::Postponed { until: at(until), reason };
+        settle(store, &claimed, outcome).await.map_err(failed)?;
+        let early = due(store, until - 1, 10).await?;
+        ensure!(early.claimed.is_empty(), "it does not wait until {until}");
+    }
+    let dead = one_due(store, 70).await?.delivery;
+    let known = (dead.attempts, dead.failures, dead.possibly_sent, dead.last_error.as_deref());
+    ensure!(known == (1, 0, false, Some("in line")), "after waiting twice it is {known:?}");
+    let heir = one_due(store, 100).await?;
+    let known = (heir.delivery.attempts, heir.delivery.failures, heir.delivery.possibly_sent);
+    ensure!(known == (2, 0, true), "after the death of its worker it is {known:?}");
+    settle(store, &heir, delivered()).await.map_err(failed)
 }
 
 async fn a_dead_workers_delivery_may_have_been_sent(store: &Shared) -> Verdict {
@@ -217,6 +239,7 @@ async fn what_is_ambiguous_waits_for_somebody(store: &Shared) -> Verdict {
         ensure!(requeued.state == DeliveryState::Due, "by hand it became {requeued:?}");
         let again = one_due(store, 5).await?;
         ensure!(!again.delivery.possibly_sent, "somebody decided, and it is still ambiguous");
+        ensure!(again.delivery.failures == 0, "somebody decided, and old failures count");
         settle(store, &again, delivered()).await.map_err(failed)?;
     }
     let unknown = store.requeue(DeliveryId::generate(), at(5)).await;
