@@ -355,15 +355,15 @@ impl std::fmt::Debug for Transport {
 
 /// What the answer says it is.
 fn answer_kind(response: &Response) -> AnswerKind {
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let content_type = response.headers().get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let known = [
         ("text/event-stream", AnswerKind::Events),
         ("text/html", AnswerKind::Html),
         ("application/json", AnswerKind::Json),
         ("application/x-ndjson", AnswerKind::Json),
     ];
-    let found = known.into_iter().find(|(name, _)| essence.eq_ignore_ascii_case(name));
+    let found = known.into_iter().find(|(name, _)| essence.eq_ignore_ascii_case(name.as_bytes()));
     found.map_or(AnswerKind::Other, |(_, kind)| kind)
 }
 

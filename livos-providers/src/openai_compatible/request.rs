@@ -34,11 +34,8 @@ use crate::transport::RequestBody;
 /// Encodes a request. `format` stands for the dialect: bytes of another format are not used.
 pub(super) fn encode(dialect: &Dialect, format: u64, request: &ChatRequest) -> RequestBody {
     let mut head = encode_head(request, format, |out| push_head(dialect, request, out));
-    let mut scratch = Vec::new();
     let mut messages = encode_messages(&request.conversation, format, |earlier, message, out| {
-        scratch.clear();
-        history::push_message(dialect, earlier, message, &mut scratch);
-        out.extend_from_slice(&scratch);
+        history::push_message(dialect, earlier, message, out);
     });
     if messages.is_empty() && head.ends_with(b",") {
         head.truncate(head.len() - 1);
@@ -168,12 +165,15 @@ fn push_settings(dialect: &Dialect, request: &ChatRequest, out: &mut Vec<u8>) {
         };
         push_field(out, name, &limit);
     }
-    let switches_reasoning = dialect.switches_reasoning(request.model.as_str());
-    if !(switches_reasoning && dialect.reasoning_sampling == ReasoningSampling::Fixed) {
-        for (name, value) in [("temperature", request.temperature), ("top_p", request.top_p)] {
-            if let Some(value) = value.filter(|value| value.is_finite()) {
-                push_field(out, name, &value);
-            }
+    // Looked up only where something depends on it: it means to search the catalogue.
+    let switches_reasoning = || dialect.switches_reasoning(request.model.as_str());
+    let samples_as_asked =
+        || dialect.reasoning_sampling != ReasoningSampling::Fixed || !switches_reasoning();
+    for (name, value) in [("temperature", request.temperature), ("top_p", request.top_p)] {
+        if let Some(value) = value.filter(|value| value.is_finite())
+            && samples_as_asked()
+        {
+            push_field(out, name, &value);
         }
     }
     if !request.stop_sequences.is_empty() {
@@ -183,8 +183,10 @@ fn push_settings(dialect: &Dialect, request: &ChatRequest, out: &mut Vec<u8>) {
         push_tool_settings(dialect, request, out);
     }
     push_output_format(dialect, request, out);
-    if switches_reasoning {
-        push_reasoning(dialect, request.thinking, out);
+    if let Some((name, value)) = reasoning(dialect, request.thinking)
+        && switches_reasoning()
+    {
+        push_field(out, name, &value);
     }
 }
 
@@ -262,41 +264,48 @@ fn is_strict(schema: &Value) -> bool {
     }
 }
 
-fn push_reasoning(dialect: &Dialect, effort: ThinkingEffort, out: &mut Vec<u8>) {
+/// What a service is told of reasoning.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Reasoning {
+    Word(&'static str),
+    Object {
+        effort: &'static str,
+    },
+    Kind {
+        #[serde(rename = "type")]
+        kind: &'static str,
+    },
+    TemplateArgument {
+        enable_thinking: bool,
+    },
+}
+
+/// The field for this effort and its value; none where leaving it out says the same.
+fn reasoning(dialect: &Dialect, effort: ThinkingEffort) -> Option<(&'static str, Reasoning)> {
     let word = match effort {
         ThinkingEffort::Off => None,
         ThinkingEffort::Low => Some("low"),
         ThinkingEffort::Medium => Some("medium"),
         ThinkingEffort::High => Some("high"),
     };
+    let is_on = word.is_some();
     match dialect.reasoning {
-        ReasoningSwitch::Absent => {}
+        ReasoningSwitch::Absent => None,
         ReasoningSwitch::Effort { off } => {
-            if let Some(word) = word.or(off) {
-                push_field(out, "reasoning_effort", word);
-            }
+            Some(("reasoning_effort", Reasoning::Word(word.or(off)?)))
         }
         ReasoningSwitch::OneEffort(on) => {
-            if word.is_some() {
-                push_field(out, "reasoning_effort", on);
-            }
+            is_on.then_some(("reasoning_effort", Reasoning::Word(on)))
         }
-        ReasoningSwitch::Object => {
-            if let Some(word) = word {
-                out.extend_from_slice(b",\"reasoning\":{\"effort\":");
-                push_json(out, word);
-                out.push(b'}');
-            }
-        }
+        ReasoningSwitch::Object => Some(("reasoning", Reasoning::Object { effort: word? })),
         ReasoningSwitch::ThinkingType => {
-            out.extend_from_slice(b",\"thinking\":{\"type\":");
-            push_json(out, if word.is_some() { "enabled" } else { "disabled" });
-            out.push(b'}');
+            let kind = if is_on { "enabled" } else { "disabled" };
+            Some(("thinking", Reasoning::Kind { kind }))
         }
         ReasoningSwitch::TemplateArgument => {
-            out.extend_from_slice(b",\"chat_template_kwargs\":{\"enable_thinking\":");
-            push_json(out, &word.is_some());
-            out.push(b'}');
+            let value = Reasoning::TemplateArgument { enable_thinking: is_on };
+            Some(("chat_template_kwargs", value))
         }
     }
 }

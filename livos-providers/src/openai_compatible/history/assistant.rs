@@ -18,21 +18,20 @@ use crate::encoding::push_json;
 /// Writes what the model said, with what its service wants back; nothing where nothing is left.
 pub(super) fn push_assistant(dialect: &Dialect, message: &Message, out: &mut Vec<u8>) {
     let text = message.text();
-    let mut calls = Vec::new();
-    for call in message.tool_calls() {
-        push_item(&mut calls, |out| push_call(dialect, call, out));
-    }
-    let replay = Replay::of(dialect, message, calls.is_empty());
-    if text.is_empty() && calls.is_empty() && replay.is_empty() {
+    let has_no_calls = message.tool_calls().next().is_none();
+    let replay = Replay::of(dialect, message, has_no_calls);
+    if text.is_empty() && has_no_calls && replay.is_empty() {
         return;
     }
     push_item(out, |out| {
         out.extend_from_slice(b"{\"role\":\"assistant\"");
         out.extend_from_slice(&replay.fields);
         push_assistant_content(dialect, &text, &replay.parts, out);
-        if !calls.is_empty() {
+        if !has_no_calls {
             out.extend_from_slice(b",\"tool_calls\":[");
-            out.extend_from_slice(&calls);
+            for call in message.tool_calls() {
+                push_item(out, |out| push_call(dialect, call, out));
+            }
             out.push(b']');
         }
         out.push(b'}');
