@@ -40,7 +40,9 @@ pub(super) fn recorded(
         let Some(real) = tools.find(spec.name.as_str()) else { continue };
         // What is recorded was cut already.
         let spec = spec.clone().with_timeout(NO_DEADLINE).with_output_limit(usize::MAX);
-        recorded.insert(spec, Arc::new(RecordedTool { real, known, stage: Arc::clone(stage) }))?;
+        // Schemas that were registered are good ones.
+        let tool = Arc::new(RecordedTool { real, known, stage: Arc::clone(stage) });
+        recorded.insert(Registered::of_type(spec, tool))?;
     }
     Ok(recorded)
 }

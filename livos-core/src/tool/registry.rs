@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::Weak;
@@ -99,19 +100,40 @@ impl fmt::Debug for WeakRegistry {
 /// A tool as it is kept: what is known of it, how its arguments are checked, how it is called.
 pub(crate) struct Registered {
     pub(crate) spec: ToolSpec,
-    schema: ArgumentSchema,
+    /// Compiled when it is first needed: most tools of a process are never called.
+    schema: OnceLock<Result<ArgumentSchema, RegisterToolError>>,
     tool: Arc<dyn ErasedTool>,
 }
 
 impl Registered {
+    /// A tool whose schema was made of a type.
+    pub(crate) fn of_type(spec: ToolSpec, tool: Arc<dyn ErasedTool>) -> Self {
+        Self { spec, schema: OnceLock::new(), tool }
+    }
+
+    /// A tool whose schema came from anywhere.
+    fn checked(spec: ToolSpec, tool: Arc<dyn ErasedTool>) -> Result<Self, RegisterToolError> {
+        let schema = OnceLock::from(Ok(ArgumentSchema::compile(&spec)?));
+        Ok(Self { spec, schema, tool })
+    }
+
     /// Checks the arguments and prepares the call.
     pub(crate) fn prepare(
         &self,
         arguments: &Map<String, Value>,
         context: ToolContext,
     ) -> Result<PreparedCall, InvalidArguments> {
-        self.schema.check(arguments)?;
+        self.schema()?.check(arguments)?;
         Arc::clone(&self.tool).prepare(arguments, context)
+    }
+
+    fn schema(&self) -> Result<&ArgumentSchema, InvalidArguments> {
+        let compile = || {
+            ArgumentSchema::compile(&self.spec)
+                .inspect_err(|error| tracing::error!(%error, "no call of this tool can be checked"))
+        };
+        let schema = self.schema.get_or_init(compile);
+        schema.as_ref().map_err(|error| InvalidArguments { problems: vec![error.to_string()] })
     }
 }
 
@@ -144,13 +166,14 @@ impl ToolRegistry {
         Self::default()
     }
 
-    /// Adds a tool with typed arguments.
+    /// Adds a tool with typed arguments. Their schema is compiled at the first call; if an
+    /// implementation of `JsonSchema` by hand made it invalid, no call is made and each says so.
     ///
     /// # Errors
-    /// When the name is taken or not acceptable, or the schema is invalid.
+    /// When the name is taken or not acceptable.
     pub fn register(&self, tool: impl Tool) -> Result<(), RegisterToolError> {
         let typed = Typed(tool);
-        self.insert(typed.spec(), Arc::new(typed))
+        self.insert(Registered::of_type(typed.spec(), Arc::new(typed)))
     }
 
     /// Adds a tool whose schema is known only now.
@@ -158,7 +181,7 @@ impl ToolRegistry {
     /// # Errors
     /// When the name is taken or not acceptable, or the schema is invalid.
     pub fn register_dynamic(&self, tool: impl DynamicTool) -> Result<(), RegisterToolError> {
-        self.insert(tool.spec(), Arc::new(Dynamic(tool)))
+        self.insert(Registered::checked(tool.spec(), Arc::new(Dynamic(tool)))?)
     }
 
     /// Removes a tool; calls under way go on. False when there was none.
@@ -220,21 +243,17 @@ impl ToolRegistry {
         self.scope.as_ref().is_none_or(|scope| scope.shows(spec))
     }
 
-    /// Adds a tool of any kind under the spec that it shall be known by.
-    pub(crate) fn insert(
-        &self,
-        spec: ToolSpec,
-        tool: Arc<dyn ErasedTool>,
-    ) -> Result<(), RegisterToolError> {
-        if !is_tool_name(spec.name.as_str()) {
-            return Err(RegisterToolError::InvalidName(spec.name));
+    /// Adds a tool of any kind.
+    pub(crate) fn insert(&self, tool: Registered) -> Result<(), RegisterToolError> {
+        let name = tool.spec.name.clone();
+        if !is_tool_name(name.as_str()) {
+            return Err(RegisterToolError::InvalidName(name));
         }
-        let schema = ArgumentSchema::compile(&spec)?;
         let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
-        if shared.tools.contains_key(&spec.name) {
-            return Err(RegisterToolError::DuplicateName(spec.name));
+        if shared.tools.contains_key(&name) {
+            return Err(RegisterToolError::DuplicateName(name));
         }
-        shared.tools.insert(spec.name.clone(), Arc::new(Registered { spec, schema, tool }));
+        shared.tools.insert(name, Arc::new(tool));
         shared.refresh();
         Ok(())
     }

@@ -1,14 +1,21 @@
 //! Tools come, go, and are seen through scopes.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use livos_core::AgentLoop;
 use livos_core::DynamicTool;
 use livos_core::Effect;
 use livos_core::RegisterToolError;
+use livos_core::RunStatus;
+use livos_core::Tool;
 use livos_core::ToolContext;
 use livos_core::ToolError;
 use livos_core::ToolOutput;
 use livos_core::ToolRegistry;
 use livos_core::ToolSpec;
+use livos_core::testing::Script;
+use livos_core::testing::ScriptedProvider;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -61,6 +68,51 @@ fn a_schema_that_is_none_is_refused_with_its_tool() {
     let broken = Named("broken", json!({"type": "objekt"}));
     let refused = ToolRegistry::new().register_dynamic(broken).unwrap_err();
     assert!(refused.to_string().contains("'broken'"), "{refused}");
+}
+
+/// A typed tool whose author broke what its type says.
+struct Broken;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct NoArguments {}
+
+impl Tool for Broken {
+    type Args = NoArguments;
+
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn description(&self) -> &'static str {
+        "Cannot be called."
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::ReadOnly
+    }
+
+    fn adjust(&self, mut spec: ToolSpec) -> ToolSpec {
+        spec.input_schema = Arc::new(json!({"type": "objekt"}));
+        spec
+    }
+
+    async fn call(&self, _: NoArguments, _: &ToolContext) -> Result<ToolOutput, ToolError> {
+        unreachable!("its arguments cannot be checked")
+    }
+}
+
+#[tokio::test]
+async fn calls_that_no_schema_can_check_are_not_made() {
+    let tools = ToolRegistry::new();
+    tools.register(Broken).unwrap();
+    let scripts = [Script::tool("c1", "broken", json!({})), Script::text("It does not work.")];
+    let provider = Arc::new(ScriptedProvider::new("scripted", scripts));
+    let agent = AgentLoop::builder_shared(Arc::clone(&provider) as _).tools(tools).build();
+    assert_eq!(agent.run("Go.").await.status, RunStatus::Completed);
+    let told = provider.requests()[1].conversation.last().unwrap().content[0].clone();
+    let livos_core::ContentBlock::ToolResult(result) = told else { panic!("{told:?}") };
+    assert!(result.is_error);
+    assert!(result.text().contains("schema of tool 'broken' is invalid"), "{}", result.text());
 }
 
 #[test]
