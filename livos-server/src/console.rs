@@ -1,19 +1,18 @@
-//! The console: static files inside the binary, as they are and compressed by `build.rs`.
+//! The console: static files inside the binary, compressed by `build.rs`.
 
 mod accept_encoding;
 
-use std::sync::Arc;
+use std::io;
+use std::io::Read;
 
-use hyper::HeaderMap;
+use bytes::Bytes;
+use flate2::read::GzDecoder;
 use hyper::Method;
 use hyper::StatusCode;
 use hyper::header;
 use hyper::header::HeaderValue;
-use sha2::Digest;
-use sha2::Sha256;
 
 use self::accept_encoding::accepts_gzip;
-use crate::hex::hex;
 use crate::http::Access;
 use crate::http::Answer;
 use crate::http::Call;
@@ -30,15 +29,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 struct Asset {
     path: &'static str,
     content_type: &'static str,
-    content: &'static [u8],
     gzip: &'static [u8],
-}
-
-/// How a file is sent, with the tag of just these bytes.
-struct Variant {
-    content: &'static [u8],
-    encoding: Option<&'static str>,
-    tag: String,
+    /// Tells its content from any other.
+    digest: &'static str,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -54,8 +47,8 @@ macro_rules! asset {
         Asset {
             path: $path,
             content_type: $content_type,
-            content: include_bytes!(concat!("../console/", $name)),
             gzip: include_bytes!(concat!(env!("OUT_DIR"), "/console/", $name, ".gz")),
+            digest: include_str!(concat!(env!("OUT_DIR"), "/console/", $name, ".digest")),
         }
     };
 }
@@ -111,55 +104,45 @@ static ASSETS: &[Asset] = &[
 /// A route for each file.
 pub(crate) fn routes() -> impl Iterator<Item = Route> {
     ASSETS.iter().map(|asset| {
-        let variants = Arc::new(Variants::of(asset));
-        Route::new(Method::GET, asset.path, Access::Public, move |call| {
-            let variants = Arc::clone(&variants);
-            async move { serve(asset, variants.chosen(call.headers()), &call) }
-        })
+        let answer = move |call: Call| async move { serve(asset, &call) };
+        Route::new(Method::GET, asset.path, Access::Public, answer)
     })
 }
 
-/// The ways in which a file can be sent.
-struct Variants {
-    plain: Variant,
-    /// None for files that are no smaller compressed.
-    gzip: Option<Variant>,
-}
-
-impl Variants {
-    fn of(asset: &Asset) -> Self {
-        let digest = entity_digest(asset.content);
-        let plain =
-            Variant { content: asset.content, encoding: None, tag: format!("\"{digest}\"") };
-        let gzip = Variant {
-            content: asset.gzip,
-            encoding: Some("gzip"),
-            tag: format!("\"{digest}-gzip\""),
-        };
-        Self { plain, gzip: Some(gzip).filter(|gzip| gzip.content.len() < asset.content.len()) }
-    }
-
-    fn chosen(&self, headers: &HeaderMap) -> &Variant {
-        self.gzip.as_ref().filter(|_| accepts_gzip(headers)).unwrap_or(&self.plain)
+impl Asset {
+    /// The file as it was written.
+    fn content(&self) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        GzDecoder::new(self.gzip).read_to_end(&mut content)?;
+        Ok(content)
     }
 }
 
-fn serve(asset: &'static Asset, variant: &Variant, call: &Call) -> Answer {
+fn serve(asset: &'static Asset, call: &Call) -> Answer {
+    let is_packed = accepts_gzip(call.headers());
+    // Of just these bytes: packed and unpacked they are two.
+    let tag = match is_packed {
+        true => format!("\"{}-gzip\"", asset.digest),
+        false => format!("\"{}\"", asset.digest),
+    };
     let known = call.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let is_known = known.is_some_and(|known| {
-        known.split(',').any(|one| one.trim().trim_start_matches("W/") == variant.tag)
+        known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
     });
-    let mut response = if is_known {
-        Reply::empty(StatusCode::NOT_MODIFIED)
-    } else {
-        Reply::bytes(StatusCode::OK, asset.content_type, variant.content)
+    let mut response = match (is_known, is_packed) {
+        (true, _) => Reply::empty(StatusCode::NOT_MODIFIED),
+        (false, true) => Reply::bytes(StatusCode::OK, asset.content_type, asset.gzip),
+        (false, false) => {
+            let content = asset.content().map_err(|error| Problem::internal(&error))?;
+            Reply::bytes(StatusCode::OK, asset.content_type, Bytes::from(content))
+        }
     };
-    let tag = HeaderValue::from_str(&variant.tag).map_err(|error| Problem::internal(&error))?;
+    let tag = HeaderValue::from_str(&tag).map_err(|error| Problem::internal(&error))?;
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag);
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if let Some(encoding) = variant.encoding.filter(|_| !is_known) {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    if is_packed && !is_known {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
@@ -167,22 +150,18 @@ fn serve(asset: &'static Asset, variant: &Variant, call: &Call) -> Answer {
     Ok(response)
 }
 
-fn entity_digest(content: &[u8]) -> String {
-    let digest = Sha256::digest(content);
-    let digits = hex(&digest);
-    digits.get(..16).unwrap_or(&digits).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::collections::HashSet;
+    use std::fs;
 
     use super::*;
 
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/console");
+
     #[test]
     fn every_file_of_the_console_is_served() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/console");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
+        let mut files: Vec<String> = fs::read_dir(FOLDER)
             .unwrap()
             .map(|file| format!("/{}", file.unwrap().file_name().to_str().unwrap()))
             .collect();
@@ -194,19 +173,27 @@ mod tests {
     }
 
     #[test]
-    fn compressed_files_are_the_files() {
+    fn what_is_sent_is_what_was_written() {
         for asset in ASSETS {
-            let mut content = Vec::new();
-            flate2::read::GzDecoder::new(asset.gzip).read_to_end(&mut content).unwrap();
-            assert!(content == asset.content, "{}", asset.path);
+            let name = asset.path.strip_prefix('/').filter(|name| !name.is_empty());
+            let written = fs::read(format!("{FOLDER}/{}", name.unwrap_or("index.html"))).unwrap();
+            assert!(asset.content().unwrap() == written, "{}", asset.path);
         }
+    }
+
+    #[test]
+    fn files_of_one_content_have_one_digest() {
+        let digests: HashSet<_> = ASSETS.iter().map(|asset| asset.digest).collect();
+        let contents: HashSet<_> = ASSETS.iter().map(|asset| asset.gzip).collect();
+        assert_eq!(digests.len(), contents.len());
+        assert!(digests.iter().all(|digest| digest.len() == 16), "{digests:?}");
     }
 
     #[test]
     fn nothing_in_the_pages_is_inline() {
         let pages = ASSETS.iter().filter(|asset| asset.content_type == HTML);
         for page in pages {
-            let text = std::str::from_utf8(page.content).unwrap();
+            let text = String::from_utf8(page.content().unwrap()).unwrap();
             for forbidden in [" style=", " onclick=", "<style", "javascript:"] {
                 assert!(!text.contains(forbidden), "{}: {forbidden}", page.path);
             }
