@@ -1,15 +1,18 @@
 //! Finds a model server on this machine, for when no key is set.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
 use livos_core::AIProvider;
 use livos_core::ModelInfo;
+use tokio::net::TcpStream;
 
 use crate::config::ProviderConfig;
 use crate::config::ProviderTimeouts;
 use crate::openai_compatible::Dialect;
 use crate::openai_compatible::OpenAiCompatible;
+use crate::openai_compatible::authority;
 
 /// The port of Ollama where its address names none.
 const OLLAMA_PORT: u16 = 11434;
@@ -81,12 +84,24 @@ pub async fn find_local(candidates: &[LocalCandidate], timeout: Duration) -> Opt
 }
 
 async fn ask(candidate: &LocalCandidate) -> Option<LocalEndpoint> {
+    if is_vacant(&candidate.base_url).await {
+        return None;
+    }
     let config = ProviderConfig::new(candidate.dialect.name, &candidate.base_url).ok()?;
     let config = config.with_timeouts(candidate.timeouts).ok()?;
     let provider = OpenAiCompatible::new(candidate.dialect, config);
     let mut models = provider.models().await.ok()?;
     models.retain(|model| !model.model.as_str().to_ascii_lowercase().contains("embed"));
     (!models.is_empty()).then_some(LocalEndpoint { provider, models })
+}
+
+/// Whether nobody listens at this address of this machine. On most machines nobody does, and then
+/// no HTTP client is made, whose code a server would load only for this.
+async fn is_vacant(base_url: &str) -> bool {
+    match authority(base_url).parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => TcpStream::connect(address).await.is_err(),
+        _ => false,
+    }
 }
 
 /// The base URL for a value of `OLLAMA_HOST`: an address to listen at or a URL, port and scheme
@@ -121,7 +136,22 @@ fn is_bare_ipv6(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpSocket;
+
     use super::*;
+
+    #[tokio::test]
+    async fn only_addresses_of_this_machine_can_be_known_to_be_vacant() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let here = format!("http://{}/v1", socket.local_addr().unwrap());
+        assert!(is_vacant(&here).await, "bound, and nobody listens");
+        let _listener = socket.listen(1).unwrap();
+        assert!(!is_vacant(&here).await);
+        for elsewhere in ["http://localhost/v1", "http://box:1/v1", "http://192.0.2.1:1/v1"] {
+            assert!(!is_vacant(elsewhere).await, "{elsewhere}");
+        }
+    }
 
     #[test]
     fn every_form_of_ollama_host_becomes_a_url() {

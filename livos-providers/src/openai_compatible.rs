@@ -49,6 +49,7 @@ use crate::transport::Transport;
 use crate::transport::arrives_in_pieces;
 use crate::transport::secret_header;
 
+pub(crate) use self::dialect::authority;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::stream::fuzz_machine;
 
