@@ -251,7 +251,9 @@ impl Driver {
             None => self.shared.journal.append(append).await,
         };
         let first = written.map_err(JournalFailed)?;
-        entries.iter().for_each(|entry| pass(&entry.kind));
+        for entry in &entries {
+            pass(&entry.kind);
+        }
         self.transcript_is_whole &= first == self.last_seq + 1;
         for (index, (seq, NewEntry { at, kind, .. })) in (first..).zip(entries).enumerate() {
             if index >= held {
