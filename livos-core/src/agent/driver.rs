@@ -170,6 +170,10 @@ impl Driver {
         let provider = self.first_provider();
         let attempt = self.run.attempts() + 1;
         self.record(EventKind::RunStarted { model: self.model.clone(), provider, attempt }).await?;
+        if self.shared.provider.model_lookup().is_some() {
+            // Rare; the future of a run shall not carry it along.
+            Box::pin(self.look_up_model()).await;
+        }
         if self.may_recall() {
             Box::pin(self.recall_memories()).await?;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::disclosure::FoundTools;
 use crate::compaction::View;
 use crate::compaction::head_message;
 use crate::context::Scale;
@@ -13,7 +14,6 @@ use crate::event::EventKind;
 use crate::event::ToolStatus;
 use crate::id::ProviderId;
 use crate::id::RunId;
-use crate::id::ToolName;
 use crate::message::ContentBlock;
 use crate::message::Conversation;
 use crate::message::Message;
@@ -24,7 +24,6 @@ use crate::origin::Company;
 use crate::origin::Trust;
 use crate::profile::Duty;
 use crate::tool::TOOL_SEARCH;
-use crate::tool::names_found;
 
 /// Builds the conversation of a session from its entries.
 ///
@@ -49,8 +48,7 @@ pub struct Transcript {
     tally: TokenTally,
     /// The run that began last, and whether it is over.
     last_run: Option<(RunId, RunPhase)>,
-    /// Tools that searches found, in that order.
-    found_tools: Vec<ToolName>,
+    found_tools: FoundTools,
     company: Company,
 }
 
@@ -121,7 +119,7 @@ impl Transcript {
             }
             EventKind::ToolFinished { call_id, name, status, content, .. } => {
                 if name.as_str() == TOOL_SEARCH && *status == ToolStatus::Ok {
-                    self.found(content);
+                    self.found_tools.take_in(content);
                 }
                 let open = self.open_calls.iter_mut().find(|open| open.call.call_id == *call_id);
                 if let Some(open) = open {
@@ -170,16 +168,8 @@ impl Transcript {
     }
 
     /// Tools that the model is told about because it found them. A compaction leaves them.
-    pub(crate) fn found_tools(&self) -> &[ToolName] {
+    pub(crate) fn found_tools(&self) -> &FoundTools {
         &self.found_tools
-    }
-
-    fn found(&mut self, content: &[ContentBlock]) {
-        for name in content.iter().filter_map(ContentBlock::as_text).flat_map(names_found) {
-            if !self.found_tools.iter().any(|known| known.as_str() == name) {
-                self.found_tools.push(ToolName::from(name));
-            }
-        }
     }
 
     /// The most tokens that any counter makes of the whole conversation.

@@ -44,3 +44,4 @@ mod surroundings;
 mod tasks;
 mod test_server;
 mod two_servers;
+mod windows;
