@@ -10,6 +10,7 @@
 mod access;
 mod approvals;
 mod archive;
+mod bad_input;
 mod broken_store;
 mod callbacks;
 mod caller;
