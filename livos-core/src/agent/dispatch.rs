@@ -53,6 +53,8 @@ struct Finished {
     truncated: bool,
     spent: Option<Spent>,
     duration: Duration,
+    /// Whether the call does no harm when it is made again.
+    is_repeatable: bool,
     /// The run cannot go on after this.
     fatal: Option<String>,
 }
@@ -136,6 +138,7 @@ impl Driver {
             let open = self.run.open_approvals();
             let open = open.filter(|request| awaited.contains(&request.call_id));
             let ids: Vec<ApprovalId> = open.map(|request| request.approval_id).collect();
+            self.write_held().await?;
             self.await_decision(&ids).await;
         }
         Ok(ready)
@@ -321,12 +324,14 @@ impl Driver {
     }
 
     async fn finished(&mut self, finished: Finished) -> Result<(), JournalFailed> {
-        let Finished { call, status, content, truncated, spent, duration, fatal } = finished;
+        let Finished { call, status, content, truncated, spent, duration, is_repeatable, fatal } =
+            finished;
         if let Some(Spent { usage, cost_micro_usd }) = spent {
             self.context.budget.charge_tokens(usage, cost_micro_usd);
         }
         tracing::debug!(tool = %call.name, ?status, "tool call finished");
-        self.record(EventKind::ToolFinished {
+        let is_last = self.run.pending_calls().len() == 1;
+        let finished = EventKind::ToolFinished {
             call_id: call.call_id,
             name: call.name,
             status,
@@ -334,8 +339,13 @@ impl Driver {
             duration_ms: millis(duration),
             truncated,
             spent,
-        })
-        .await?;
+        };
+        // After the last result of a turn the next fact follows at once.
+        if is_repeatable && is_last && self.run.open_approvals().next().is_none() {
+            self.hold(finished).await?;
+        } else {
+            self.record(finished).await?;
+        }
         if let Some(reason) = fatal {
             self.run.end(Ending::failed("tool_failed", reason));
         }
@@ -357,6 +367,7 @@ impl Driver {
             truncated: false,
             spent: None,
             duration: Duration::ZERO,
+            is_repeatable: true,
             fatal: None,
         })
         .await
@@ -420,7 +431,9 @@ async fn execute(execution: Execution, time_left: Option<Duration>) -> Finished 
     };
     let (content, was_cut) = limit_text(content, tool.spec.output_limit);
     let truncated = output.truncated || was_cut;
-    Finished { call, status, content, truncated, spent, duration: Duration::ZERO, fatal }
+    let is_repeatable = tool.spec.effect.is_repeatable();
+    let duration = Duration::ZERO;
+    Finished { call, status, content, truncated, spent, duration, is_repeatable, fatal }
 }
 
 /// Waits no longer for `work` than `deadline`, and as long besides as it waits for people.

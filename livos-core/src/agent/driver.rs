@@ -81,6 +81,8 @@ pub(super) struct Driver {
     /// What admitted it.
     pub(super) trigger: Trigger,
     admitted_at: Timestamp,
+    /// Facts that are taken into account, and written with the next ones.
+    held: Vec<NewEntry>,
     last_seq: u64,
     /// Whether the session's entries up to `last_seq` are all in the transcript.
     transcript_is_whole: bool,
@@ -152,6 +154,7 @@ impl Driver {
             queued: admitted.queued,
             trigger: admitted.trigger,
             admitted_at: admitted.admitted_at,
+            held: Vec::new(),
             last_seq: admitted.last_seq,
             transcript_is_whole: true,
         }
@@ -210,7 +213,10 @@ impl Driver {
                 }
                 Step::CallTools(calls) => self.call_tools(calls).await?,
                 // Rare and long; the future of a run shall not carry it along.
-                Step::AwaitApproval(ids) => Box::pin(self.await_decision(&ids)).await,
+                Step::AwaitApproval(ids) => {
+                    self.write_held().await?;
+                    Box::pin(self.await_decision(&ids)).await;
+                }
                 Step::Finish(ending) => {
                     let late = self.control.close_steering();
                     let is_complete = ending.status == RunStatus::Completed;
@@ -240,29 +246,57 @@ impl Driver {
         kinds: Vec<EventKind>,
         joins: Vec<RunId>,
     ) -> Result<(), JournalFailed> {
+        let mut entries = std::mem::take(&mut self.held);
+        let held = entries.len();
         let kinds = self.shared.clean_all(kinds);
         let at = self.shared.clock.now();
         let run_id = self.context.run_id;
-        let entries =
-            kinds.iter().map(|kind| NewEntry { run_id, at, kind: kind.clone() }).collect();
+        entries.extend(kinds.into_iter().map(|kind| NewEntry { run_id, at, kind }));
         let session_id = self.context.session_id;
         let usage = self.accounts.take((session_id, run_id), &self.context.origin);
-        let append = Append::new(session_id, entries).joining(joins).using(usage);
+        let append = Append::new(session_id, entries.clone()).joining(joins).using(usage);
         let written = match &self.queued {
             // Runs without a queue shall not carry what only these need.
             Some(queued) => Box::pin(queued.append(&*self.shared.journal, append)).await,
             None => self.shared.journal.append(append).await,
         };
         let first = written.map_err(JournalFailed)?;
-        kinds.iter().for_each(pass);
+        for entry in &entries {
+            pass(&entry.kind);
+        }
         self.transcript_is_whole &= first == self.last_seq + 1;
-        for (seq, kind) in (first..).zip(kinds) {
-            self.run.apply(&kind);
-            self.transcript.apply(run_id, &kind);
+        for (index, (seq, NewEntry { at, kind, .. })) in (first..).zip(entries).enumerate() {
+            if index >= held {
+                self.run.apply(&kind);
+                self.transcript.apply(run_id, &kind);
+            }
             self.last_seq = seq;
             self.show(Position::Seq(seq), at, kind);
         }
         Ok(())
+    }
+
+    /// Takes a fact into account that is written and shown together with the next: at once, as long as
+    /// the run waits for nothing. Only for what can be had again when the process dies before.
+    pub(super) async fn hold(&mut self, kind: EventKind) -> Result<(), JournalFailed> {
+        if self.shared.rehearsal.is_some() {
+            // What is played again meets its surroundings entry by entry.
+            return Box::pin(self.record(kind)).await;
+        }
+        let kind = self.shared.clean(kind);
+        let run_id = self.context.run_id;
+        self.run.apply(&kind);
+        self.transcript.apply(run_id, &kind);
+        self.held.push(NewEntry { run_id, at: self.shared.clock.now(), kind });
+        Ok(())
+    }
+
+    /// Writes down what is held, before a wait.
+    pub(super) async fn write_held(&mut self) -> Result<(), JournalFailed> {
+        match self.held.is_empty() {
+            true => Ok(()),
+            false => self.record_all(Vec::new()).await,
+        }
     }
 
     /// Takes in an entry that somebody else wrote, and shows it.

@@ -203,6 +203,7 @@ impl Driver {
         reason: CompactionReason,
         time_left: Option<Duration>,
     ) -> Result<MadeRoom, JournalFailed> {
+        self.write_held().await?;
         let gauge = self.gauge(tools);
         if let Err(error) = gauge.report.check() {
             return Ok(self.give_up(error.kind(), error.to_string()));

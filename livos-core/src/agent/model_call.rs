@@ -295,7 +295,7 @@ impl Driver {
         self.context.budget.charge_tokens(response.usage, response.cost);
         let by = (response.provider.clone(), response.model.clone());
         self.accounts.answered(by, response.usage, response.cost, now);
-        self.record(EventKind::AssistantMessage {
+        self.hold(EventKind::AssistantMessage {
             turn,
             message: Arc::new(response.message),
             usage: response.usage,

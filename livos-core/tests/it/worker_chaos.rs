@@ -140,7 +140,7 @@ async fn let_workers_die(store: &Arc<dyn Store>, agent: &AgentLoop) -> u32 {
     while has_open_runs(&**store).await {
         noise =
             noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        tokio::time::sleep(Duration::from_millis(5 + (noise >> 33) % 60)).await;
+        tokio::time::sleep(Duration::from_millis(5 + (noise >> 33) % 20)).await;
         if kills < 40 {
             // Dropped where it is, as by a kill: nothing is given back.
             workers[(noise >> 40) as usize % 2] = start();

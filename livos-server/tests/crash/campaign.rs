@@ -52,9 +52,9 @@ const QUIET_POINTS: [CrashPoint; 7] = [
 ];
 /// Between two looks whether all is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// How long everything may take to come to its end once nobody kills any more. A reply that died with its
-/// worker ten times is sent again after eight minutes.
-const DRAIN_TIME: Duration = Duration::from_secs(900);
+/// How long everything may take to come to its end once nobody kills any more: a reply that was refused six
+/// times is sent again after a minute.
+const DRAIN_TIME: Duration = Duration::from_secs(300);
 
 /// The latest passage of a point to die at: those of agents and of memory come less often.
 fn passages(point: CrashPoint) -> u64 {

@@ -103,6 +103,8 @@ impl Launcher {
             .env("LIVOS_AGENT_MAX_SECONDS", "3600")
             // A dead server has no other work here.
             .env("LIVOS_AGENT_LEASE_SECONDS", "2")
+            // Nobody waits for a place, and what works in the background gets one before its server dies.
+            .env("LIVOS_AGENT_MAX_CONCURRENT_RUNS", "64")
             .env("LIVOS_MEMORY_EXTRACT", "on")
             .env("LIVOS_MEMORY_EXTRACT_MODEL", "openai/m")
             // All users here are one.

@@ -12,10 +12,10 @@ use crate::test_server::TestServer;
 const NOBODYS: &str = "00000000-0000-7000-8000-000000000000";
 
 fn schedule(recurrence: Value, change: Value) -> Value {
-    let mut body = json!({"title": "t", "task": "Look at the disk.", "recurrence": recurrence});
-    for (name, value) in change.as_object().unwrap() {
-        body[name] = value.clone();
-    }
+    let mut body = json!({"title": "t", "task": "Look at the disk."});
+    body["recurrence"] = recurrence;
+    let Value::Object(change) = change else { panic!("no object: {change}") };
+    body.as_object_mut().unwrap().extend(change);
     body
 }
 

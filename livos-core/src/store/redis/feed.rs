@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::RedisStore;
 use super::failure::damaged;
+use super::listener::News;
 use crate::event::AgentEvent;
 use crate::feed::EventFeed;
 use crate::feed::Partial;
@@ -46,19 +47,17 @@ impl EventFeed for RedisStore {
     }
 }
 
-type Messages = mpsc::Receiver<Vec<u8>>;
+type Messages = mpsc::Receiver<News>;
 
 /// The next thing to see; what was in the stream already is passed over.
 async fn next((mut messages, last): (Messages, u64)) -> Option<(Shown, (Messages, u64))> {
     loop {
-        let message = messages.recv().await?;
-        let message = std::str::from_utf8(&message).ok()?;
-        let Some((number, event)) = message.split_once(' ') else {
-            return Some((Shown::Grown(message.parse().ok()?), (messages, last)));
+        let shown = match messages.recv().await? {
+            News::Grown(seq) => Shown::Grown(seq),
+            News::Shown(number, event) if number > last => Shown::Event(event),
+            News::Shown(..) => continue,
         };
-        if number.parse::<u64>().ok()? > last {
-            return Some((Shown::Event(read(event).ok()?.into()), (messages, last)));
-        }
+        return Some((shown, (messages, last)));
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 use super::breaker::pause;
 use super::connection::Connection;
 use super::failure::store_error;
+use crate::event::AgentEvent;
 use crate::feed::WATCHER_BUFFER;
 use crate::store::StoreError;
 use crate::store::WorkSignal;
@@ -34,10 +35,32 @@ pub(super) struct Listener {
     wishes: mpsc::Sender<Wish>,
 }
 
-/// Somebody wants to hear a channel.
+/// What is told of a session; read once for all who watch it.
+#[derive(Debug, Clone)]
+pub(super) enum News {
+    /// The journal has entries up to this number.
+    Grown(u64),
+    /// Something is shown, under its number among all that is shown.
+    Shown(u64, Arc<AgentEvent>),
+}
+
+impl News {
+    fn read(payload: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(payload).ok()?;
+        match text.split_once(' ') {
+            None => text.parse().ok().map(Self::Grown),
+            Some((number, event)) => {
+                let event: AgentEvent = serde_json::from_str(event).ok()?;
+                Some(Self::Shown(number.parse().ok()?, event.into()))
+            }
+        }
+    }
+}
+
+/// Somebody wants to hear the news of a session.
 struct Wish {
     channel: String,
-    hears: oneshot::Sender<mpsc::Receiver<Vec<u8>>>,
+    hears: oneshot::Sender<mpsc::Receiver<News>>,
 }
 
 impl Listener {
@@ -53,11 +76,8 @@ impl Listener {
         Ok(Self { task: tokio::spawn(ear.hear_always(connection, first)), wishes })
     }
 
-    /// What is published in a channel, from when this returns on.
-    pub(super) async fn hear(
-        &self,
-        channel: String,
-    ) -> Result<mpsc::Receiver<Vec<u8>>, StoreError> {
+    /// What is told in the channel of a session, from when this returns on.
+    pub(super) async fn hear(&self, channel: String) -> Result<mpsc::Receiver<News>, StoreError> {
         let (hears, heard) = oneshot::channel();
         let deaf =
             || StoreError::unavailable("Redis does not answer; what it publishes is not heard");
@@ -82,7 +102,7 @@ struct Ear {
     channel: String,
     signals: Arc<Signals>,
     /// Who watches which channel.
-    watchers: HashMap<String, Vec<mpsc::Sender<Vec<u8>>>>,
+    watchers: HashMap<String, Vec<mpsc::Sender<News>>>,
     wished: mpsc::Receiver<Wish>,
 }
 
@@ -123,7 +143,12 @@ impl Ear {
                 self.signals.send(signal);
             }
         } else if let Some(watchers) = self.watchers.get_mut(channel) {
-            watchers.retain(|watcher| watcher.try_send(payload.to_vec()).is_ok());
+            if let Some(news) = News::read(payload) {
+                watchers.retain(|watcher| watcher.try_send(news.clone()).is_ok());
+            } else {
+                tracing::error!(channel, "what is told of a session cannot be read");
+                watchers.clear();
+            }
         }
         true
     }
