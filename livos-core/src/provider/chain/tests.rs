@@ -177,8 +177,7 @@ async fn when_all_fail_the_last_error_remains() {
 
 #[tokio::test]
 async fn a_window_that_is_set_holds_for_its_model_or_its_provider_and_wins() {
-    let mut able = Capabilities::default();
-    able.context_window = Some(1_000);
+    let able = Capabilities { context_window: Some(1_000), ..Capabilities::default() };
     let provider = |id: &str| ScriptedProvider::new(id, []).with_capabilities(able.clone());
     let manager = ProviderManager::builder()
         .provider(provider("a"), Tiers::single("m"))
