@@ -177,7 +177,7 @@ pub use self::origin::{Origin, Trigger, Trust};
 pub use self::profile::{AgentProfile, Duty, SharedBudget, Spawning};
 pub use self::provider::{
     AIProvider, Capabilities, ChatChunk, ChatRequest, ChatResponse, ChatStream, CircuitState,
-    Delivery, ModelInfo, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,
+    Delivery, ModelInfo, ModelLookup, OutputFormat, ProviderError, ProviderFailure, ProviderHealth,
     ProviderManager, ProviderManagerBuilder, RetryPolicy, StopReason, ThinkingEffort, Tiers,
     ToolChoice, ToolSupport,
 };

@@ -46,6 +46,18 @@ pub use self::response::StopReason;
 /// The pieces of one answer as they arrive. The last item is [`ChatChunk::Finished`] or an error.
 pub type ChatStream = BoxStream<'static, Result<ChatChunk, ProviderError>>;
 
+/// Asks a service about its models, so that [`AIProvider::capabilities`] knows more of them afterwards.
+#[async_trait]
+pub trait ModelLookup: Send + Sync {
+    /// Finds out how large the window of a model is, unless that is known. Called before each run.
+    ///
+    /// # For implementors
+    /// - Wait for seconds at most: a run waits for it.
+    /// - Remember the answer, and also that there was none, so that most calls ask nobody.
+    /// - What cannot be found out stays unknown; that is no error.
+    async fn look_up(&self, model: &ModelName);
+}
+
 /// A service that answers (PROV-01).
 ///
 /// # For implementors
@@ -102,6 +114,12 @@ pub trait AIProvider: fmt::Debug + Send + Sync + 'static {
     fn capabilities(&self, model: &ModelName) -> Capabilities {
         let _ = model;
         Capabilities::default()
+    }
+
+    /// What finds out about models of which [`capabilities`](Self::capabilities) knows too little,
+    /// where the service tells such things. Absent, there is nothing to find out.
+    fn model_lookup(&self) -> Option<&dyn ModelLookup> {
+        None
     }
 
     /// What counts the tokens of a model's prompts exactly, where its vocabulary is known.

@@ -33,6 +33,7 @@ use crate::provider::ChatRequest;
 use crate::provider::ChatResponse;
 use crate::provider::ChatStream;
 use crate::provider::ModelInfo;
+use crate::provider::ModelLookup;
 use crate::provider::ProviderError;
 use crate::provider::StopReason;
 use crate::provider::ToolSupport;
@@ -41,6 +42,9 @@ use crate::tool::ToolSpec;
 /// How long an answer may be that is held to a schema, where the request does not say: small
 /// models do not always find the end of a text by themselves.
 const HELD_OUTPUT_TOKENS: u32 = 4_096;
+
+/// Of a window that is known, such an answer may have at most this part.
+const ANSWER_PART: u64 = 3;
 
 /// A provider with tools as JSON in text around one without tool calls.
 ///
@@ -68,11 +72,20 @@ impl TextTools {
         }
     }
 
+    /// Some services refuse a request whose prompt and answer would not fit the window together.
+    fn held_output_tokens(&self, model: &ModelName) -> u32 {
+        let window = self.inner.capabilities(model).context_window;
+        let part = window.map(|window| u32::try_from(window / ANSWER_PART).unwrap_or(u32::MAX));
+        part.map_or(HELD_OUTPUT_TOKENS, |part| part.clamp(1, HELD_OUTPUT_TOKENS))
+    }
+
     fn derive(&self, request: &ChatRequest) -> (ChatRequest, Form) {
         let form = self.form(request);
         let mut derived = prompt::derive(request, form);
         if form == Form::Held {
-            derived.max_output_tokens.get_or_insert(HELD_OUTPUT_TOKENS);
+            derived
+                .max_output_tokens
+                .get_or_insert_with(|| self.held_output_tokens(&request.model));
         }
         (derived, form)
     }
@@ -131,6 +144,10 @@ impl AIProvider for TextTools {
         let mut capabilities = self.inner.capabilities(model);
         capabilities.tools = ToolSupport::Native;
         capabilities
+    }
+
+    fn model_lookup(&self) -> Option<&dyn ModelLookup> {
+        self.inner.model_lookup()
     }
 
     fn token_counter(&self, model: &ModelName) -> Option<Arc<dyn TokenCounter>> {

@@ -13,6 +13,7 @@ mod parts;
 mod reasoning;
 mod request;
 mod response;
+mod sizes;
 mod stream;
 #[cfg(feature = "tokens")]
 mod tokens;
@@ -31,6 +32,7 @@ use livos_core::Capabilities;
 use livos_core::ChatRequest;
 use livos_core::ChatStream;
 use livos_core::ModelInfo;
+use livos_core::ModelLookup;
 use livos_core::ModelName;
 use livos_core::ProviderError;
 use livos_core::ProviderId;
@@ -42,6 +44,7 @@ use reqwest::header::HeaderName;
 use reqwest::header::HeaderValue;
 
 use self::answer::Asked;
+use self::sizes::Sizes;
 use crate::config::ConfigError;
 use crate::config::ProviderConfig;
 use crate::transport::HttpClients;
@@ -72,6 +75,7 @@ pub use self::dialect::StreamEnd;
 pub use self::dialect::StreamUsage;
 pub use self::dialect::StructuredOutput;
 pub use self::dialect::SystemRole;
+pub use self::dialect::ToldSizes;
 pub use self::dialect::ToolCallIds;
 pub use self::dialect::ToolMedia;
 pub use self::embeddings::OpenAiEmbedder;
@@ -96,6 +100,8 @@ pub struct OpenAiCompatible {
     dialect: &'static Dialect,
     /// What tells encodings of this dialect from all others.
     format: u64,
+    /// What the service told of models that are in no catalogue.
+    sizes: Sizes,
 }
 
 impl OpenAiCompatible {
@@ -123,7 +129,8 @@ impl OpenAiCompatible {
     ) -> Self {
         let mut hasher = DefaultHasher::new();
         format!("openai_compatible {dialect:?}").hash(&mut hasher);
-        Self { transport: Transport::new(config, clients), dialect, format: hasher.finish() }
+        let transport = Transport::new(config, clients);
+        Self { transport, dialect, format: hasher.finish(), sizes: Sizes::default() }
     }
 
     /// How this service speaks.
@@ -196,7 +203,18 @@ impl AIProvider for OpenAiCompatible {
     }
 
     fn capabilities(&self, model: &ModelName) -> Capabilities {
-        models::capabilities(self.dialect, model)
+        let mut capabilities = models::capabilities(self.dialect, model);
+        if capabilities.context_window.is_none()
+            && let Some(told) = self.sizes.of(model)
+        {
+            capabilities.context_window = told.window;
+            capabilities.max_output_tokens = told.most;
+        }
+        capabilities
+    }
+
+    fn model_lookup(&self) -> Option<&dyn ModelLookup> {
+        (self.dialect.sizes != ToldSizes::Nowhere).then_some(self)
     }
 
     #[cfg(feature = "tokens")]

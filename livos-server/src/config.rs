@@ -72,6 +72,8 @@ pub struct Config {
     pub(crate) remembering: Remembering,
     /// How long models may take, where that is set.
     pub(crate) models: ProviderTimeouts,
+    /// How many tokens models take, by `provider/model` or `provider`, where that is set.
+    pub(crate) windows: Vec<(ModelName, u64)>,
     pub(crate) http: HttpSettings,
     pub(crate) approvals: ApprovalSettings,
     pub(crate) web: WebSettings,

@@ -98,6 +98,18 @@ impl Providers {
         models
     }
 
+    /// Says what would be right where nobody is there to be asked for this model.
+    pub(crate) fn check_model(&self, model: &ModelName) -> Result<(), String> {
+        if self.manager.has_model(model) {
+            return Ok(());
+        }
+        let known: Vec<_> = self.manager.providers().map(|known| known.id().as_str()).collect();
+        Err(format!(
+            "nobody has '{model}'; write provider/model with one of {}, or fast, balanced or best",
+            known.join(", ")
+        ))
+    }
+
     fn tier_models(&self) -> Vec<ModelInfo> {
         let mut models: Vec<ModelInfo> = Vec::new();
         for provider in self.manager.providers() {

@@ -4,6 +4,7 @@ use super::AgentLoop;
 use super::Ending;
 use super::accounts::Accounts;
 use super::admitted::recall;
+use super::disclosure::FoundTools;
 use super::make_room::asked_provider;
 use super::transcript::RunPhase;
 use crate::compaction::SummaryError;
@@ -221,7 +222,7 @@ impl AgentLoop {
     pub fn context_report(&self, model: &ModelName) -> ContextReport {
         let counter = self.shared.counter(model);
         let system = self.shared.system_prompt.as_deref();
-        let tools = self.shared.offered(&self.shared.tools, &[], model);
+        let tools = self.shared.offered(&self.shared.tools, &FoundTools::default(), model);
         self.shared.context_report(&*counter, model, (system, &tools))
     }
 }

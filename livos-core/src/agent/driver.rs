@@ -70,6 +70,8 @@ pub(super) struct Driver {
     pub(super) accounts: Accounts,
     /// What the run is given of its user's memory.
     pub(super) recalled: Option<Recalled>,
+    /// Of how much that the run was asked its user's memory was looked into.
+    pub(super) looked_up: usize,
     /// Calls that do nothing but wait for other runs.
     pub(super) waiting_calls: HashSet<ToolCallId>,
     /// The text of the answer under way, as far as it was shown.
@@ -146,6 +148,7 @@ impl Driver {
             time_is_up: false,
             accounts: Accounts::of(duty),
             recalled: admitted.recalled,
+            looked_up: 0,
             waiting_calls: HashSet::new(),
             shown_text: String::new(),
             queued: admitted.queued,
@@ -173,6 +176,10 @@ impl Driver {
         let provider = self.first_provider();
         let attempt = self.run.attempts() + 1;
         self.record(EventKind::RunStarted { model: self.model.clone(), provider, attempt }).await?;
+        if self.shared.provider.model_lookup().is_some() {
+            // Rare; the future of a run shall not carry it along.
+            Box::pin(self.look_up_model()).await;
+        }
         if self.may_recall() {
             Box::pin(self.recall_memories()).await?;
         }
@@ -187,6 +194,9 @@ impl Driver {
                 return Ok(Ending::cancelled());
             }
             self.join_inputs().await?;
+            if self.may_recall() {
+                Box::pin(self.recall_memories()).await?;
+            }
             if self.shares_its_budget() && self.run.pending_calls().is_empty() {
                 Box::pin(self.learn_what_others_spent()).await;
             }

@@ -84,6 +84,15 @@ impl Driver {
         }
     }
 
+    /// Lets the provider find out what the model can do, before anything hangs on it.
+    pub(super) async fn look_up_model(&mut self) {
+        let Some(lookup) = self.shared.provider.model_lookup() else { return };
+        let (cancel, time_left) =
+            (self.control.cancel_signal(), self.time_for(ToolAccess::Offered));
+        // What breaks into it, the loop sees for itself.
+        let _ = interruptible(cancel, time_left, pin!(lookup.look_up(&self.model))).await;
+    }
+
     /// What the model is told about: all tools, or fewer when they take too much room.
     pub(super) fn offered_tools(&self) -> Arc<[ToolSpec]> {
         self.shared.offered(&self.context.tools, self.transcript.found_tools(), &self.model)

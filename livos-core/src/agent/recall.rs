@@ -1,4 +1,5 @@
-//! Gives a run what is known of its user, before its first model call.
+//! Gives a run what is known of its user: before its first model call, and before the next one when
+//! something was said meanwhile.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use super::driver::JournalFailed;
 use crate::event::EventKind;
 use crate::event::RecalledMemories;
 use crate::memory::in_words;
+use crate::message::Message;
 use crate::origin::Trigger;
 use crate::profile::Duty;
 
@@ -14,12 +16,12 @@ use crate::profile::Duty;
 #[derive(Debug, Clone)]
 pub(super) struct Recalled {
     words: Option<Arc<str>>,
-    tokens: u64,
+    memories: Arc<RecalledMemories>,
 }
 
 impl Recalled {
-    pub(super) fn of(memories: &RecalledMemories) -> Self {
-        Self { words: in_words(&memories.facts), tokens: memories.tokens }
+    pub(super) fn of(memories: &Arc<RecalledMemories>) -> Self {
+        Self { words: in_words(&memories.facts), memories: Arc::clone(memories) }
     }
 
     /// What the model reads.
@@ -29,7 +31,7 @@ impl Recalled {
 
     /// What that takes in each prompt.
     pub(super) fn tokens(&self) -> u64 {
-        self.tokens
+        self.memories.tokens
     }
 }
 
@@ -39,10 +41,11 @@ impl Driver {
         self.context.profile.as_ref().map(|profile| profile.duty).unwrap_or_default()
     }
 
-    /// Whether anything may be recalled for the run now: before its first model call, and once.
+    /// Whether anything may be recalled for the run now: of what it was asked, there is something that no
+    /// model has read and that was not looked up.
     pub(super) fn may_recall(&self) -> bool {
         let can = self.shared.recall.is_some() || self.shared.rehearsal.is_some();
-        can && self.recalled.is_none() && self.run.turns() == 0
+        can && self.transcript.newly_asked(self.looked_up).next().is_some()
     }
 
     /// Looks into the memory of the run's user, and writes down what was found.
@@ -51,15 +54,18 @@ impl Driver {
             (Some(rehearsal), _) => rehearsal.recalled(),
             (None, Some(recall)) if self.is_given_memories() => {
                 let asked: Vec<String> =
-                    self.transcript.asked().map(crate::message::Message::text).collect();
+                    self.transcript.newly_asked(self.looked_up).map(Message::text).collect();
                 let origin = &self.context.origin;
                 let window = self.shared.provider.capabilities(&self.model).context_window;
                 let company = self.transcript.company();
                 let said = asked.join("\n");
-                recall.memories_for((origin, company), &said, window).await.map(Arc::new)
+                let found = recall.memories_for((origin, company), &said, window).await;
+                let earlier = self.recalled.as_ref().map(|recalled| &*recalled.memories);
+                found.and_then(|found| recall.beside(found, earlier, window)).map(Arc::new)
             }
             (None, _) => None,
         };
+        self.looked_up = self.transcript.asked();
         let Some(memories) = memories else { return Ok(()) };
         let kind = self.shared.clean(EventKind::MemoriesRecalled(memories));
         if let EventKind::MemoriesRecalled(memories) = &kind {
@@ -68,8 +74,13 @@ impl Driver {
         self.record(kind).await
     }
 
+    /// Sub-agents are not, and no program is; a run that an agent's result began is, for what joins it.
     fn is_given_memories(&self) -> bool {
-        self.duty() == Duty::Assist
-            && matches!(self.trigger, Trigger::Message | Trigger::Schedule | Trigger::Task)
+        let is_asked = match self.trigger {
+            Trigger::Message | Trigger::Schedule | Trigger::Task => true,
+            Trigger::Subagent => self.context.profile.is_none(),
+            Trigger::Api | Trigger::Webhook | Trigger::Memory => false,
+        };
+        is_asked && self.duty() == Duty::Assist
     }
 }

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 
 use super::Ending;
 use super::Shared;
+use super::disclosure::FoundTools;
 use super::driver::Driver;
 use crate::event::EventKind;
 use crate::id::ModelName;
@@ -55,7 +56,7 @@ impl Shared {
     pub(super) fn offered(
         &self,
         tools: &ToolRegistry,
-        found: &[ToolName],
+        found: &FoundTools,
         model: &ModelName,
     ) -> Arc<[ToolSpec]> {
         let window = || self.provider.capabilities(model).context_window;

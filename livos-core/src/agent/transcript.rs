@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::disclosure::FoundTools;
 use crate::compaction::View;
 use crate::compaction::head_message;
 use crate::context::Scale;
@@ -13,7 +14,6 @@ use crate::event::EventKind;
 use crate::event::ToolStatus;
 use crate::id::ProviderId;
 use crate::id::RunId;
-use crate::id::ToolName;
 use crate::message::ContentBlock;
 use crate::message::Conversation;
 use crate::message::Message;
@@ -21,10 +21,10 @@ use crate::message::Role;
 use crate::message::ToolCall;
 use crate::message::ToolResult;
 use crate::origin::Company;
+use crate::origin::Trigger;
 use crate::origin::Trust;
 use crate::profile::Duty;
 use crate::tool::TOOL_SEARCH;
-use crate::tool::names_found;
 
 /// Builds the conversation of a session from its entries.
 ///
@@ -41,17 +41,46 @@ pub struct Transcript {
     answering: Option<RunId>,
     open_calls: Vec<OpenCall>,
     /// What was said while calls were open; it follows their results.
-    held_back: Vec<Arc<Message>>,
-    /// Places in the conversation of what the present run was asked.
-    tasks: Vec<usize>,
+    held_back: Vec<(Arc<Message>, Voice)>,
+    /// What the present run was asked.
+    tasks: Vec<Task>,
+    /// How many of these a model has read, or were looked up in the memory.
+    met: usize,
     /// The last compaction.
     compacted: Option<Arc<CompactedView>>,
     tally: TokenTally,
     /// The run that began last, and whether it is over.
     last_run: Option<(RunId, RunPhase)>,
-    /// Tools that searches found, in that order.
-    found_tools: Vec<ToolName>,
+    found_tools: FoundTools,
     company: Company,
+}
+
+/// Something that the present run was asked.
+#[derive(Debug, Clone, Copy)]
+struct Task {
+    /// Its place in the conversation.
+    place: usize,
+    voice: Voice,
+}
+
+/// Who speaks in what a run is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// Whoever it works for.
+    Person,
+    /// Another service or an agent that reports.
+    Report,
+}
+
+impl Voice {
+    fn of(trigger: Option<Trigger>) -> Self {
+        match trigger {
+            Some(Trigger::Webhook | Trigger::Subagent | Trigger::Memory) => Self::Report,
+            Some(Trigger::Message | Trigger::Api | Trigger::Schedule | Trigger::Task) | None => {
+                Self::Person
+            }
+        }
+    }
 }
 
 /// What was asked of a run that has not begun.
@@ -59,6 +88,7 @@ pub struct Transcript {
 struct Waiting {
     run_id: RunId,
     input: Arc<Message>,
+    voice: Voice,
     duty: Duty,
 }
 
@@ -89,24 +119,31 @@ impl Transcript {
     /// Takes in what happened in a run of the session.
     pub fn apply(&mut self, run_id: RunId, event: &EventKind) {
         match event {
-            EventKind::RunAdmitted { input, origin, profile, .. } => {
+            EventKind::RunAdmitted { input, origin, profile, trigger, .. } => {
                 if origin.trust <= Trust::Group {
                     self.company = Company::Others;
                 }
                 let duty = profile.as_ref().map(|profile| profile.duty).unwrap_or_default();
-                self.waiting.push(Waiting { run_id, input: Arc::clone(input), duty });
+                let (input, voice) = (Arc::clone(input), Voice::of(Some(*trigger)));
+                self.waiting.push(Waiting { run_id, input, voice, duty });
             }
             EventKind::RunStarted { .. } => {
                 self.last_run = Some((run_id, RunPhase::Going));
-                if let Some(Waiting { input, duty, .. }) = self.take_waiting(run_id) {
+                if let Some(Waiting { input, voice, duty, .. }) = self.take_waiting(run_id) {
                     self.tasks.clear();
+                    self.met = 0;
                     if duty == Duty::ExtractMemories {
                         self.begin_anew();
                     }
-                    self.said(input);
+                    self.said(input, voice);
                 }
             }
-            EventKind::InputJoined { message, .. } => self.said(Arc::clone(message)),
+            EventKind::InputJoined { message, trigger } => {
+                self.said(Arc::clone(message), Voice::of(*trigger));
+            }
+            EventKind::TurnStarted { .. } | EventKind::MemoriesRecalled(_) => {
+                self.met = self.tasks.len();
+            }
             EventKind::AssistantMessage { message, usage, provider, .. } => {
                 self.close_calls();
                 self.answering = Some(run_id);
@@ -121,7 +158,7 @@ impl Transcript {
             }
             EventKind::ToolFinished { call_id, name, status, content, .. } => {
                 if name.as_str() == TOOL_SEARCH && *status == ToolStatus::Ok {
-                    self.found(content);
+                    self.found_tools.take_in(content);
                 }
                 let open = self.open_calls.iter_mut().find(|open| open.call.call_id == *call_id);
                 if let Some(open) = open {
@@ -157,11 +194,17 @@ impl Transcript {
         self.company
     }
 
-    /// What the present run was asked, by those who asked it.
-    pub(crate) fn asked(&self) -> impl Iterator<Item = &Message> {
-        self.tasks
-            .iter()
-            .filter_map(|place| self.conversation.get(*place).map(|message| &**message))
+    /// How much the present run was asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// What the present run was asked beyond the first `known` by those whom it works for, and no model
+    /// has read yet.
+    pub(crate) fn newly_asked(&self, known: usize) -> impl Iterator<Item = &Message> {
+        let new = self.tasks.iter().skip(self.met.max(known));
+        new.filter(|task| task.voice == Voice::Person)
+            .filter_map(|task| self.conversation.get(task.place).map(|message| &**message))
     }
 
     /// The run that began last, and whether it goes on.
@@ -170,16 +213,8 @@ impl Transcript {
     }
 
     /// Tools that the model is told about because it found them. A compaction leaves them.
-    pub(crate) fn found_tools(&self) -> &[ToolName] {
+    pub(crate) fn found_tools(&self) -> &FoundTools {
         &self.found_tools
-    }
-
-    fn found(&mut self, content: &[ContentBlock]) {
-        for name in content.iter().filter_map(ContentBlock::as_text).flat_map(names_found) {
-            if !self.found_tools.iter().any(|known| known.as_str() == name) {
-                self.found_tools.push(ToolName::from(name));
-            }
-        }
     }
 
     /// The most tokens that any counter makes of the whole conversation.
@@ -202,7 +237,7 @@ impl Transcript {
         View {
             sums: self.tally.count(counter, &self.conversation).to_vec(),
             conversation: self.conversation.clone(),
-            tasks: self.tasks.clone(),
+            tasks: self.tasks.iter().map(|task| task.place).collect(),
             last: self.compacted.clone(),
         }
     }
@@ -229,8 +264,13 @@ impl Transcript {
             None => Arc::clone(message),
         });
         let conversation = head.into_iter().chain(kept).collect();
-        let moved = self.tasks.iter().filter_map(|task| stays.iter().position(|it| it == task));
-        self.tasks = moved.map(|place| place + heads).collect();
+        let unmet = self.tasks.len() - self.met.min(self.tasks.len());
+        self.tasks.retain_mut(|task| {
+            let moved = stays.iter().position(|place| *place == task.place);
+            task.place = moved.unwrap_or_default() + heads;
+            moved.is_some()
+        });
+        self.met = self.tasks.len().saturating_sub(unmet);
         self.conversation = conversation;
         self.compacted = Some(Arc::clone(view));
         self.tally = TokenTally::default();
@@ -249,12 +289,12 @@ impl Transcript {
         self.tally = TokenTally::default();
     }
 
-    fn said(&mut self, message: Arc<Message>) {
+    fn said(&mut self, message: Arc<Message>, voice: Voice) {
         if self.open_calls.is_empty() {
-            self.tasks.push(self.conversation.len());
+            self.tasks.push(Task { place: self.conversation.len(), voice });
             self.conversation.push(message);
         } else {
-            self.held_back.push(message);
+            self.held_back.push((message, voice));
         }
     }
 
@@ -276,8 +316,8 @@ impl Transcript {
             results.shrink_to_fit();
             self.conversation.push(Message::new(Role::User, results));
         }
-        for message in self.held_back.drain(..) {
-            self.tasks.push(self.conversation.len());
+        for (message, voice) in self.held_back.drain(..) {
+            self.tasks.push(Task { place: self.conversation.len(), voice });
             self.conversation.push(message);
         }
     }

@@ -153,6 +153,31 @@ impl Recall {
     }
 }
 
+impl Recall {
+    /// What was found now, and of what the run was given before as much as still has room. None when it
+    /// has all of it.
+    pub(crate) fn beside(
+        &self,
+        mut found: RecalledMemories,
+        earlier: Option<&RecalledMemories>,
+        window: Option<u64>,
+    ) -> Option<RecalledMemories> {
+        let Some(earlier) = earlier else { return Some(found) };
+        let is_in = |facts: &[RecalledFact], fact: &RecalledFact| {
+            facts.iter().any(|known| known.id == fact.id && known.as_of == fact.as_of)
+        };
+        if found.note.is_none() && found.facts.iter().all(|fact| is_in(&earlier.facts, fact)) {
+            return None;
+        }
+        // Of a fact that was changed meanwhile, what it says now.
+        let is_old = |fact: &&RecalledFact| found.facts.iter().all(|new| new.id != fact.id);
+        let rest: Vec<RecalledFact> = earlier.facts.iter().filter(is_old).cloned().collect();
+        let facts = found.facts.into_iter().chain(rest).take(self.settings.facts);
+        (found.facts, found.tokens) = fitting(facts, self.tokens(window));
+        Some(found)
+    }
+}
+
 fn failed(note: &str) -> RecalledMemories {
     RecalledMemories {
         facts: Vec::new(),
@@ -169,10 +194,21 @@ pub(super) fn beginning(text: &str, bytes: usize) -> &str {
 
 /// The facts that fit into so many tokens. One that is too long is passed over, those after it are not.
 fn within(hits: Vec<FactHit>, budget: u64) -> (Vec<RecalledFact>, u64) {
+    let recalled = |FactHit { fact, .. }| RecalledFact {
+        id: fact.id,
+        text: fact.text,
+        as_of: fact.updated_at,
+    };
+    fitting(hits.into_iter().map(recalled), budget)
+}
+
+fn fitting(
+    candidates: impl Iterator<Item = RecalledFact>,
+    budget: u64,
+) -> (Vec<RecalledFact>, u64) {
     let mut taken = FRAME;
     let mut facts = Vec::new();
-    for FactHit { fact, .. } in hits {
-        let recalled = RecalledFact { id: fact.id, text: fact.text, as_of: fact.updated_at };
+    for recalled in candidates {
         let tokens = EstimatedTokens.count(&line(&recalled));
         if taken + tokens <= budget {
             taken += tokens;

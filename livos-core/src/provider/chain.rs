@@ -20,6 +20,7 @@ use super::Capabilities;
 use super::ChatRequest;
 use super::ChatStream;
 use super::ModelInfo;
+use super::ModelLookup;
 use super::ProviderError;
 use super::ProviderFailure;
 use super::ToolSupport;
@@ -90,12 +91,26 @@ pub struct ProviderManager {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shared {
     id: ProviderId,
     members: Vec<Arc<Member>>,
     retry: RetryPolicy,
     clock: Arc<dyn Clock>,
+    /// Windows that somebody set, by `provider/model` or for all models of a `provider`.
+    windows: BTreeMap<ModelName, u64>,
+}
+
+impl Shared {
+    /// The window that somebody set for a member's model.
+    fn window_set(&self, member: &Member, model: &ModelName) -> Option<u64> {
+        if self.windows.is_empty() {
+            return None;
+        }
+        let provider = member.provider.id();
+        let exact = self.windows.get(&ModelName::from(format!("{provider}/{model}")));
+        exact.or_else(|| self.windows.get(&ModelName::from(provider.as_str()))).copied()
+    }
 }
 
 /// A provider in the chain.
@@ -143,6 +158,15 @@ impl ProviderManager {
         ProviderManagerBuilder::new()
     }
 
+    /// The same providers, with windows (in tokens) that somebody knows better than they do: of one
+    /// `provider/model`, or of all models of a `provider`.
+    #[must_use]
+    pub fn with_windows(&self, windows: impl IntoIterator<Item = (ModelName, u64)>) -> Self {
+        let mut shared = (*self.shared).clone();
+        shared.windows.extend(windows);
+        Self { shared: Arc::new(shared) }
+    }
+
     /// How each provider is doing, in the order of the chain.
     pub fn health(&self) -> Vec<ProviderHealth> {
         let now = self.shared.clock.now();
@@ -165,6 +189,12 @@ impl ProviderManager {
     /// The providers of the chain, in order.
     pub fn providers(&self) -> impl Iterator<Item = &Arc<dyn AIProvider>> {
         self.shared.members.iter().map(|member| &member.provider)
+    }
+
+    /// Whether a request for this model would be asked of anybody: a tier, or a model of a provider that is
+    /// there. Whether that provider serves it, it says when it is asked.
+    pub fn has_model(&self, model: &ModelName) -> bool {
+        routing::first_choice(&self.shared, model).is_some()
     }
 
     fn nobody(&self) -> ProviderError {
@@ -205,8 +235,15 @@ impl AIProvider for ProviderManager {
             let mut capabilities = member.provider.capabilities(&model);
             // Models without tool calls are helped out here, so callers need not know.
             capabilities.tools = ToolSupport::Native;
+            let window = self.shared.window_set(&member, &model);
+            capabilities.context_window = window.or(capabilities.context_window);
             capabilities
         })
+    }
+
+    fn model_lookup(&self) -> Option<&dyn ModelLookup> {
+        let can = |member: &Arc<Member>| member.provider.model_lookup().is_some();
+        self.shared.members.iter().any(can).then_some(self)
     }
 
     fn token_counter(&self, model: &ModelName) -> Option<Arc<dyn TokenCounter>> {
@@ -218,13 +255,33 @@ impl AIProvider for ProviderManager {
         let mut all = Vec::new();
         for member in &self.shared.members {
             match member.provider.models().await {
-                Ok(models) => all.extend(models),
+                Ok(mut models) => {
+                    for info in &mut models {
+                        let window = self.shared.window_set(member, &info.model);
+                        let known = &mut info.capabilities.context_window;
+                        *known = window.or(*known);
+                    }
+                    all.extend(models);
+                }
                 Err(error) => {
                     tracing::warn!(provider = %member.provider.id(), %error, "cannot list models");
                 }
             }
         }
         Ok(all)
+    }
+}
+
+#[async_trait]
+impl ModelLookup for ProviderManager {
+    /// Asks the provider that is asked first for the model.
+    async fn look_up(&self, model: &ModelName) {
+        let Some((member, model)) = routing::first_choice(&self.shared, model) else { return };
+        if self.shared.window_set(&member, &model).is_none()
+            && let Some(lookup) = member.provider.model_lookup()
+        {
+            lookup.look_up(&model).await;
+        }
     }
 }
 

@@ -110,6 +110,9 @@ impl Recording {
             return Err(RecordingError::UnknownRun { session_id, run_id });
         }
         let model = parts.model();
+        if let Some(lookup) = agent.provider().model_lookup() {
+            lookup.look_up(model.as_ref().unwrap_or(agent.model())).await;
+        }
         let recording = Self {
             recording: FORMAT,
             livos: env!("CARGO_PKG_VERSION").to_owned(),

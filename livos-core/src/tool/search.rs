@@ -32,8 +32,9 @@ const SHOWN: usize = 200;
 /// What begins the line of a found tool.
 const FOUND: &str = "- ";
 
-/// The tool `tool_search`: finds the tools of a registry whose [`Disclosure`] is
-/// [`WhenFound`](Disclosure::WhenFound). A model is told of it only while tools are withheld.
+/// The tool `tool_search`: finds the tools of a registry. A model is told of it only while tools are
+/// withheld: those whose [`Disclosure`] is [`WhenFound`](Disclosure::WhenFound), and in a small window
+/// others as well.
 ///
 /// ```
 /// use livos_core::{ToolRegistry, ToolSearch};
@@ -60,6 +61,7 @@ pub struct SearchArgs {
     query: String,
     /// How many to find: 1 to 10, usually 5.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 10))]
     limit: Option<u8>,
 }
 
@@ -113,7 +115,7 @@ fn search<'a>(specs: &'a [ToolSpec], query: &str, limit: usize) -> Vec<&'a ToolS
     let wanted: BTreeSet<String> = words(query).filter(|word| !is_filler(word)).collect();
     let candidates: Vec<(&ToolSpec, BTreeMap<String, f64>)> = specs
         .iter()
-        .filter(|spec| spec.disclosure == Disclosure::WhenFound)
+        .filter(|spec| spec.disclosure != Disclosure::ToFind)
         .map(|spec| (spec, weights(spec)))
         .collect();
     #[expect(clippy::cast_precision_loss, reason = "there are not that many tools")]

@@ -55,7 +55,7 @@ pub enum Right {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Disclosure {
-    /// In every request.
+    /// In every request, as far as the model's window is large enough for all that are.
     #[default]
     Always,
     /// When all tools together take little room, or once it was found by a search. Called by its

@@ -196,3 +196,70 @@ async fn a_run_that_found_tools_is_played_again() {
     assert_eq!(replay::replay(&recording).await.unwrap().first_difference, None);
     replay::check(&agent, &recording.to_json()).await.unwrap();
 }
+
+/// Twelve tools that a model is told of in any case, of many sizes, and twenty others.
+fn many_for_a_small_window() -> ToolRegistry {
+    let tools = ToolRegistry::new();
+    for (size, thing) in (1..).zip([
+        "kettle", "lamp", "oven", "radio", "fridge", "door", "blind", "fan", "heater", "camera",
+        "vacuum", "piano",
+    ]) {
+        let description =
+            format!("Turns the {thing} on. {}", "It hums a little. ".repeat(size * 8));
+        let schema = json!({"type": "object"});
+        let spec = ToolSpec::new(format!("use_{thing}"), description, schema, Effect::Mutating);
+        tools.register_dynamic(Remote { spec }).unwrap();
+    }
+    for (verb, thing) in VERBS.iter().flat_map(|verb| THINGS.map(|thing| (verb, thing))) {
+        tools.register_dynamic(tool("calendar", verb, thing)).unwrap();
+    }
+    tools.register(ToolSearch::of(&tools)).unwrap();
+    tools
+}
+
+#[tokio::test]
+async fn in_a_small_window_even_usual_tools_are_found_and_what_was_found_last_has_room() {
+    const WINDOW: u64 = 8_192;
+    let tools = many_for_a_small_window();
+    let mut small = Capabilities::default();
+    small.context_window = Some(WINDOW);
+    let search = |id: &str, query: &str, limit: u8| {
+        Script::tool(id, "tool_search", json!({"query": query, "limit": limit}))
+    };
+    let scripts = vec![
+        search("1", "turn the piano on", 1),
+        search("2", "create an event, an invoice, an issue or a playlist", 10),
+        search("3", "piano", 1),
+        Script::text("done"),
+    ];
+    let model = Arc::new(ScriptedProvider::new("scripted", scripts).with_capabilities(small));
+    let agent = AgentLoop::builder_shared(Arc::clone(&model) as _).tools(tools).build();
+    agent.run("go").await.into_text().unwrap();
+    let told: Vec<_> = model.requests().iter().map(|request| names(&request.tools)).collect();
+    let is_told = |turn: usize, name: &str| told[turn].iter().any(|told| told == name);
+    // The smallest are told of, and beside them what finds the others.
+    assert!(is_told(0, "tool_search") && is_told(0, "use_kettle"), "{told:?}");
+    assert!(!is_told(0, "use_piano") && told[0].len() < 13, "{told:?}");
+    let first = model.requests()[0].tools.clone();
+    let finder = first.iter().find(|spec| spec.name.as_str() == "tool_search").unwrap();
+    assert!(finder.description.contains("use ("), "{}", finder.description);
+    assert!(is_told(1, "use_piano"), "{told:?}");
+    assert!(!is_told(2, "use_piano") && told[2].len() > told[0].len(), "{told:?}");
+    assert!(is_told(3, "use_piano"), "found once more, it is told of once more");
+    for request in model.requests() {
+        let counted =
+            AgentLoop::builder(ScriptedProvider::answering("x")).tools(registry(&request.tools));
+        let report = counted.build().context_report(&"scripted".into());
+        assert!(report.tool_tokens < WINDOW / 2, "{} tokens", report.tool_tokens);
+    }
+}
+
+/// These tools and no others, all told of.
+fn registry(specs: &[ToolSpec]) -> ToolRegistry {
+    let tools = ToolRegistry::new();
+    for spec in specs {
+        let spec = spec.clone().with_disclosure(Disclosure::Always);
+        tools.register_dynamic(Remote { spec }).unwrap();
+    }
+    tools
+}

@@ -391,6 +391,76 @@ async fn what_was_recalled_stays_as_it_was_in_a_replay_and_after_a_crash() {
 }
 
 #[tokio::test]
+async fn what_joins_a_run_under_way_is_looked_up_too_and_stays_as_it_was() {
+    let store = Arc::new(MemoryStore::new());
+    let memory = Memory::builder(Arc::clone(&store) as _).build();
+    for text in ["The user drinks coffee black.", "The user parks in garage seven."] {
+        memory.add(NewFact::told(UserId::owner(), text)).await.unwrap();
+    }
+    let call = || Script::tool("c1", "nothing_that_there_is", serde_json::json!({}));
+    let scripts = vec![call(), Script::new().say("In").then_hang()];
+    let (first, provider) = agent(&store, &memory, scripts);
+    let session = SessionId::generate();
+    let mut run = first.run(RunRequest::new("How do I take my coffee?").in_session(session));
+    let run_id = run.run_id();
+    while let Some(event) = futures::StreamExt::next(&mut run).await {
+        match event.kind {
+            EventKind::TurnStarted { turn: 1 } => {
+                run.steer("Where do I park my car, in a garage?");
+            }
+            EventKind::TextDelta { .. } => break,
+            _ => {}
+        }
+    }
+    drop(run);
+    let given: Vec<_> = provider
+        .requests()
+        .iter()
+        .map(|request| request.volatile.clone().expect("memories"))
+        .collect();
+    assert!(given[0].contains("coffee") && !given[0].contains("garage"), "{}", given[0]);
+    assert!(given[1].contains("coffee") && given[1].contains("garage seven"), "{}", given[1]);
+    let entries = store.read(session, 0, 100).await.unwrap();
+    let place = |wanted: fn(&EventKind) -> bool| entries.iter().rposition(|it| wanted(&it.kind));
+    let joined = place(|kind| matches!(kind, EventKind::InputJoined { .. }));
+    let recalled = place(|kind| matches!(kind, EventKind::MemoriesRecalled(_)));
+    let turn = place(|kind| matches!(kind, EventKind::TurnStarted { .. }));
+    assert!(joined < recalled && recalled < turn, "{joined:?} {recalled:?} {turn:?}");
+
+    // What is known changes before another process goes on; the run is given what it was given.
+    memory.add(NewFact::told(UserId::owner(), "The user parks in garage nine.")).await.unwrap();
+    let (second, provider) = agent(&store, &memory, vec![Script::text("In garage seven.")]);
+    let outcome = second.resume(session, run_id).await.unwrap().await;
+    assert_eq!(outcome.status, RunStatus::Completed);
+    assert_eq!(provider.requests()[0].volatile.as_deref(), Some(&*given[1]));
+    let recording = Recording::of(&second, session, run_id).await.unwrap();
+    let replayed = replay::replay(&recording).await.unwrap();
+    assert_eq!(replayed.first_difference, None);
+    let is_recalled = |kind: &EventKind| matches!(kind, EventKind::MemoriesRecalled(_));
+    assert_eq!(replayed.events.iter().filter(|event| is_recalled(&event.kind)).count(), 2);
+}
+
+#[tokio::test]
+async fn what_joins_and_has_nothing_new_adds_nothing() {
+    let store = Arc::new(MemoryStore::new());
+    let memory = Memory::builder(Arc::clone(&store) as _).build();
+    memory.add(NewFact::told(UserId::owner(), "The user drinks coffee black.")).await.unwrap();
+    let call = Script::tool("c1", "nothing_that_there_is", serde_json::json!({}));
+    let (agent, provider) = agent(&store, &memory, vec![call, Script::text("Black.")]);
+    let session = SessionId::generate();
+    let mut run = agent.run(RunRequest::new("How do I take my coffee?").in_session(session));
+    while let Some(event) = futures::StreamExt::next(&mut run).await {
+        if matches!(event.kind, EventKind::TurnStarted { turn: 1 }) {
+            run.steer("The coffee, I mean. Is the kettle on?");
+        }
+    }
+    assert_eq!(provider.requests()[0].volatile, provider.requests()[1].volatile);
+    let entries = store.read(session, 0, 100).await.unwrap();
+    let recalled = entries.iter().filter(|it| matches!(it.kind, EventKind::MemoriesRecalled(_)));
+    assert_eq!(recalled.count(), 1);
+}
+
+#[tokio::test]
 async fn memories_keep_to_their_budget() {
     let store = Arc::new(MemoryStore::new());
     let memory = Memory::builder(Arc::clone(&store) as _).build();

@@ -47,6 +47,8 @@ pub struct Dialect {
     pub headers: &'static [(&'static str, &'static str)],
     /// The path that lists the models.
     pub models_path: &'static str,
+    /// Where the service tells how large the windows of its models are.
+    pub sizes: ToldSizes,
     /// The lightest path that refuses a wrong key.
     pub verify_path: &'static str,
     /// How models call tools of which nothing better is known.
@@ -94,6 +96,21 @@ pub struct Dialect {
     pub stream_end: StreamEnd,
     /// Whether the service says what an answer cost.
     pub cost: CostReport,
+}
+
+/// Where a service tells how large the windows of its models are. It is asked about models that the
+/// catalogue does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldSizes {
+    /// Nowhere.
+    Nowhere,
+    /// In the list of its models, under one of the names that are in use.
+    ModelList,
+    /// There too; older versions of llama.cpp list only what the model was trained for, and have what
+    /// the server was started with under `/props`.
+    LlamaProps,
+    /// In Ollama's own API: `/api/ps` for a model that is loaded, `/api/show` for others.
+    OllamaApi,
 }
 
 /// Whether a service can be used without a key.

@@ -47,13 +47,23 @@ pub(super) fn listed(dialect: &Dialect, provider: &ProviderId, list: ModelList) 
 }
 
 impl ListedModel {
-    fn window(&self) -> Option<u64> {
+    /// How many tokens the model takes; servers that do not know say nothing, or 0.
+    pub(super) fn window(&self) -> Option<u64> {
         let meta = self.meta.as_ref();
-        self.context_length
-            .or(self.context_window)
-            .or(self.max_context_length)
-            .or(self.max_model_len)
-            .or_else(|| meta.and_then(|meta| meta.n_ctx.or(meta.n_ctx_train)))
+        let told = [
+            self.context_length,
+            self.context_window,
+            self.max_context_length,
+            self.max_model_len,
+            meta.and_then(|meta| meta.n_ctx),
+            meta.and_then(|meta| meta.n_ctx_train),
+        ];
+        told.into_iter().flatten().find(|window| *window > 0)
+    }
+
+    /// Whether the window is what the model was trained for, and that of the server may be smaller.
+    pub(super) fn tells_only_training(&self) -> bool {
+        self.meta.as_ref().is_some_and(|meta| meta.n_ctx.is_none() && meta.n_ctx_train.is_some())
     }
 }
 
@@ -70,12 +80,13 @@ mod tests {
                 {"id":"c","max_context_length":3},
                 {"id":"d","max_model_len":4},
                 {"id":"e","meta":{"n_ctx_train":6,"n_ctx":5,"n_params":1.5e9}},
-                {"id":"f","meta":null}]}"#,
+                {"id":"f","meta":null},
+                {"id":"g","context_length":0,"meta":{"n_ctx":7}}]}"#,
         )
         .unwrap();
         let models = listed(&Dialect::GENERIC, &ProviderId::from("x"), list);
         let windows: Vec<_> = models.iter().map(|it| it.capabilities.context_window).collect();
-        assert_eq!(windows, [Some(1), Some(2), Some(3), Some(4), Some(5), None]);
+        assert_eq!(windows, [Some(1), Some(2), Some(3), Some(4), Some(5), None, Some(7)]);
         assert_eq!(models[1].capabilities.max_output_tokens, Some(9));
     }
 }

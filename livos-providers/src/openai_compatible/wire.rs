@@ -226,3 +226,66 @@ pub(super) struct ModelMeta {
     #[serde(default)]
     pub(super) n_ctx_train: Option<u64>,
 }
+
+/// What llama.cpp's server says of itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct LlamaProps {
+    pub(super) default_generation_settings: LlamaSettings,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LlamaSettings {
+    /// The window of a slot.
+    #[serde(default)]
+    pub(super) n_ctx: Option<u64>,
+}
+
+/// The models that Ollama has loaded.
+#[derive(Debug, Deserialize)]
+pub(super) struct OllamaRunning {
+    #[serde(default)]
+    pub(super) models: Vec<OllamaLoaded>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OllamaLoaded {
+    name: String,
+    #[serde(default)]
+    pub(super) context_length: Option<u64>,
+}
+
+impl OllamaLoaded {
+    /// A name without a tag means the latest.
+    pub(super) fn is(&self, model: &str) -> bool {
+        let rest = self.name.strip_prefix(model);
+        rest.is_some_and(|rest| rest.is_empty() || rest == ":latest")
+    }
+}
+
+/// What Ollama tells of a model.
+#[derive(Debug, Deserialize)]
+pub(super) struct OllamaModel {
+    /// What its file sets, a name and a value on each line.
+    #[serde(default)]
+    parameters: String,
+    #[serde(default)]
+    model_info: serde_json::Map<String, Value>,
+}
+
+impl OllamaModel {
+    /// The window in its file.
+    pub(super) fn window_set(&self) -> Option<u64> {
+        let lines = self.parameters.lines().map(str::split_whitespace);
+        let mut set = lines.filter_map(|mut words| match (words.next()?, words.next()?) {
+            ("num_ctx", window) => window.parse().ok(),
+            _ => None,
+        });
+        set.find(|window| *window > 0)
+    }
+
+    /// The longest window it was made for: `llama.context_length`, after its architecture.
+    pub(super) fn window_made_for(&self) -> Option<u64> {
+        let mut told = self.model_info.iter();
+        told.find_map(|(name, value)| name.ends_with(".context_length").then(|| value.as_u64())?)
+    }
+}

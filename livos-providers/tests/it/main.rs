@@ -19,6 +19,7 @@ mod openai;
 mod prefix;
 mod raw_server;
 mod secrets;
+mod sizes;
 mod stop;
 mod tokens;
 mod wire_faults;

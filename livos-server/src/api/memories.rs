@@ -274,7 +274,14 @@ pub(super) async fn search(call: Call) -> Answer {
     let kind = kind(&mut query);
     let limit = query.value("limit", "a number from 1 to 50").unwrap_or(USUAL_HITS);
     query.finish()?;
-    let found = memory.search(&FactQuery { kind, limit, ..FactQuery::new(user, text) }).await?;
+    let asked = FactQuery { kind, limit, ..FactQuery::new(user, text) };
+    let found = memory.search(&asked).await.map_err(|error| match error {
+        // The parameter has a name of its own.
+        MemoryError::Invalid(fault) if fault.field() == "query" => {
+            Problem::invalid_field("q", fault.to_string())
+        }
+        error => error.into(),
+    })?;
     let items = found.hits.into_iter().map(Hit::from).collect();
     Reply::ok(&Found { items, method: found.method, note: found.note })
 }

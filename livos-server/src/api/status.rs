@@ -1,5 +1,6 @@
 //! What this server is, and how much of the window its instructions and tools take.
 
+use livos_core::AIProvider;
 use livos_core::ContextReport;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -61,6 +62,9 @@ impl From<ContextReport> for Context {
 pub(super) async fn show(call: Call) -> Answer {
     let engine = call.app.engine().await;
     let model = &engine.providers.default_model;
+    if let Some(lookup) = engine.providers.manager.model_lookup() {
+        lookup.look_up(model).await;
+    }
     Reply::ok(&Status {
         version: env!("CARGO_PKG_VERSION"),
         model: model.to_string(),

@@ -143,10 +143,14 @@ async fn check_tools(app: &App, agent: &AgentDefinition) -> Result<(), Problem> 
     }
 }
 
-fn checked_model(model: Option<String>) -> Result<Option<ModelName>, Problem> {
+async fn checked_model(app: &App, model: Option<String>) -> Result<Option<ModelName>, Problem> {
     let mut checked = Checked::default();
     let model = checked.model("model", model);
     checked.finish()?;
+    if let Some(model) = &model {
+        let known = app.engine().await.providers.check_model(model);
+        known.map_err(|message| Problem::invalid_field("model", message))?;
+    }
     Ok(model)
 }
 
@@ -166,7 +170,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let body: NewAgent = call.json().await?;
     let mut agent = AgentDefinition::new(body.id, body.description, body.instructions);
     agent.tools = body.tools.map(|tools| tools.into_iter().map(Into::into).collect());
-    agent.model = checked_model(body.model)?;
+    agent.model = checked_model(&app, body.model).await?;
     agent.budget = body.budget.map(AgentBudget::read);
     let agent = app.redactor.cleaned(agent);
     check_tools(&app, &agent).await?;
@@ -212,7 +216,7 @@ pub(super) async fn change(call: Call) -> Answer {
         agent.tools = tools.map(|tools| tools.into_iter().map(Into::into).collect());
     }
     if let Some(model) = change.model {
-        agent.model = checked_model(model)?;
+        agent.model = checked_model(&app, model).await?;
     }
     if let Some(budget) = change.budget {
         agent.budget = budget.map(AgentBudget::read);
@@ -254,10 +258,11 @@ impl From<SubagentError> for Problem {
     fn from(error: SubagentError) -> Self {
         match error {
             SubagentError::Store(error) => error.into(),
-            SubagentError::Invalid { field, .. } => Self::invalid_field(field, error.to_string()),
-            SubagentError::OverBudget { field, .. } => {
-                Self::invalid_field(format!("budget.{field}"), error.to_string())
-            }
+            SubagentError::Invalid { field, problem } => Self::invalid_field(field, problem),
+            SubagentError::OverBudget { field, asked, limit } => Self::invalid_field(
+                format!("budget.{field}"),
+                format!("{asked} is more than the {limit} there are to give"),
+            ),
             SubagentError::UnknownTool { .. } => Self::invalid_field("tools", error.to_string()),
             SubagentError::Taken(_) => Self::new(ProblemKind::Conflict, error.to_string()),
             SubagentError::UnknownAgent(_) => Self::invalid_field("agent", error.to_string()),

@@ -108,6 +108,10 @@ pub(super) async fn start(call: Call) -> Answer {
     let (app, origin) = (Arc::clone(&call.app), origin(call.caller));
     let body = check(call.json().await?)?;
     let engine = app.engine().await;
+    if let Some(model) = &body.model {
+        let known = engine.providers.check_model(&model.as_str().into());
+        known.map_err(|message| Problem::invalid_field("model", message))?;
+    }
     let agent = named(&engine.agents, body.agent.as_deref()).await?;
     let shared = shared_budget(&body, engine.usual_budget);
     let named_model = agent.as_ref().and_then(|agent| agent.model.clone());

@@ -351,7 +351,9 @@ fn context(status: &serde_json::Value) -> Check {
     let model = text(status, "model");
     let window = match count("window") {
         Some(window) => format!("of {model}'s {} tokens", rounded(window)),
-        None => format!("tokens; the window of {model} is not known"),
+        None => format!(
+            "tokens; the window of {model} is not known, and models.windows can say how large it is"
+        ),
     };
     let memories = match count("memory_tokens") {
         Some(tokens) if tokens > 0 => format!("; memories up to {} more", rounded(tokens)),

@@ -103,6 +103,9 @@ pub(crate) const MODELS_SILENCE: Key = Key {
 pub(crate) const MODELS_ANSWER: Key =
     Key { name: "models.answer_timeout_seconds", variable: "LIVOS_MODELS_ANSWER_TIMEOUT_SECONDS" };
 
+pub(crate) const MODELS_WINDOWS: Key =
+    Key { name: "models.windows", variable: "LIVOS_MODELS_WINDOWS" };
+
 pub(crate) const MEMORY_ENABLED: Key =
     Key { name: "memory.enabled", variable: "LIVOS_MEMORY_ENABLED" };
 pub(crate) const MEMORY_EMBEDDING_MODEL: Key =
@@ -214,6 +217,7 @@ pub(crate) const ALL: &[Key] = &[
     MODELS_FIRST_BYTE,
     MODELS_SILENCE,
     MODELS_ANSWER,
+    MODELS_WINDOWS,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     MAX_UPLOAD_BYTES,

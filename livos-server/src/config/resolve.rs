@@ -106,6 +106,7 @@ pub(super) fn config(
         schedules: schedules(&mut typed),
         memory: typed.get(&key::MEMORY_ENABLED, value::memory).unwrap_or(MemoryUse::On),
         models: models(&mut typed),
+        windows: typed.get(&key::MODELS_WINDOWS, value::windows).unwrap_or_default(),
         embedding_model: typed.get(&key::MEMORY_EMBEDDING_MODEL, value::text).map(ModelName::from),
         likeness: likeness(&mut typed),
         remembering: remembering(&mut typed),

@@ -127,6 +127,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("models.first_byte_timeout_seconds", "12"),
     ("models.silence_timeout_seconds", "13"),
     ("models.answer_timeout_seconds", "14"),
+    ("models.windows", "llamacpp=8192, ollama/qwen3:8b=32768"),
     ("http.max_connections", "8"),
     ("http.max_body_bytes", "2048"),
     ("http.max_upload_bytes", "4096"),

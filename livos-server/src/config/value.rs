@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use hyper::Uri;
 use livos_core::ApprovalPolicy;
+use livos_core::ModelName;
 use livos_core::Secret;
 use livos_tools::sandbox::Network;
 use toml::Value;
@@ -125,6 +126,26 @@ pub(super) fn policies(value: &Value) -> Result<Vec<(String, ApprovalPolicy)>, S
         Some((name.to_owned(), ApprovalPolicy::of_name(policy.trim())?))
     };
     let wrong = |item: &String| format!("'{item}' must be NAME=POLICY with one of {}", names());
+    list(value)?.iter().map(|item| read(item).ok_or_else(|| wrong(item))).collect()
+}
+
+/// A list of `PROVIDER=TOKENS` and `PROVIDER/MODEL=TOKENS`.
+pub(super) fn windows(value: &Value) -> Result<Vec<(ModelName, u64)>, String> {
+    /// Less has no room for an answer; more than any model has is a slip of the hand.
+    const RANGE: RangeInclusive<u64> = 512..=100_000_000;
+    let read = |item: &String| {
+        let (name, tokens) = item.rsplit_once('=')?;
+        let name = name.trim();
+        let is_name = !name.is_empty() && !name.starts_with('/') && !name.ends_with('/');
+        let tokens = tokens.trim().parse().ok().filter(|tokens| RANGE.contains(tokens))?;
+        is_name.then(|| (ModelName::from(name), tokens))
+    };
+    let wrong = |item: &String| {
+        let (least, most) = (RANGE.start(), RANGE.end());
+        format!(
+            "'{item}' must be PROVIDER=TOKENS or PROVIDER/MODEL=TOKENS with {least} to {most} tokens"
+        )
+    };
     list(value)?.iter().map(|item| read(item).ok_or_else(|| wrong(item))).collect()
 }
 

@@ -17,6 +17,7 @@ use livos_core::ChatStream;
 use livos_core::ContentBlock;
 use livos_core::Message;
 use livos_core::ModelInfo;
+use livos_core::ModelLookup;
 use livos_core::ModelName;
 use livos_core::ProviderError;
 use livos_core::ProviderId;
@@ -118,6 +119,10 @@ impl AIProvider for WithClientModel {
             MODEL => self.client.capabilities(model),
             _ => self.models.capabilities(model),
         }
+    }
+
+    fn model_lookup(&self) -> Option<&dyn ModelLookup> {
+        self.models.model_lookup()
     }
 
     fn token_counter(&self, model: &ModelName) -> Option<Arc<dyn TokenCounter>> {

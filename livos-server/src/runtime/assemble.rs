@@ -72,7 +72,7 @@ pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let tasks = TaskManager::new(Arc::clone(&app.store))
         .with_clock(Arc::clone(&app.clock))
         .with_per_user(config.agent.tasks_per_user);
-    let providers = providers(choice, config.model).await;
+    let providers = providers(choice, config.model, config.windows).await;
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
     add_managers_tools(&tools, &schedules, &agents);
@@ -223,8 +223,19 @@ fn memory(
     })
 }
 
-async fn providers(choice: Choice, model: Option<ModelName>) -> Providers {
+async fn providers(
+    choice: Choice,
+    model: Option<ModelName>,
+    windows: Vec<(ModelName, u64)>,
+) -> Providers {
     let Models { manager, with_key } = choice.resolve().await;
+    for (name, _) in &windows {
+        let provider = name.provider_and_model().map_or(name.as_str(), |(provider, _)| provider);
+        if !manager.providers().any(|known| known.id().as_str() == provider) {
+            tracing::warn!(%name, "models.windows names a provider that is not there");
+        }
+    }
+    let manager = if windows.is_empty() { manager } else { manager.with_windows(windows) };
     let default_model = model.unwrap_or_else(|| default_model(&manager));
     Providers { manager, default_model, with_key: Arc::new(with_key) }
 }

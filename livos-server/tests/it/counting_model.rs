@@ -122,6 +122,11 @@ impl Drop for Open {
 
 async fn answer(mut socket: TcpStream, counts: Arc<Counts>, time: Duration) {
     let Some(request) = read(&mut socket).await else { return };
+    if request.starts_with("GET ") {
+        // How large it is, it does not tell. That is no question to a model.
+        drop(socket.write_all(peer::NO_MODELS).await);
+        return;
+    }
     // The newest message is the last of the request.
     let text = request.rfind("job ").and_then(|at| request[at..].split_once('.'));
     if let Some((text, _)) = text {

@@ -10,6 +10,7 @@
 mod access;
 mod approvals;
 mod archive;
+mod bad_input;
 mod broken_store;
 mod callbacks;
 mod caller;
@@ -44,3 +45,4 @@ mod surroundings;
 mod tasks;
 mod test_server;
 mod two_servers;
+mod windows;

@@ -20,26 +20,41 @@ impl Peer {
         format!("http://{}", self.0.local_addr().unwrap())
     }
 
-    /// The next request, unanswered.
+    /// The next request, unanswered. Whoever asks which models there are is told nothing.
     pub(crate) async fn asked(&self) -> (TcpStream, String) {
         let next = async {
-            let (mut socket, _) = self.0.accept().await.unwrap();
-            let mut read = Vec::new();
             loop {
-                let mut buffer = [0; 4096];
-                let count = socket.read(&mut buffer).await.unwrap();
-                read.extend_from_slice(&buffer[..count]);
-                let text = String::from_utf8_lossy(&read).into_owned();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                if length.is_none_or(|length| body.len() == length.parse::<usize>().unwrap()) {
-                    return (socket, text);
+                let (mut socket, request) = self.asked_whenever().await;
+                if !request.starts_with("GET /v1/models ") {
+                    return (socket, request);
                 }
+                socket.write_all(NO_MODELS).await.unwrap();
             }
         };
         tokio::time::timeout(PATIENCE, next).await.expect("a request comes in time")
     }
+
+    /// The same, however long it takes.
+    pub(crate) async fn asked_whenever(&self) -> (TcpStream, String) {
+        let (mut socket, _) = self.0.accept().await.unwrap();
+        let mut read = Vec::new();
+        loop {
+            let mut buffer = [0; 4096];
+            let count = socket.read(&mut buffer).await.unwrap();
+            read.extend_from_slice(&buffer[..count]);
+            let text = String::from_utf8_lossy(&read).into_owned();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length.is_none_or(|length| body.len() == length.parse::<usize>().unwrap()) {
+                return (socket, text);
+            }
+        }
+    }
 }
+
+/// What a model says that does not tell how large it is.
+pub(crate) const NO_MODELS: &[u8] =
+    b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Answers all at once.
 pub(crate) async fn answer(mut socket: TcpStream, media_type: &str, body: &str) {

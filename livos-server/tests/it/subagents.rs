@@ -33,9 +33,9 @@ async fn agents_are_kept_changed_listed_and_forgotten() {
     }
     assert_eq!(server.get("/api/subagents/clerk").await.json(), whole);
     assert_eq!(server.get("/api/subagents").await.json()["items"], json!([whole]));
-    let less = json!({"tools": null, "model": "demo/demo"});
+    let less = json!({"tools": null, "model": "scripted/other"});
     let changed = server.call(Method::PATCH, "/api/subagents/clerk", &less).await.json();
-    assert_eq!((&changed["tools"], &changed["model"]), (&Value::Null, &json!("demo/demo")));
+    assert_eq!((&changed["tools"], &changed["model"]), (&Value::Null, &json!("scripted/other")));
     let less = json!({"budget": null, "model": null});
     let changed = server.call(Method::PATCH, "/api/subagents/clerk", &less).await.json();
     assert_eq!((&changed["budget"], &changed["model"]), (&Value::Null, &Value::Null), "{changed}");
@@ -59,6 +59,7 @@ async fn what_is_no_agent_names_its_field() {
         ("instructions", json!({"instructions": "x".repeat(40_000)})),
         ("tools", json!({"tools": ["rocket"]})),
         ("model", json!({"model": "no model"})),
+        ("model", json!({"model": "nobody/large"})),
         ("budget.turns", json!({"budget": {"turns": 9, "tokens": 1, "seconds": 1}})),
         ("budget.tokens", json!({"budget": {"turns": 1, "tokens": 60_000, "seconds": 1}})),
         ("budget.seconds", json!({"budget": {"turns": 1, "tokens": 1, "seconds": 121}})),

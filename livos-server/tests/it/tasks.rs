@@ -1,5 +1,12 @@
 //! Tasks over the API: started, watched, listed, stopped and refused.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use livos_core::Overloaded;
+use livos_core::ResourceGate;
 use livos_core::testing::Script;
 use serde_json::Value;
 use serde_json::json;
@@ -60,6 +67,58 @@ async fn tasks_are_done_and_looked_at_later() {
     assert_eq!(queued["items"], json!([]));
     let of_nobody = server.get("/api/tasks?user=nobody").await.json();
     assert_eq!(of_nobody["items"], json!([]));
+}
+
+/// A machine that has enough to do until it is told otherwise.
+#[derive(Debug, Default)]
+struct Machine {
+    is_calm: AtomicBool,
+}
+
+impl ResourceGate for Machine {
+    fn admits(&self) -> Result<(), Overloaded> {
+        match self.is_calm.load(Ordering::SeqCst) {
+            true => Ok(()),
+            false => Err(Overloaded {
+                reason: "memory: 97 % are used".to_owned(),
+                ask_again_after: Duration::from_millis(5),
+            }),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_task_goes_on_by_itself_when_the_machine_has_room_again() {
+    let machine = Arc::new(Machine::default());
+    let (provider, mut calls) = GatedProvider::new();
+    let server = TestServer::gated(models(provider), Arc::clone(&machine) as _).await;
+    let tasks = begin(&server, json!({"tasks": ["later"]})).await;
+    // What somebody waits for begins all the same, and afterwards the task still waits.
+    let session = server.session().await;
+    let run = server.say(&session, "Hello.").await;
+    let mut call = calls.recv().await.unwrap();
+    assert_eq!(call.request.conversation[0].text(), "Hello.");
+    call.say("Hi.");
+    call.finish();
+    assert_eq!(server.finished(&session, &run).await["text"], "Hi.");
+    let waits = server.get(&path(&tasks[0])).await.json();
+    assert_eq!(
+        (&waits["status"], &waits["waits_for"]),
+        (&json!("queued"), &json!("memory: 97 % are used")),
+        "{waits}"
+    );
+    let listed = server.get("/api/tasks").await.json();
+    assert_eq!(listed["items"][0]["waits_for"], "memory: 97 % are used", "{listed}");
+
+    machine.is_calm.store(true, Ordering::SeqCst);
+    let mut call = calls.recv().await.unwrap();
+    assert_eq!(call.request.conversation[0].text(), "later");
+    let goes = server.get(&path(&tasks[0])).await.json();
+    assert_eq!((&goes["status"], goes.get("waits_for")), (&json!("running"), None), "{goes}");
+    call.say("Done.");
+    call.finish();
+    assert_eq!(ended(&server, &tasks[0]).await["text"], "Done.");
+    server.stop().await;
 }
 
 #[tokio::test]

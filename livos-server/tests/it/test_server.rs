@@ -1,6 +1,7 @@
 //! A server on a port of its own, and a client for it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use eventsource_stream::Event;
@@ -10,6 +11,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use livos_core::AIProvider;
 use livos_core::ProviderManager;
+use livos_core::ResourceGate;
 use livos_core::RetryPolicy;
 use livos_core::Tiers;
 use livos_core::testing::Script;
@@ -20,6 +22,7 @@ use livos_server::Launcher;
 use livos_server::Models;
 use livos_server::ServeFlags;
 use livos_server::Server;
+use livos_server::ServerBuilder;
 use reqwest::Method;
 use serde_json::Value;
 use serde_json::json;
@@ -86,6 +89,17 @@ impl TestServer {
     }
 
     pub(crate) async fn in_home(home: &Path, models: Models, variables: &[(&str, &str)]) -> Self {
+        Self::of(Self::builder(home, variables).models(models)).await
+    }
+
+    /// A server whose work in the background begins when this gate says so.
+    pub(crate) async fn gated(models: Models, gate: Arc<dyn ResourceGate>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let builder = Self::builder(home.path(), &[]).models(models).resource_gate(gate);
+        Self { home: Some(home), ..Self::of(builder).await }
+    }
+
+    fn builder(home: &Path, variables: &[(&str, &str)]) -> ServerBuilder {
         let usual = [
             ("LIVOS_HOME", home.to_str().unwrap()),
             ("LIVOS_LISTEN", "127.0.0.1:0"),
@@ -95,7 +109,10 @@ impl TestServer {
         let environment: Environment = usual.into_iter().chain(variables.iter().copied()).collect();
         let config = Config::load(ServeFlags::default(), &environment).unwrap();
         let launcher = Launcher::of_program(env!("CARGO_BIN_EXE_livos-server"));
-        let builder = Server::builder(config).models(models).launcher(launcher);
+        Server::builder(config).launcher(launcher)
+    }
+
+    async fn of(builder: ServerBuilder) -> Self {
         let server = builder.start().await.unwrap();
         let client = reqwest::Client::builder()
             .no_proxy()

@@ -1,5 +1,6 @@
 //! Puts a manager together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,7 +114,8 @@ impl ProviderManagerBuilder {
             })
         });
         let members = members.collect();
-        let shared = Shared { id: "manager".into(), members, retry, clock: self.clock };
+        let (id, windows) = ("manager".into(), BTreeMap::new());
+        let shared = Shared { id, members, retry, clock: self.clock, windows };
         ProviderManager { shared: Arc::new(shared) }
     }
 }

@@ -147,7 +147,16 @@ async fn models_nobody_has_are_refused_with_those_there_are() {
     for model in ["c/x", "gpt-9", "x"] {
         let Err(error) = chain.manager.chat_stream(request(model)).await else { panic!("{model}") };
         assert_eq!(error.kind(), "unknown_model");
+        assert!(!chain.manager.has_model(&model.into()));
         assert!(error.to_string().contains("a, b"), "{error}");
+    }
+}
+
+#[test]
+fn tiers_and_any_model_of_a_provider_can_be_asked() {
+    let chain = chain(vec![], vec![]);
+    for model in ["a/ma", "b/another", "fast", "opus"] {
+        assert!(chain.manager.has_model(&model.into()), "{model}");
     }
 }
 
@@ -164,4 +173,22 @@ async fn when_all_fail_the_last_error_remains() {
     let chain = chain(vec![broken("a")], vec![broken("b")]);
     let seen = watch(&chain.manager, request("a/ma")).await;
     assert_eq!(seen, ["switch a b 0", "error authentication"]);
+}
+
+#[tokio::test]
+async fn a_window_that_is_set_holds_for_its_model_or_its_provider_and_wins() {
+    let able = Capabilities { context_window: Some(1_000), ..Capabilities::default() };
+    let provider = |id: &str| ScriptedProvider::new(id, []).with_capabilities(able.clone());
+    let manager = ProviderManager::builder()
+        .provider(provider("a"), Tiers::single("m"))
+        .provider(provider("b"), Tiers::single("m"))
+        .build();
+    let set = [("a", 2_000), ("a/large", 9_000)];
+    let set = manager.with_windows(set.map(|(name, tokens)| (ModelName::from(name), tokens)));
+    let windows = |manager: &ProviderManager| {
+        ["a/m", "a/large", "fast", "b/m", "b/large"]
+            .map(|model| manager.capabilities(&model.into()).context_window.unwrap())
+    };
+    assert_eq!(windows(&set), [2_000, 9_000, 2_000, 1_000, 1_000]);
+    assert_eq!(windows(&manager), [1_000; 5], "the manager that was there stays as it was");
 }

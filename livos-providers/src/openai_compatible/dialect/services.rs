@@ -21,6 +21,7 @@ use super::StreamEnd;
 use super::StreamUsage;
 use super::StructuredOutput;
 use super::SystemRole;
+use super::ToldSizes;
 use super::ToolCallIds;
 use super::ToolMedia;
 use crate::catalog::Vendor;
@@ -44,6 +45,7 @@ impl Dialect {
         auth: AuthHeader::Bearer,
         headers: &[],
         models_path: "/models",
+        sizes: ToldSizes::ModelList,
         verify_path: "/models",
         tools: ToolSupport::Native,
         output_limit: OutputLimit::MaxTokens,
@@ -75,6 +77,7 @@ impl Dialect {
         vendor: Some(Vendor::OpenAi),
         base_url: "https://api.openai.com/v1",
         key: KeyRule::Required,
+        sizes: ToldSizes::Nowhere,
         output_limit: OutputLimit::MaxCompletionTokens,
         system_role: SystemRole::Developer,
         late_instructions: LateInstructions::Anywhere,
@@ -131,6 +134,7 @@ impl Dialect {
         key_variable: "DEEPSEEK_API_KEY",
         base_url_variable: "DEEPSEEK_BASE_URL",
         key: KeyRule::Required,
+        sizes: ToldSizes::Nowhere,
         late_instructions: LateInstructions::Anywhere,
         reasoning: ReasoningSwitch::ThinkingType,
         reasoning_replay: ReasoningReplay::Demanded,
@@ -187,6 +191,7 @@ impl Dialect {
         base_url: "http://127.0.0.1:11434/v1",
         key_variable: "OLLAMA_API_KEY",
         base_url_variable: "OLLAMA_HOST",
+        sizes: ToldSizes::OllamaApi,
         reasoning: ReasoningSwitch::Effort { off: Some("none") },
         named_tool: NamedTool::AnyTool,
         default_output_tokens: Some(LOCAL_OUTPUT_TOKENS),
@@ -200,6 +205,7 @@ impl Dialect {
         base_url: "http://127.0.0.1:8080/v1",
         key_variable: "LLAMA_API_KEY",
         base_url_variable: "LLAMA_BASE_URL",
+        sizes: ToldSizes::LlamaProps,
         tools: ToolSupport::JsonInText,
         default_output_tokens: Some(LOCAL_OUTPUT_TOKENS),
         reasoning: ReasoningSwitch::TemplateArgument,
