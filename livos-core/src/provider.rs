@@ -110,6 +110,13 @@ pub trait AIProvider: fmt::Debug + Send + Sync + 'static {
         self.verify().await.is_ok()
     }
 
+    /// Whether a request for this model would be asked of anybody. Whether they serve it, they say when they
+    /// are asked, so a provider of its own says yes to all.
+    fn has_model(&self, model: &ModelName) -> bool {
+        let _ = model;
+        true
+    }
+
     /// What a model can do. Unknown models get the provider's usual abilities.
     fn capabilities(&self, model: &ModelName) -> Capabilities {
         let _ = model;

@@ -33,6 +33,8 @@ pub use self::spawn::SubagentTask;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
+use crate::id::ModelName;
+use crate::provider::AIProvider;
 use crate::store::Store;
 
 /// Starts sub-agents, follows them, and keeps named agents. Clones are the same manager.
@@ -59,13 +61,22 @@ pub struct SubagentManager {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     limits: Arc<SubagentLimits>,
+    /// Who is asked for the models of agents, if that is known.
+    models: Option<Arc<dyn AIProvider>>,
 }
 
 impl SubagentManager {
     /// A manager over a store, with the default limits.
     pub fn new(store: Arc<dyn Store>) -> Self {
         let limits = Arc::new(SubagentLimits::default());
-        Self { store, clock: Arc::new(SystemClock), limits }
+        Self { store, clock: Arc::new(SystemClock), limits, models: None }
+    }
+
+    /// The same for agents that ask this provider: one with a model that it does not have is refused.
+    #[must_use]
+    pub fn with_models(mut self, provider: Arc<dyn AIProvider>) -> Self {
+        self.models = Some(provider);
+        self
     }
 
     /// The same with other limits.
@@ -73,6 +84,16 @@ impl SubagentManager {
     pub fn with_limits(mut self, limits: SubagentLimits) -> Self {
         self.limits = Arc::new(limits);
         self
+    }
+
+    fn check_model(&self, model: Option<&ModelName>) -> Result<(), SubagentError> {
+        match (&self.models, model) {
+            (Some(models), Some(model)) if !models.has_model(model) => {
+                let fix = "write provider/model, or fast, balanced or best";
+                Err(SubagentError::invalid("model", format!("nobody has '{model}'; {fix}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The same with another clock.

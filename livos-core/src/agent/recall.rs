@@ -50,6 +50,7 @@ impl Driver {
 
     /// Looks into the memory of the run's user, and writes down what was found.
     pub(super) async fn recall_memories(&mut self) -> Result<(), JournalFailed> {
+        self.write_held().await?;
         let memories = match (&self.shared.rehearsal, &self.shared.recall) {
             (Some(rehearsal), _) => rehearsal.recalled(),
             (None, Some(recall)) if self.is_given_memories() => {

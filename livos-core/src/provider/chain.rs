@@ -191,12 +191,6 @@ impl ProviderManager {
         self.shared.members.iter().map(|member| &member.provider)
     }
 
-    /// Whether a request for this model would be asked of anybody: a tier, or a model of a provider that is
-    /// there. Whether that provider serves it, it says when it is asked.
-    pub fn has_model(&self, model: &ModelName) -> bool {
-        routing::first_choice(&self.shared, model).is_some()
-    }
-
     fn nobody(&self) -> ProviderError {
         let message = "no provider is configured; set a key such as ANTHROPIC_API_KEY";
         ProviderError::UnknownModel(ProviderFailure::new(self.shared.id.clone(), message))
@@ -208,6 +202,11 @@ impl AIProvider for ProviderManager {
     /// `manager`; answers name the provider that gave them.
     fn id(&self) -> &ProviderId {
         &self.shared.id
+    }
+
+    /// Whether it is a tier, or a model of a provider that is there.
+    fn has_model(&self, model: &ModelName) -> bool {
+        routing::first_choice(&self.shared, model).is_some()
     }
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {

@@ -177,6 +177,7 @@ impl SubagentManager {
         replaces: Option<AgentVersion>,
     ) -> Result<AgentVersion, SubagentError> {
         agent.check(&self.limits.budget)?;
+        self.check_model(agent.model.as_ref())?;
         let found = self.setting(&agent.id).await?;
         let expected = match (replaces, &found) {
             (Some(version), _) => ExpectedVersion::Exactly(version.0),

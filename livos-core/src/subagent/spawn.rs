@@ -313,6 +313,8 @@ impl SubagentManager {
             }
             None => None,
         };
+        let model = task.model.clone().or_else(|| named.as_ref()?.model.clone());
+        self.check_model(model.as_ref())?;
         let inherited = caller.profile().cloned().unwrap_or_default();
         let instructions = match (&named, &task.instructions) {
             (Some(named), _) => Some(Arc::from(named.instructions.as_str())),
@@ -335,7 +337,7 @@ impl SubagentManager {
                 duty: Duty::Assist,
                 draws_on: Some(shared_budget(caller)),
             },
-            model: task.model.clone().or_else(|| named.and_then(|named| named.model)),
+            model,
             budget: self.share(caller, asked)?,
         })
     }

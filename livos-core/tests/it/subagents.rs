@@ -4,6 +4,7 @@ mod spending;
 
 use std::sync::Arc;
 
+use livos_core::AgentDefinition;
 use livos_core::Budget;
 use livos_core::BudgetMeter;
 use livos_core::CancelSignal;
@@ -11,15 +12,18 @@ use livos_core::Clock;
 use livos_core::MemoryStore;
 use livos_core::Origin;
 use livos_core::ProgressSink;
+use livos_core::ProviderManager;
 use livos_core::RunId;
 use livos_core::SessionId;
 use livos_core::SubagentError;
 use livos_core::SubagentManager;
 use livos_core::SubagentTask;
 use livos_core::SystemClock;
+use livos_core::Tiers;
 use livos_core::ToolContext;
 use livos_core::ToolContextParts;
 use livos_core::ToolRegistry;
+use livos_core::testing::ScriptedProvider;
 
 /// Calls of one run.
 struct Parent {
@@ -70,4 +74,21 @@ async fn a_session_starts_so_many_and_a_call_that_is_made_again_finds_its_own() 
     assert_eq!(parent.spawn(limit - 1).await.ok(), last, "made again it is the same agent");
     let children = parent.manager.children(parent.parts.session_id).await.unwrap();
     assert_eq!(children.len(), limit);
+}
+
+#[tokio::test]
+async fn an_agent_with_a_model_that_nobody_has_is_refused() {
+    let model = ScriptedProvider::answering("done");
+    let models = ProviderManager::builder().provider(model, Tiers::single("m")).build();
+    let manager = SubagentManager::new(Arc::new(MemoryStore::new())).with_models(Arc::new(models));
+    let agent = |model: &str| {
+        let mut agent = AgentDefinition::new("reviewer", "Reviews.", "You review code.");
+        agent.model = Some(model.into());
+        agent
+    };
+    let refused = manager.define(agent("nobody/large"), None).await.unwrap_err();
+    let told = "model: nobody has 'nobody/large'; write provider/model, or fast, balanced or best";
+    assert_eq!(refused.to_string(), told);
+    assert!(manager.agents().await.unwrap().is_empty(), "nothing is kept");
+    manager.define(agent("fast"), None).await.unwrap();
 }

@@ -143,14 +143,10 @@ async fn check_tools(app: &App, agent: &AgentDefinition) -> Result<(), Problem> 
     }
 }
 
-async fn checked_model(app: &App, model: Option<String>) -> Result<Option<ModelName>, Problem> {
+fn checked_model(model: Option<String>) -> Result<Option<ModelName>, Problem> {
     let mut checked = Checked::default();
     let model = checked.model("model", model);
     checked.finish()?;
-    if let Some(model) = &model {
-        let known = app.engine().await.providers.check_model(model);
-        known.map_err(|message| Problem::invalid_field("model", message))?;
-    }
     Ok(model)
 }
 
@@ -170,7 +166,7 @@ pub(super) async fn create(call: Call) -> Answer {
     let body: NewAgent = call.json().await?;
     let mut agent = AgentDefinition::new(body.id, body.description, body.instructions);
     agent.tools = body.tools.map(|tools| tools.into_iter().map(Into::into).collect());
-    agent.model = checked_model(&app, body.model).await?;
+    agent.model = checked_model(body.model)?;
     agent.budget = body.budget.map(AgentBudget::read);
     let agent = app.redactor.cleaned(agent);
     check_tools(&app, &agent).await?;
@@ -216,7 +212,7 @@ pub(super) async fn change(call: Call) -> Answer {
         agent.tools = tools.map(|tools| tools.into_iter().map(Into::into).collect());
     }
     if let Some(model) = change.model {
-        agent.model = checked_model(&app, model).await?;
+        agent.model = checked_model(model)?;
     }
     if let Some(budget) = change.budget {
         agent.budget = budget.map(AgentBudget::read);

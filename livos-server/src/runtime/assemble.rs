@@ -68,11 +68,13 @@ const MCP_FILE: &str = "mcp.json";
 pub(super) async fn engine(app: Arc<App>, config: Config, own: Own) {
     let Own { choice, tools, redactor, pdf, launcher, embedder, gate, .. } = own;
     let schedules = schedules(&app, &config);
-    let agents = SubagentManager::new(Arc::clone(&app.store)).with_clock(Arc::clone(&app.clock));
     let tasks = TaskManager::new(Arc::clone(&app.store))
         .with_clock(Arc::clone(&app.clock))
         .with_per_user(config.agent.tasks_per_user);
     let providers = providers(choice, config.model, config.windows).await;
+    let agents = SubagentManager::new(Arc::clone(&app.store))
+        .with_clock(Arc::clone(&app.clock))
+        .with_models(Arc::new(providers.manager.clone()));
     let journal = Arc::clone(&app.store) as Arc<dyn Journal>;
     let shell = add_own_tools(&tools, &config.agent, launcher, Arc::clone(&journal)).await;
     add_managers_tools(&tools, &schedules, &agents);
