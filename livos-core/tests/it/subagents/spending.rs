@@ -30,7 +30,6 @@ use livos_core::Right;
 use livos_core::Role;
 use livos_core::RunFilter;
 use livos_core::RunId;
-use livos_core::RunObserver;
 use livos_core::RunQueue;
 use livos_core::RunRecord;
 use livos_core::RunState;
@@ -55,6 +54,8 @@ use livos_core::Worker;
 use livos_core::WorkerSettings;
 use serde_json::json;
 use tokio::sync::Semaphore;
+
+use super::Nobody;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What each answer uses.
@@ -181,13 +182,6 @@ impl Tool for Look {
     async fn call(&self, args: LookArgs, _: &ToolContext) -> Result<ToolOutput, ToolError> {
         Ok(format!("Nothing at {}.", args.at).into())
     }
-}
-
-#[derive(Debug)]
-struct Nobody;
-
-impl RunObserver for Nobody {
-    fn observe(&self, _: AgentEvent) {}
 }
 
 /// Another process on the same store, as far as the store can tell.
