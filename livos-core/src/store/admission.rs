@@ -166,6 +166,7 @@ impl NewRun {
     }
 
     /// The places that are told of its end.
+    #[cfg(feature = "sqlite")]
     pub(super) fn told(&self) -> impl Iterator<Item = &ReplyAddress> {
         self.reply_to.iter().chain(&self.also_tell)
     }
