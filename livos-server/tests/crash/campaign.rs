@@ -279,6 +279,8 @@ impl Campaign {
         let drained = async {
             while clients.join_next().await.is_some() {}
             while !self.ledger.unanswered().is_empty() || !checks::owed(self).is_empty() {
+                // What the result of an agent began is asked when nobody follows its session any more.
+                approve_rest(&self.api).await;
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             // A reply that arrived before its worker died is sent again when the lease is over; and one that
