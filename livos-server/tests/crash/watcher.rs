@@ -23,8 +23,8 @@ pub(crate) async fn watch(ledger: Ledger, name: String, id: String, api: Api) {
 }
 
 /// Approves a call, as often as it takes. That it was decided, or its run is over, is none of its business.
-async fn approve(entry: &Value, api: &Api) {
-    let path = format!("/api/approvals/{}", entry["approval_id"].as_str().unwrap_or_default());
+async fn approve(id: &Value, api: &Api) {
+    let path = format!("/api/approvals/{}", id.as_str().expect("an approval has an id"));
     drop(api.post(&path, &json!({ "decision": "approve" })).await);
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn approve_rest(api: &Api) {
     let list = api.get("/api/approvals?status=pending").await.ok();
     let list = list.and_then(|text| serde_json::from_str::<Value>(&text).ok()).unwrap_or_default();
     for entry in list["items"].as_array().into_iter().flatten() {
-        approve(entry, api).await;
+        approve(&entry["id"], api).await;
     }
 }
 
@@ -53,7 +53,7 @@ async fn follow(ledger: Ledger, name: String, id: String, api: Api) {
                     }
                     last = seq;
                     if entry["type"] == "approval_requested" {
-                        approve(&entry, &api).await;
+                        approve(&entry["approval_id"], &api).await;
                     }
                     ledger.shown(&name, seq, entry);
                 }
