@@ -151,9 +151,7 @@ impl Recall {
         let note = note.filter(|_| self.memory.embedding_model().is_some());
         Some(RecalledMemories { facts, method, tokens, note })
     }
-}
 
-impl Recall {
     /// What was found now, and of what the run was given before as much as still has room. None when it
     /// has all of it.
     pub(crate) fn beside(

@@ -9,6 +9,7 @@
 
 mod agent_loop;
 mod approvals;
+mod commits;
 mod compaction;
 mod delivery;
 mod disclosure;
