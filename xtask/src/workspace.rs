@@ -1,5 +1,6 @@
 //! Where the workspace is, and which files belong to it.
 
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -47,9 +48,11 @@ impl File {
 }
 
 impl Workspace {
-    /// The workspace this program was built in.
+    /// The workspace that cargo runs this program in, or else the one it was built in. They differ where
+    /// several clones share a target directory.
     pub(crate) fn find() -> Result<Self, Failure> {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let running = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let package = running.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let root = package
             .parent()
             .ok_or_else(|| Failure::new(format!("{} has no parent", package.display())))?;

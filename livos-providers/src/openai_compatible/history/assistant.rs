@@ -18,16 +18,16 @@ use crate::encoding::push_json;
 /// Writes what the model said, with what its service wants back; nothing where nothing is left.
 pub(super) fn push_assistant(dialect: &Dialect, message: &Message, out: &mut Vec<u8>) {
     let text = message.text();
-    let has_no_calls = message.tool_calls().next().is_none();
-    let replay = Replay::of(dialect, message, has_no_calls);
-    if text.is_empty() && has_no_calls && replay.is_empty() {
+    let has_calls = message.tool_calls().next().is_some();
+    let replay = Replay::of(dialect, message);
+    if text.is_empty() && !has_calls && replay.is_empty() {
         return;
     }
     push_item(out, |out| {
         out.extend_from_slice(b"{\"role\":\"assistant\"");
         out.extend_from_slice(&replay.fields);
         push_assistant_content(dialect, &text, &replay.parts, out);
-        if !has_no_calls {
+        if has_calls {
             out.extend_from_slice(b",\"tool_calls\":[");
             for call in message.tool_calls() {
                 push_item(out, |out| push_call(dialect, call, out));
@@ -76,7 +76,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn of(dialect: &Dialect, message: &Message, has_no_calls: bool) -> Self {
+    fn of(dialect: &Dialect, message: &Message) -> Self {
         let mut replay = Self { fields: Vec::new(), parts: Vec::new() };
         if dialect.reasoning_replay == ReasoningReplay::Never {
             return replay;
@@ -96,8 +96,8 @@ impl Replay {
             replay.fields.extend_from_slice(&details);
             replay.fields.push(b']');
         }
-        let is_missing = replay.is_empty() && !has_no_calls;
-        if is_missing && dialect.reasoning_replay == ReasoningReplay::Demanded {
+        let is_demanded = dialect.reasoning_replay == ReasoningReplay::Demanded;
+        if is_demanded && replay.is_empty() && message.tool_calls().next().is_some() {
             replay.push_field(Carrier::ReasoningContent, "");
         }
         replay
