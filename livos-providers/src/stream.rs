@@ -25,9 +25,9 @@ use crate::sse::SseDecoder;
 use crate::sse::SseError;
 use crate::transport::Tails;
 
-/// How many chunks are gathered at most before the run is shown what they hold, so that a source
+/// How many bytes are gathered at most before the run is shown what they hold, so that a source
 /// that never pauses is not gathered for ever.
-const MAX_GATHERED: usize = 64;
+const MAX_GATHERED: usize = 16 * 1024;
 
 /// What a wire format makes of the events of one streamed answer. Pure: no IO, no clock.
 pub(crate) trait StreamMachine: Send + Unpin + 'static {
@@ -88,8 +88,9 @@ struct Driver<S, M> {
     bytes: Option<S>,
     decoder: SseDecoder,
     machine: M,
-    /// Chunks that arrived in a row and are looked at together.
-    gathered: Vec<Bytes>,
+    /// What arrived in a row and is looked at together. Copied: a chunk that is kept would keep the
+    /// connection from reading into the same memory again.
+    gathered: Vec<u8>,
     turn: Turn,
     ready: VecDeque<ChatChunk>,
     /// Given after everything in `ready`.
@@ -149,7 +150,7 @@ where
             }
             match bytes.poll_next_unpin(context) {
                 Poll::Ready(Some(Ok(chunk))) => {
-                    this.gathered.push(chunk);
+                    this.gathered.extend_from_slice(&chunk);
                     this.watch.waiting_since = None;
                     this.turn = Turn::Reading;
                 }
@@ -180,13 +181,9 @@ where
     /// Looks at what was gathered, up to the end of the answer or the first error.
     fn take_gathered(&mut self) {
         let mut gathered = std::mem::take(&mut self.gathered);
-        for chunk in gathered.drain(..) {
-            self.take_bytes(&chunk);
-            if self.is_over() {
-                return;
-            }
-        }
+        self.take_bytes(&gathered);
         // Its room is for the next ones.
+        gathered.clear();
         self.gathered = gathered;
         self.turn = Turn::Reading;
     }

@@ -160,7 +160,7 @@ impl Driver {
         }
     }
 
-    async fn drive(mut self) -> RunOutcome {
+    async fn drive(&mut self) -> RunOutcome {
         let ending = match self.work().await {
             Ok(ending) => ending,
             // Its place in the queue is kept: whoever holds the lease goes on with it.
@@ -352,7 +352,7 @@ impl Driver {
         }
     }
 
-    async fn finish(mut self, ending: Ending) -> RunOutcome {
+    async fn finish(&mut self, ending: Ending) -> RunOutcome {
         self.control.close_steering();
         if self.run.open_approvals().next().is_some() {
             Box::pin(self.abandon_approvals(|_| true)).await;
@@ -380,7 +380,8 @@ impl Driver {
         }
         tracing::info!(status = ?outcome.status, turns = outcome.turns, "run finished");
         if self.transcript_is_whole {
-            self.shared.transcripts.put(outcome.session_id, self.last_seq, self.transcript);
+            let transcript = std::mem::take(&mut self.transcript);
+            self.shared.transcripts.put(outcome.session_id, self.last_seq, transcript);
         }
         outcome
     }
@@ -446,7 +447,10 @@ async fn begin(
         Start::Admit(request) => admit(&shared, *request).await.map(Box::new),
     };
     match admitted {
-        Ok(admitted) => Driver::new(shared, admitted, control, events).drive().await,
+        Ok(admitted) => {
+            let mut driver = Driver::new(shared, admitted, control, events);
+            driver.drive().await
+        }
         Err(error) => {
             let ending = journal_failed(&error);
             RunOutcome {

@@ -144,6 +144,15 @@ async fn chunks_in_a_row_are_looked_at_together_and_keep_their_order() {
 }
 
 #[tokio::test]
+async fn what_is_gathered_keeps_no_memory_of_the_connection() {
+    let (sender, mut stream) = driver(MINUTE);
+    let chunk = Bytes::from(b"data: a\n\n".to_vec());
+    sender.unbounded_send(Ok(chunk.clone())).unwrap();
+    assert!(futures::poll!(stream.next()).is_pending(), "more may come in the next turn");
+    assert!(chunk.is_unique());
+}
+
+#[tokio::test]
 async fn a_source_that_never_pauses_is_shown_all_the_same() {
     let (sender, mut stream) = driver(MINUTE);
     for _ in 0..=MAX_GATHERED {
