@@ -44,7 +44,7 @@ pub(super) fn offer(tools: &ToolRegistry, servers: WeakServers) {
     let prompts = tools.register(Prompts(servers));
     for error in [resources, prompts].into_iter().filter_map(Result::err) {
         // They are there already, or an embedder has its own.
-        tracing::trace!(%error, "a tool is there already");
+        tracing::debug!(%error, "a tool is there already");
     }
 }
 
