@@ -85,7 +85,7 @@ impl Workspace {
 
     /// Cargo, the same that runs this.
     pub(crate) fn cargo(&self) -> Command {
-        let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let program = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         self.command(&program)
     }
 

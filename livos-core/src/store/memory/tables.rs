@@ -79,21 +79,25 @@ impl Tables {
 
     /// Adds entries, and tells which queued runs ended with them.
     pub(super) fn write(&mut self, session_id: SessionId, entries: Vec<NewEntry>) -> Vec<Ended> {
-        let mut ended = Vec::new();
         let first = self.last_seq(session_id) + 1;
-        for event in events(session_id, first, entries) {
-            self.project(&event);
+        let written: Vec<AgentEvent> = events(session_id, first, entries).collect();
+        let (Some(oldest), Some(newest)) = (written.first(), written.last()) else {
+            return Vec::new();
+        };
+        self.sessions
+            .entry(session_id)
+            .or_insert_with(|| SessionRecord::new(session_id, oldest.at))
+            .updated_at = newest.at;
+        let mut ended = Vec::new();
+        for event in &written {
+            self.project(event);
             if let Some(reply) = Reply::of(&event.kind)
                 && self.queue.holds(event.run_id)
             {
                 ended.push((event.run_id, event.at, reply));
             }
-            self.sessions
-                .entry(session_id)
-                .or_insert_with(|| SessionRecord::new(session_id, event.at))
-                .updated_at = event.at;
-            self.journals.entry(session_id).or_default().push(event);
         }
+        self.journals.entry(session_id).or_default().extend(written);
         ended
     }
 
