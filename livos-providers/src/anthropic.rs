@@ -88,6 +88,7 @@ impl Anthropic {
     }
 
     async fn post(&self, request: &ChatRequest) -> Result<Response, ProviderError> {
+        let ready = self.transport.ready().await?;
         let mut headers = self.headers();
         for beta in request::betas(request) {
             headers
@@ -95,7 +96,7 @@ impl Anthropic {
         }
         let timeout = self.transport.head_timeout(request.delivery);
         let body = request::encode(request);
-        self.transport.post(&self.path("messages"), headers, body, timeout).await
+        ready.post(&self.path("messages"), headers, body, timeout).await
     }
 
     fn headers(&self) -> HeaderMap {

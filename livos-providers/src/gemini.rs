@@ -99,8 +99,9 @@ impl Gemini {
         };
         let path = self.model_path(&request.model, method)?;
         let timeout = self.transport.head_timeout(request.delivery);
+        let ready = self.transport.ready().await?;
         let body = request::encode(request);
-        self.transport.post(&path, self.headers()?, body, timeout).await
+        ready.post(&path, self.headers()?, body, timeout).await
     }
 
     fn read_pieces(

@@ -98,6 +98,8 @@ pub use self::embeddings::OpenAiEmbedder;
 pub struct OpenAiCompatible {
     transport: Transport,
     dialect: &'static Dialect,
+    /// What each request carries, the key among them.
+    headers: HeaderMap,
     /// What tells encodings of this dialect from all others.
     format: u64,
     /// What the service told of models that are in no catalogue.
@@ -129,8 +131,9 @@ impl OpenAiCompatible {
     ) -> Self {
         let mut hasher = DefaultHasher::new();
         format!("openai_compatible {dialect:?}").hash(&mut hasher);
+        let headers = headers(dialect, &config);
         let transport = Transport::new(config, clients);
-        Self { transport, dialect, format: hasher.finish(), sizes: Sizes::default() }
+        Self { transport, dialect, headers, format: hasher.finish(), sizes: Sizes::default() }
     }
 
     /// How this service speaks.
@@ -140,29 +143,13 @@ impl OpenAiCompatible {
 
     async fn post(&self, request: &ChatRequest) -> Result<Response, ProviderError> {
         let timeout = self.transport.head_timeout(request.delivery);
+        let ready = self.transport.ready().await?;
         let body = request::encode(self.dialect, self.format, request);
-        self.transport.post("/chat/completions", self.headers(), body, timeout).await
+        ready.post("/chat/completions", self.headers(), body, timeout).await
     }
 
     fn headers(&self) -> HeaderMap {
-        let fixed = self.dialect.headers.iter().filter_map(|(name, value)| {
-            Some((HeaderName::try_from(*name).ok()?, HeaderValue::from_str(value).ok()?))
-        });
-        let mut headers: HeaderMap = fixed.collect();
-        if let Some(key) = self.transport.config().api_key() {
-            let (name, value) = match self.dialect.auth {
-                AuthHeader::Bearer => {
-                    (Ok(AUTHORIZATION), secret_header(&format!("Bearer {}", key.expose())))
-                }
-                AuthHeader::Named(name) => {
-                    (HeaderName::try_from(name), secret_header(key.expose()))
-                }
-            };
-            if let (Ok(name), Some(value)) = (name, value) {
-                headers.insert(name, value);
-            }
-        }
-        headers
+        self.headers.clone()
     }
 
     fn asked(&self, model: &ModelName) -> Asked {
@@ -176,6 +163,25 @@ impl OpenAiCompatible {
     fn stream(&self, model: &ModelName, response: Response) -> ChatStream {
         self.transport.stream(response, stream::ChatMachine::new(self.asked(model)))
     }
+}
+
+fn headers(dialect: &Dialect, config: &ProviderConfig) -> HeaderMap {
+    let fixed = dialect.headers.iter().filter_map(|(name, value)| {
+        Some((HeaderName::try_from(*name).ok()?, HeaderValue::from_str(value).ok()?))
+    });
+    let mut headers: HeaderMap = fixed.collect();
+    if let Some(key) = config.api_key() {
+        let (name, value) = match dialect.auth {
+            AuthHeader::Bearer => {
+                (Ok(AUTHORIZATION), secret_header(&format!("Bearer {}", key.expose())))
+            }
+            AuthHeader::Named(name) => (HeaderName::try_from(name), secret_header(key.expose())),
+        };
+        if let (Ok(name), Some(value)) = (name, value) {
+            headers.insert(name, value);
+        }
+    }
+    headers
 }
 
 #[async_trait]
@@ -193,7 +199,7 @@ impl AIProvider for OpenAiCompatible {
         // Whole as asked, or a gateway that does not stream, or a failure reported with status 200.
         let asked = self.asked(&request.model);
         let read = |body: &[u8]| response::pieces(asked, body, request.delivery);
-        let pieces = self.transport.read_whole(response, read).await?;
+        let pieces = Box::pin(self.transport.read_whole(response, read)).await?;
         Ok(futures::stream::iter(pieces.into_iter().map(Ok)).boxed())
     }
 

@@ -16,7 +16,7 @@ use livos_core::ProviderFailure;
 use livos_core::ProviderId;
 use reqwest::Client;
 use reqwest::Method;
-use reqwest::RequestBuilder;
+use reqwest::Request;
 use reqwest::Response;
 use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
@@ -181,22 +181,13 @@ impl Transport {
         self.config.id()
     }
 
-    /// Posts JSON to a path (with its leading slash) below the base URL and waits for the head
-    /// of the answer. Any status but 2xx becomes the error that it means.
-    pub(crate) async fn post(
-        &self,
-        path: &str,
-        headers: HeaderMap,
-        body: RequestBody,
-        timeout: Duration,
-    ) -> Result<Response, ProviderError> {
+    /// Waits until a request can be sent without waiting. What is asked may be put together then, so
+    /// that no future carries it along.
+    pub(crate) async fn ready(&self) -> Result<Ready<'_>, ProviderError> {
         // The connection of the answer before goes back to the pool in a task of its own. Without
         // this turn for it, the second request of every run would open a second connection.
         tokio::task::yield_now().await;
-        let request = self.request(Method::POST, path, headers).await?;
-        let json = HeaderValue::from_static("application/json");
-        let request = request.header(CONTENT_TYPE, json).body(reqwest::Body::wrap(body));
-        self.send(request, timeout).await
+        Ok(Ready { transport: self, client: self.client().await? })
     }
 
     /// Gets a path below the base URL. Any status but 2xx becomes the error that it means.
@@ -205,10 +196,11 @@ impl Transport {
         path: &str,
         headers: HeaderMap,
     ) -> Result<Response, ProviderError> {
-        let request = self.request(Method::GET, path, headers).await?;
+        let client = self.client().await?;
+        let sent = self.send(client, Method::GET, path, headers, None)?;
         // Nothing has to be thought out for it, not even on a slow machine.
         let timeout = self.config.header_timeout().min(ProviderConfig::DEFAULT_HEADER_TIMEOUT);
-        self.send(request, timeout).await
+        self.answer(sent, timeout).await
     }
 
     /// The pieces of the answer that this response streams, as the wire's machine reads them.
@@ -260,29 +252,42 @@ impl Transport {
         Err(ProviderError::MalformedResponse(failure))
     }
 
-    async fn request(
+    async fn client(&self) -> Result<&Client, ProviderError> {
+        self.clients.client_for(self.config.base_url()).await.map_err(|error| {
+            let failure = self.failure("the HTTP client could not be set up");
+            ProviderError::Unavailable(failure.with_source(error))
+        })
+    }
+
+    /// Begins a request.
+    fn send(
         &self,
+        client: &Client,
         method: Method,
         path: &str,
         headers: HeaderMap,
-    ) -> Result<RequestBuilder, ProviderError> {
-        let base_url = self.config.base_url();
-        let client = self.clients.client_for(base_url).await.map_err(|error| {
-            let failure = self.failure("the HTTP client could not be set up");
-            ProviderError::Unavailable(failure.with_source(error))
-        })?;
-        let url = self.last_url.get(base_url, path).ok_or_else(|| {
+        body: Option<RequestBody>,
+    ) -> Result<impl Future<Output = reqwest::Result<Response>> + use<>, ProviderError> {
+        let url = self.last_url.get(self.config.base_url(), path).ok_or_else(|| {
             ProviderError::Unavailable(self.failure("the address of the request is not a URL"))
         })?;
-        Ok(client.request(method, url).headers(headers))
+        let mut request = Request::new(method, url);
+        *request.headers_mut() = headers;
+        if let Some(body) = body {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+            *request.body_mut() = Some(reqwest::Body::wrap(body));
+        }
+        Ok(client.execute(request))
     }
 
-    async fn send(
+    /// Waits for the head of an answer.
+    async fn answer(
         &self,
-        request: RequestBuilder,
+        sent: impl Future<Output = reqwest::Result<Response>>,
         timeout: Duration,
     ) -> Result<Response, ProviderError> {
-        let response = match tokio::time::timeout(timeout, request.send()).await {
+        let response = match tokio::time::timeout(timeout, sent).await {
             Ok(sent) => sent.map_err(|error| self.unsent(error))?,
             Err(_) => {
                 let failure = self.failure(format!("no answer within {timeout:?}"));
@@ -292,7 +297,8 @@ impl Transport {
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(self.refusal(response).await)
+        // Rare; the future of a call shall not carry it along.
+        Err(Box::pin(self.refusal(response)).await)
     }
 
     /// Reads why a request was refused. An unreadable body leaves the status to say it.
@@ -344,6 +350,28 @@ impl Transport {
 
     fn failure(&self, message: impl Into<String>) -> ProviderFailure {
         ProviderFailure::new(self.provider().clone(), message)
+    }
+}
+
+/// A transport that has its client, and back in its pool the connection it had.
+pub(crate) struct Ready<'a> {
+    transport: &'a Transport,
+    client: &'a Client,
+}
+
+impl<'a> Ready<'a> {
+    /// Posts JSON to a path (with its leading slash) below the base URL and waits for the head
+    /// of the answer. Any status but 2xx becomes the error that it means.
+    pub(crate) fn post(
+        self,
+        path: &str,
+        headers: HeaderMap,
+        body: RequestBody,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Response, ProviderError>> + use<'a> {
+        let Self { transport, client } = self;
+        let sent = transport.send(client, Method::POST, path, headers, Some(body));
+        async move { transport.answer(sent?, timeout).await }
     }
 }
 

@@ -89,7 +89,8 @@ impl Driver {
                 Ok(ready) => runnable.push(ready),
                 Err((status, reason)) => {
                     let call_id = pending.call.call_id.clone();
-                    self.settle(pending.call, status, reason).await?;
+                    // Rare; the future of a run shall not carry it along.
+                    Box::pin(self.settle(pending.call, status, reason)).await?;
                     // What it asked before its process died.
                     if self.run.open_approvals().next().is_some() {
                         Box::pin(self.abandon_approvals(|request| request.call_id == call_id))
@@ -112,7 +113,7 @@ impl Driver {
             self.run_batch(batch).await?;
         }
         if self.control.cancel_signal().is_cancelled() {
-            self.abandon_calls().await?;
+            Box::pin(self.abandon_calls()).await?;
         }
         Ok(())
     }
@@ -215,7 +216,7 @@ impl Driver {
             }
             // Arguments are read before the start is written down: a refused call never began.
             match prepare(&call, &tool, context) {
-                Err(problem) => self.settle(call, ToolStatus::Error, problem).await?,
+                Err(problem) => Box::pin(self.settle(call, ToolStatus::Error, problem)).await?,
                 Ok(work) => {
                     starting.push(EventKind::ToolStarted {
                         call_id: call.call_id.clone(),

@@ -188,7 +188,7 @@ impl Driver {
                 self.record(said_to_handle(message)).await?;
             }
             if self.control.cancel_signal().is_cancelled() {
-                self.abandon_calls().await?;
+                Box::pin(self.abandon_calls()).await?;
                 // What was said to a run that is stopped is kept, and not acted on.
                 self.join_inputs().await?;
                 return Ok(Ending::cancelled());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use tracing::Instrument;
+use tracing::Span;
 
 use super::Ending;
 use super::ToolAccess;
@@ -42,6 +43,8 @@ const SUM_UP: &str = include_str!("sum_up.md");
 
 /// A model call on its way.
 struct ModelCall {
+    span: Span,
+    asked_at: Timestamp,
     /// What is asked, until it is.
     request: Option<ChatRequest>,
     pieces: Option<ChatStream>,
@@ -122,29 +125,21 @@ impl Driver {
         access: ToolAccess,
         tools: &Arc<[ToolSpec]>,
     ) -> Result<Option<ProviderError>, JournalFailed> {
-        let request = self.request(access, tools);
-        let span = tracing::info_span!("model_call", turn, model = %request.model);
+        let mut call = self.begin_call(turn, access, tools);
+        let asked_at = call.asked_at;
         let cancel = self.control.cancel_signal().clone();
-        let asked_at = self.shared.clock.now();
-        self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
-        self.shown_text.clear();
-        let mut call = ModelCall {
-            request: Some(request),
-            pieces: None,
-            gate: self.shared.answer_gate(),
-            first_piece_at: None,
-        };
         loop {
             let time_left = self.time_for(access);
             let heard = {
-                let hearing = pin!(self.hear(&mut call).instrument(span.clone()));
+                let span = call.span.clone();
+                let hearing = pin!(self.hear(&mut call).instrument(span));
                 interruptible(&cancel, time_left, hearing).await
             };
             // Nothing breaks into the writing: of an entry that may be there, the run must know.
             match heard {
                 Ok(Ok(Heard::Answer(response))) => {
                     let first_piece_at = call.first_piece_at.unwrap_or(asked_at);
-                    self.answered(turn, *response, (asked_at, first_piece_at)).await?;
+                    self.answered(turn, response, (asked_at, first_piece_at)).await?;
                     return Ok(None);
                 }
                 Ok(Ok(Heard::Note(kind))) => self.record(kind).await?,
@@ -162,6 +157,23 @@ impl Driver {
                     return Ok(None);
                 }
             }
+        }
+    }
+
+    fn begin_call(&mut self, turn: u32, access: ToolAccess, tools: &Arc<[ToolSpec]>) -> ModelCall {
+        let request = self.request(access, tools);
+        let span = tracing::info_span!("model_call", turn, model = %request.model);
+        let asked_at = self.shared.clock.now();
+        self.accounts.asked(self.provider_to_ask(), request.model.clone(), asked_at);
+        self.shown_text.clear();
+        let gate = self.shared.answer_gate();
+        ModelCall {
+            span,
+            asked_at,
+            request: Some(request),
+            pieces: None,
+            gate,
+            first_piece_at: None,
         }
     }
 
@@ -288,9 +300,10 @@ impl Driver {
     async fn answered(
         &mut self,
         turn: u32,
-        response: ChatResponse,
+        response: Box<ChatResponse>,
         (asked_at, first_piece_at): (Timestamp, Timestamp),
     ) -> Result<(), JournalFailed> {
+        let response = *response;
         let now = self.shared.clock.now();
         self.context.budget.charge_tokens(response.usage, response.cost);
         let by = (response.provider.clone(), response.model.clone());

@@ -85,7 +85,8 @@ impl GeminiEmbedder {
         let body = RequestBody::new(body, Bytes::new(), Bytes::new());
         let transport = &self.service.transport;
         let timeout = transport.config().header_timeout();
-        let response = transport.post(&path, self.service.headers()?, body, timeout).await?;
+        let ready = transport.ready().await?;
+        let response = ready.post(&path, self.service.headers()?, body, timeout).await?;
         transport.read_json(response).await
     }
 

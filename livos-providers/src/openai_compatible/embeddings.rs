@@ -98,7 +98,8 @@ impl OpenAiEmbedder {
         let transport = &self.service.transport;
         let timeout = transport.config().header_timeout();
         let headers = self.service.headers();
-        let response = transport.post("/embeddings", headers, body, timeout).await?;
+        let ready = transport.ready().await?;
+        let response = ready.post("/embeddings", headers, body, timeout).await?;
         transport.read_json(response).await
     }
 }

@@ -167,7 +167,8 @@ impl OpenAiCompatible {
         let question = json!({ "model": model }).to_string();
         let body = RequestBody::new(Bytes::from(question), Bytes::new(), Bytes::new());
         let path = beside("/api/show");
-        let response = self.transport.post(&path, self.headers(), body, PATIENCE).await?;
+        let ready = self.transport.ready().await?;
+        let response = ready.post(&path, self.headers(), body, PATIENCE).await?;
         let shown: OllamaModel = self.transport.read_json(response).await?;
         let window = shown.window_set().unwrap_or(OLLAMA_USUAL_WINDOW);
         let window = shown.window_made_for().map_or(window, |most| window.min(most));

@@ -96,7 +96,8 @@ async fn a_connection_whose_answer_ends_late_is_used_again() {
     for _ in 0..3 {
         let body = RequestBody::new("{}".into(), bytes::Bytes::new(), "");
         let patience = Duration::from_secs(5);
-        let response = transport.post("/", HeaderMap::new(), body, patience).await.unwrap();
+        let ready = transport.ready().await.unwrap();
+        let response = ready.post("/", HeaderMap::new(), body, patience).await.unwrap();
         let pieces: Vec<_> = transport.stream(response, Done).collect().await;
         assert!(matches!(pieces.as_slice(), [Ok(ChatChunk::Finished(_))]), "{pieces:?}");
         go_on.add_permits(1);
