@@ -25,9 +25,9 @@ use crate::sse::SseDecoder;
 use crate::sse::SseError;
 use crate::transport::Tails;
 
-/// How many bytes are gathered at most before the run is shown what they hold, so that a source
+/// How many chunks are gathered at most before the run is shown what they hold, so that a source
 /// that never pauses is not gathered for ever.
-const MAX_GATHERED: usize = 16 * 1024;
+const MAX_GATHERED: usize = 64;
 
 /// What a wire format makes of the events of one streamed answer. Pure: no IO, no clock.
 pub(crate) trait StreamMachine: Send + Unpin + 'static {
@@ -71,7 +71,7 @@ fn drive<S, M: StreamMachine>(
         bytes: Some(bytes),
         decoder: SseDecoder::default(),
         machine,
-        gathered: Vec::new(),
+        gathered: Gathered::default(),
         turn: Turn::Reading,
         ready: VecDeque::new(),
         failed: None,
@@ -88,9 +88,7 @@ struct Driver<S, M> {
     bytes: Option<S>,
     decoder: SseDecoder,
     machine: M,
-    /// What arrived in a row and is looked at together. Copied: a chunk that is kept would keep the
-    /// connection from reading into the same memory again.
-    gathered: Vec<u8>,
+    gathered: Gathered,
     turn: Turn,
     ready: VecDeque<ChatChunk>,
     /// Given after everything in `ready`.
@@ -100,6 +98,21 @@ struct Driver<S, M> {
     rest: Rest,
     tails: Tails,
     watch: IdleWatch,
+}
+
+/// Chunks that arrived in a row and are looked at together. Copied: one that is kept would keep the
+/// connection from reading into the same memory again.
+#[derive(Default)]
+struct Gathered {
+    bytes: Vec<u8>,
+    chunks: usize,
+}
+
+impl Gathered {
+    fn push(&mut self, chunk: &[u8]) {
+        self.bytes.extend_from_slice(chunk);
+        self.chunks += 1;
+    }
 }
 
 /// Whose turn it is.
@@ -144,19 +157,19 @@ where
             let Some(bytes) = &mut this.bytes else {
                 return Poll::Ready(None);
             };
-            if this.gathered.len() >= MAX_GATHERED {
+            if this.gathered.chunks >= MAX_GATHERED {
                 this.take_gathered();
                 continue;
             }
             match bytes.poll_next_unpin(context) {
                 Poll::Ready(Some(Ok(chunk))) => {
-                    this.gathered.extend_from_slice(&chunk);
+                    this.gathered.push(&chunk);
                     this.watch.waiting_since = None;
                     this.turn = Turn::Reading;
                 }
                 Poll::Ready(Some(Err(error))) => this.break_off(error),
                 Poll::Ready(None) => this.end(),
-                Poll::Pending if !this.gathered.is_empty() => match this.turn {
+                Poll::Pending if this.gathered.chunks > 0 => match this.turn {
                     Turn::Reading => {
                         this.turn = Turn::Yielded;
                         context.waker().wake_by_ref();
@@ -181,9 +194,10 @@ where
     /// Looks at what was gathered, up to the end of the answer or the first error.
     fn take_gathered(&mut self) {
         let mut gathered = std::mem::take(&mut self.gathered);
-        self.take_bytes(&gathered);
+        self.take_bytes(&gathered.bytes);
         // Its room is for the next ones.
-        gathered.clear();
+        gathered.bytes.clear();
+        gathered.chunks = 0;
         self.gathered = gathered;
         self.turn = Turn::Reading;
     }

@@ -447,10 +447,7 @@ async fn begin(
         Start::Admit(request) => admit(&shared, *request).await.map(Box::new),
     };
     match admitted {
-        Ok(admitted) => {
-            let mut driver = Driver::new(shared, admitted, control, events);
-            driver.drive().await
-        }
+        Ok(admitted) => Driver::new(shared, admitted, control, events).drive().await,
         Err(error) => {
             let ending = journal_failed(&error);
             RunOutcome {

@@ -47,11 +47,6 @@ pub(crate) struct ArgumentSchema {
     validator: jsonschema::Validator,
 }
 
-/// The last draft by which a format is a demand and not only a note. The option that says so would have
-/// a second copy of the whole validator compiled, for it is generic where this is not.
-#[cfg(feature = "validate")]
-const FORMATS_COUNT: &str = "http://json-schema.org/draft-07/schema#";
-
 #[cfg(feature = "validate")]
 impl ArgumentSchema {
     pub(crate) fn compile(spec: &ToolSpec) -> Result<Self, RegisterToolError> {
@@ -63,11 +58,8 @@ impl ArgumentSchema {
 
     /// Of what a person answers: formats such as `email` and `date` count as well.
     pub(crate) fn of_answer(schema: &Value) -> Result<Self, RegisterToolError> {
-        let mut schema = schema.clone();
-        if let Value::Object(schema) = &mut schema {
-            schema.insert("$schema".to_owned(), FORMATS_COUNT.into());
-        }
-        let validator = jsonschema::validator_for(&schema).map_err(|error| {
+        let options = jsonschema::options().should_validate_formats(true);
+        let validator = options.build(schema).map_err(|error| {
             let tool = ToolName::from("answer");
             RegisterToolError::InvalidSchema { tool, message: error.to_string() }
         })?;

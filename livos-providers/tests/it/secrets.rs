@@ -1,9 +1,11 @@
-//! Services that repeat the key: it is in no error, wherever they do it.
+//! The key is shown nowhere: not by a provider, and in no error, wherever a service repeats it.
 
 use std::error::Error;
 
 use futures::StreamExt;
 use livos_core::ProviderError;
+use livos_providers::OpenAiCompatible;
+use livos_providers::openai_compatible::Dialect;
 
 use crate::raw_server::Act;
 use crate::raw_server::RawServer;
@@ -20,6 +22,13 @@ fn shown(error: &ProviderError) -> String {
         cause = error.source();
     }
     shown
+}
+
+#[test]
+fn in_nothing_that_shows_a_provider() {
+    let provider = OpenAiCompatible::with_key(&Dialect::OPENAI, KEY).expect("a key");
+    let shown = format!("{provider:?}");
+    assert!(!shown.contains(KEY), "{shown}");
 }
 
 async fn server(status: &str, content_type: &str, body: &str) -> RawServer {
